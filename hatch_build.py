@@ -36,7 +36,8 @@ SCRIPTS = {
 
 # The donor carries the scripts without htmx's licence text.
 LICENCE = """\
-htmx.min.js and hx-sse.min.js are part of htmx (Big Sky Software), under the Zero-Clause BSD licence:
+htmx.min.js and hx-sse.min.js are part of htmx (Big Sky Software).
+They are under the Zero-Clause BSD licence:
 
 Permission to use, copy, modify, and/or distribute this software for any purpose with or
 without fee is hereby granted.
