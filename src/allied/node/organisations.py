@@ -1,0 +1,93 @@
+"""Founding a hosted organisation: its keys, its identity chain, its recovery file.
+
+The order of writing is chosen so that a killed process leaves nothing half-founded that
+could be used: the recovery file first (a key that nobody can recover is worth nothing),
+then the encrypted keys, then the database row that makes the organisation exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allied.errors import ConflictError, UsageError
+from allied.node.people import check_label, new_person
+from allied.node.ports import Organisation
+from allied.record.identity import first_descriptor, fingerprint, open_chain
+from allied.record.keys import PrivateKey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allied.node.node import Node
+
+PURPOSES = ("acts", "automatic", "transport", "sealing")
+_NAME_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """What founding an organisation gave.
+
+    Attributes:
+        recovery: where the recovery file was written; it has to be moved off this machine.
+    """
+
+    organisation: Organisation
+    fingerprint: str
+    person: str
+    recovery: str
+
+
+def found(
+    node: Node, *, label: str, name: str, url: str, person: str, passphrase: str
+) -> Founded:
+    """Create a hosted organisation, its first person (if `person` is given) and their keys.
+
+    Raises:
+        UsageError: label, name or URL are not of their form.
+        ConflictError: an organisation of that label is hosted here already.
+    """
+    check_label(label, "organisation.label")
+    if not name or len(name) > _NAME_LIMIT or not name.isprintable():
+        raise UsageError(
+            "organisation.name", f"a name has 1 to {_NAME_LIMIT} printable characters"
+        )
+    with node.store.read() as reading:
+        if any(known.label == label for known in reading.organisations()):
+            raise ConflictError(
+                "organisation.exists",
+                f"{label} is hosted here already",
+                hint="choose another --id, or another folder with --data",
+            )
+    seeds = {purpose: node.chance.token(32) for purpose in PURPOSES}
+    secrets = {"next": node.chance.token(32), "recovery": node.chance.token(32)}
+    raw = first_descriptor(
+        acts=PrivateKey.from_seed("ed25519", seeds["acts"]),
+        automatic=PrivateKey.from_seed("ed25519", seeds["automatic"]),
+        transport=PrivateKey.from_seed("ed25519", seeds["transport"]),
+        sealing=PrivateKey.from_seed("x25519", seeds["sealing"]),
+        next_acts=PrivateKey.from_seed("ed25519", secrets["next"]).public,
+        recovery=PrivateKey.from_seed("ed25519", secrets["recovery"]).public,
+        name=name,
+        addresses=(url,) if url else (),
+        custodian=label,
+    )
+    identity = open_chain((raw,))
+    organisation = Organisation(
+        identity.id, label, name, url, incarnation=0, created_at=node.clock.now()
+    )
+    recovery = node.vault.write_recovery(identity.id, label, secrets)
+    node.vault.add_organisation(identity.id, seeds, passphrase)
+    with node.store.write() as writing:
+        writing.add_organisation(organisation)
+        writing.add_descriptors(identity.id, (raw,))
+    if person:
+        new_person(node, organisation, label=person, name=person, passphrase=passphrase)
+    return Founded(organisation, fingerprint(identity.id), person, recovery)
+
+
+def list_hosted(node: Node) -> Sequence[Organisation]:
+    """The organisations hosted here, by label."""
+    with node.store.read() as reading:
+        return reading.organisations()
