@@ -1,0 +1,274 @@
+"""What a node asks another, and what it answers, as bytes.
+
+Each question has a verb. This module holds the questions and the answers that are short;
+the long ones are framed (`allied.node.pages`). Who may ask what is for `allied.node.answers`,
+how it travels and who signed it for `allied.wire`.
+
+    verb        question            answer
+    agreements  nothing             AgreementsAnswer
+    heads       Heads               Heads, of the circles that the caller is a member of
+    records     RecordsQuestion     RecordsPage, read as RecordsAnswer
+    blobs       BlobsQuestion       BlobsPage, read as BlobsAnswer
+    items       ItemsQuestion       ItemsPage, read as ItemsAnswer
+    hint        nothing             nothing: "there is something new for you"
+
+Words used here:
+    head    the end of a chain, held complete up to there; a forked chain has several
+    span    records of one chain, both ends included
+
+Rules. All is canonical JSON. Unknown keys, wrong types, anything out of order or twice is
+refused, and so is what exceeds the limits below, with MalformedError and nothing else. What
+was read is well formed and bounded, not true: that is for the caller to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from allied.node.strict import count, elements, fields, malformed, require_ascending, row, text
+from allied.record.canonical import Json, decode, encode
+from allied.record.ids import (
+    AgreementId,
+    CircleId,
+    Digest,
+    OrganisationId,
+    RecordId,
+    digest_text,
+)
+
+AGREEMENTS: Final = "agreements"
+HEADS: Final = "heads"
+RECORDS: Final = "records"
+BLOBS: Final = "blobs"
+ITEMS: Final = "items"
+HINT: Final = "hint"
+
+NOTHING: Final = b"{}"
+"""The question of `agreements` and `hint`, and the answer of `hint`."""
+
+_MIB: Final = 2**20
+
+QUESTION_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        AGREEMENTS: 64,
+        HEADS: 6 * _MIB,
+        RECORDS: 4 * _MIB,
+        BLOBS: _MIB,
+        ITEMS: 1024,
+        HINT: 64,
+    }
+)
+"""Bytes of a question that are read, by verb; there are no other verbs."""
+
+ANSWER_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        AGREEMENTS: _MIB,
+        HEADS: 6 * _MIB,
+        RECORDS: 8 * _MIB,
+        BLOBS: 32 * _MIB,
+        ITEMS: 32 * _MIB,
+        HINT: 64,
+    }
+)
+"""Bytes of an answer that are read, by verb."""
+
+MAX_AGREEMENTS: Final = 2_000
+MAX_HEADS: Final = 20_000
+MAX_SPANS: Final = 15_000
+MAX_BLOBS: Final = 1_000
+MAX_ITEMS: Final = 5_000
+
+
+class Named(NamedTuple):
+    """An agreement that names the caller.
+
+    Attributes:
+        rows: how many of its records the answerer holds; a change means news.
+    """
+
+    id: AgreementId
+    alias: str
+    rows: int
+
+
+class Head(NamedTuple):
+    """The end of a chain, held complete up to there."""
+
+    circle: CircleId
+    issuer: OrganisationId
+    incarnation: int
+    sequence: int
+    id: RecordId
+
+
+class Span(NamedTuple):
+    """Records of a chain with first <= sequence <= last."""
+
+    circle: CircleId
+    issuer: OrganisationId
+    incarnation: int
+    first: int
+    last: int
+
+
+def require_nothing(raw: bytes) -> None:
+    """Return if `raw` says nothing.
+
+    Raises:
+        MalformedError: `message.shape`.
+    """
+    if raw != NOTHING:
+        raise malformed("where nothing is to be said, something is")
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementsAnswer:
+    """The agreements whose bindings name the caller, proposals included; at most MAX_AGREEMENTS."""
+
+    agreements: tuple[Named, ...]
+
+    def encode(self) -> bytes:
+        """Canonical JSON, by id."""
+        named: list[Json] = [
+            {"alias": one.alias, "id": one.id, "rows": one.rows} for one in sorted(self.agreements)
+        ]
+        return encode({"agreements": named})
+
+    @classmethod
+    def decode(cls, raw: bytes) -> AgreementsAnswer:
+        """Read what `encode` writes; raises MalformedError."""
+        value = fields(decode(raw, limit=ANSWER_LIMITS[AGREEMENTS]), frozenset({"agreements"}))
+        named = []
+        for element in elements(value["agreements"], MAX_AGREEMENTS):
+            one = fields(element, frozenset({"alias", "id", "rows"}))
+            agreement = AgreementId(digest_text(one["id"], "an agreement"))
+            named.append(Named(agreement, text(one["alias"]), count(one["rows"], 0)))
+        require_ascending([one.id for one in named])
+        return cls(tuple(named))
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """How far a node holds the chains of an agreement; question and answer; at most MAX_HEADS."""
+
+    agreement: AgreementId
+    heads: tuple[Head, ...]
+
+    def encode(self) -> bytes:
+        """Canonical JSON, the heads in ascending order."""
+        return encode({"agreement": self.agreement, "heads": _rows(self.heads)})
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Heads:
+        """Read what `encode` writes; raises MalformedError."""
+        agreement, rows = _question(raw, HEADS, "heads", MAX_HEADS)
+        heads = []
+        for element in rows:
+            circle, issuer, incarnation, sequence, record = row(element, 5)
+            heads.append(
+                Head(
+                    CircleId(digest_text(circle, "a circle")),
+                    OrganisationId(digest_text(issuer, "an issuer")),
+                    count(incarnation, 0),
+                    count(sequence, 1),
+                    RecordId(digest_text(record, "a record")),
+                )
+            )
+        require_ascending(heads)
+        return cls(agreement, tuple(heads))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsQuestion:
+    """Which records are wanted; at most MAX_SPANS spans."""
+
+    agreement: AgreementId
+    spans: tuple[Span, ...]
+
+    def encode(self) -> bytes:
+        """Canonical JSON, the spans in ascending order."""
+        return encode({"agreement": self.agreement, "ranges": _rows(self.spans)})
+
+    @classmethod
+    def decode(cls, raw: bytes) -> RecordsQuestion:
+        """Read what `encode` writes; raises MalformedError."""
+        agreement, rows = _question(raw, RECORDS, "ranges", MAX_SPANS)
+        spans = []
+        for element in rows:
+            circle, issuer, incarnation, first, last = row(element, 5)
+            start = count(first, 1)
+            spans.append(
+                Span(
+                    CircleId(digest_text(circle, "a circle")),
+                    OrganisationId(digest_text(issuer, "an issuer")),
+                    count(incarnation, 0),
+                    start,
+                    count(last, start),
+                )
+            )
+        require_ascending(spans)
+        return cls(agreement, tuple(spans))
+
+
+@dataclass(frozen=True, slots=True)
+class BlobsQuestion:
+    """Which blobs are wanted; at most MAX_BLOBS."""
+
+    agreement: AgreementId
+    blobs: tuple[Digest, ...]
+
+    def encode(self) -> bytes:
+        """Canonical JSON, the digests in ascending order."""
+        return encode({"agreement": self.agreement, "blobs": sorted(self.blobs)})
+
+    @classmethod
+    def decode(cls, raw: bytes) -> BlobsQuestion:
+        """Read what `encode` writes; raises MalformedError."""
+        agreement, rows = _question(raw, BLOBS, "blobs", MAX_BLOBS)
+        blobs = tuple(Digest(digest_text(element, "a blob")) for element in rows)
+        require_ascending(blobs)
+        return cls(agreement, blobs)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsQuestion:
+    """The next items for the caller.
+
+    Attributes:
+        after: `next` of the page before, or empty for the first; printable ASCII.
+        limit: how many items at most, 1 to MAX_ITEMS.
+    """
+
+    agreement: AgreementId
+    after: str = ""
+    limit: int = MAX_ITEMS
+
+    def encode(self) -> bytes:
+        """Canonical JSON."""
+        return encode({"after": self.after, "agreement": self.agreement, "limit": self.limit})
+
+    @classmethod
+    def decode(cls, raw: bytes) -> ItemsQuestion:
+        """Read what `encode` writes; raises MalformedError."""
+        value = fields(
+            decode(raw, limit=QUESTION_LIMITS[ITEMS]), frozenset({"after", "agreement", "limit"})
+        )
+        return cls(
+            AgreementId(digest_text(value["agreement"], "an agreement")),
+            text(value["after"]),
+            count(value["limit"], 1, MAX_ITEMS),
+        )
+
+
+def _question(raw: bytes, verb: str, key: str, limit: int) -> tuple[AgreementId, Iterable[object]]:
+    """The agreement of a question, and its list called `key`."""
+    value = fields(decode(raw, limit=QUESTION_LIMITS[verb]), frozenset({"agreement", key}))
+    agreement = AgreementId(digest_text(value["agreement"], "an agreement"))
+    return agreement, elements(value[key], limit)
+
+
+def _rows(rows: Iterable[tuple[str | int, ...]]) -> list[Json]:
+    return [list(one) for one in sorted(rows)]

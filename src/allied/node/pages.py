@@ -1,0 +1,283 @@
+"""Answers that carry stored bytes: records, blobs and items.
+
+A page is filled by the answerer until nothing more fits and read by the caller as an answer.
+It is framed (`allied.node.frames`): first a canonical JSON object, then stored bytes as they
+are.
+
+    RecordsPage     {"identities": [[organisation, n], ...], "more", "records": n}
+                    n descriptors per organisation, then the envelopes
+    BlobsPage       {"blobs": n}, then the blobs
+    ItemsPage       {"items": n, "more", "next", "statements": [digest, ...]}
+                    the envelope of each statement, then per item an object and its raw bytes
+
+Rules. Nothing that is stored is parsed or serialised on the way. The reader refuses what is
+too large, too many, incomplete or more than was announced, with MalformedError and nothing
+else. What was read is well formed, not true: signatures, digests and proofs are checked by
+the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from allied.node.frames import MAX_HEAD, Frames, cut, require_end, take
+from allied.node.messages import ANSWER_LIMITS, BLOBS, ITEMS, MAX_BLOBS, MAX_ITEMS, RECORDS
+from allied.node.strict import count, elements, fields, flag, malformed, octets, row, text
+from allied.record.canonical import Json, decode, digest, encode
+from allied.record.ids import Digest, OrganisationId, digest_text
+
+MAX_RECORDS: Final = 10_000
+MAX_IDENTITIES: Final = 2_000
+MAX_DESCRIPTORS: Final = 256
+
+_MAX_SALT: Final = 64
+_MAX_PATH: Final = 2_048
+_MAX_ITEM_HEAD: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsAnswer:
+    """A page of records.
+
+    Attributes:
+        identities: the chains of issuers that the caller may not know, descriptors in order.
+        records: envelopes, byte for byte as they are stored.
+        more: not all that was asked for fitted; ask again for what is still missing.
+    """
+
+    identities: Mapping[OrganisationId, tuple[bytes, ...]]
+    records: tuple[bytes, ...]
+    more: bool
+
+    @classmethod
+    def decode(cls, raw: bytes) -> RecordsAnswer:
+        """Read what a `RecordsPage` writes; raises MalformedError."""
+        most = 1 + MAX_RECORDS + MAX_IDENTITIES * MAX_DESCRIPTORS
+        frames = cut(raw, limit=ANSWER_LIMITS[RECORDS], count=most)
+        head = _head(frames, frozenset({"identities", "more", "records"}))
+        lengths: dict[OrganisationId, int] = {}
+        for element in elements(head["identities"], MAX_IDENTITIES):
+            organisation, length = row(element, 2)
+            issuer = OrganisationId(digest_text(organisation, "an organisation"))
+            if issuer in lengths:
+                raise malformed("an identity stands twice")
+            lengths[issuer] = count(length, 1, MAX_DESCRIPTORS)
+        records = count(head["records"], 0, MAX_RECORDS)
+        answer = cls(
+            {issuer: _some(frames, length) for issuer, length in lengths.items()},
+            _some(frames, records),
+            flag(head["more"]),
+        )
+        require_end(frames)
+        return answer
+
+
+@dataclass(slots=True)
+class RecordsPage:
+    """An answer to `records` being filled."""
+
+    _frames: Frames = field(default_factory=lambda: Frames(ANSWER_LIMITS[RECORDS]))
+    _identities: dict[OrganisationId, int] = field(default_factory=dict)
+    _records: int = 0
+
+    def add(self, raw: bytes, issuer: OrganisationId, chain: Sequence[bytes] = ()) -> bool:
+        """Add an envelope, and its issuer's identity chain unless it is on the page already.
+
+        Returns:
+            False, and nothing is added, if it does not fit: send the page and say `more`.
+        """
+        new = () if issuer in self._identities else tuple(chain)
+        if self._records == MAX_RECORDS or (new and len(self._identities) == MAX_IDENTITIES):
+            return False
+        if not self._frames.add(raw, early=new):
+            return False
+        self._records += 1
+        if new:
+            self._identities[issuer] = len(new)
+        return True
+
+    def encode(self, *, more: bool) -> bytes:
+        """The framed answer."""
+        identities: list[Json] = [[issuer, length] for issuer, length in self._identities.items()]
+        return self._frames.join({"identities": identities, "more": more, "records": self._records})
+
+
+@dataclass(frozen=True, slots=True)
+class BlobsAnswer:
+    """Blobs that were asked for, by their digests; what is missing is not to be had now."""
+
+    blobs: Mapping[Digest, bytes]
+
+    @classmethod
+    def decode(cls, raw: bytes) -> BlobsAnswer:
+        """Read what a `BlobsPage` writes; raises MalformedError. The digests are computed here."""
+        frames = cut(raw, limit=ANSWER_LIMITS[BLOBS], count=1 + MAX_BLOBS)
+        head = _head(frames, frozenset({"blobs"}))
+        blobs = _some(frames, count(head["blobs"], 0, MAX_BLOBS))
+        require_end(frames)
+        return cls({digest(blob): blob for blob in blobs})
+
+
+@dataclass(slots=True)
+class BlobsPage:
+    """An answer to `blobs` being filled."""
+
+    _frames: Frames = field(default_factory=lambda: Frames(ANSWER_LIMITS[BLOBS]))
+    _blobs: int = 0
+
+    def add(self, raw: bytes) -> bool:
+        """Add a blob; False, and nothing is added, if it does not fit."""
+        if self._blobs == MAX_BLOBS or not self._frames.add(raw):
+            return False
+        self._blobs += 1
+        return True
+
+    def encode(self) -> bytes:
+        """The framed answer."""
+        return self._frames.join({"blobs": self._blobs})
+
+
+@dataclass(frozen=True, slots=True)
+class SentItem:
+    """One item and its place in its originator's statement.
+
+    Attributes:
+        id: as its originator's statement names the object; printable ASCII, like `modified`.
+        modified: the version.
+        statement: digest under which the page carries the statement.
+        leaf: where the item stands in the statement; `salt` (at most 64 bytes) and `path`
+            (at most 2,048) prove it.
+        share: id of the share it came with.
+        raw: the object's exact bytes.
+    """
+
+    id: str
+    modified: str
+    originator: OrganisationId
+    statement: Digest
+    leaf: int
+    salt: bytes
+    path: bytes
+    share: str
+    raw: bytes
+
+    def head(self) -> bytes:
+        """All but `raw`, as canonical JSON."""
+        return encode(
+            {
+                "id": self.id,
+                "leaf": self.leaf,
+                "modified": self.modified,
+                "originator": self.originator,
+                "path": self.path.hex(),
+                "salt": self.salt.hex(),
+                "share": self.share,
+                "statement": self.statement,
+            }
+        )
+
+    @classmethod
+    def read(cls, head: bytes, raw: bytes) -> SentItem:
+        """Read what `head` writes; raises MalformedError."""
+        value = fields(decode(head, limit=_MAX_ITEM_HEAD), _ITEM_KEYS)
+        return cls(
+            id=text(value["id"]),
+            modified=text(value["modified"]),
+            originator=OrganisationId(digest_text(value["originator"], "an originator")),
+            statement=Digest(digest_text(value["statement"], "a statement")),
+            leaf=count(value["leaf"], 0),
+            salt=octets(value["salt"], _MAX_SALT),
+            path=octets(value["path"], _MAX_PATH),
+            share=text(value["share"]),
+            raw=raw,
+        )
+
+
+_ITEM_KEYS: Final = frozenset(
+    {"id", "leaf", "modified", "originator", "path", "salt", "share", "statement"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsAnswer:
+    """A page of items.
+
+    Attributes:
+        next: where to go on; ask from there again later also when there is no more now.
+        more: whether there is more already.
+        statements: envelopes by the digest under which items name them; that digest is the
+            sender's word until the caller has opened the envelope.
+    """
+
+    next: str
+    more: bool
+    statements: Mapping[Digest, bytes]
+    items: tuple[SentItem, ...]
+
+    @classmethod
+    def decode(cls, raw: bytes) -> ItemsAnswer:
+        """Read what an `ItemsPage` writes; raises MalformedError."""
+        frames = cut(raw, limit=ANSWER_LIMITS[ITEMS], count=1 + 3 * MAX_ITEMS)
+        head = _head(frames, frozenset({"items", "more", "next", "statements"}))
+        names = [
+            Digest(digest_text(element, "a statement"))
+            for element in elements(head["statements"], MAX_ITEMS)
+        ]
+        statements = dict(zip(names, _some(frames, len(names)), strict=True))
+        if len(statements) != len(names):
+            raise malformed("a statement stands twice")
+        items = tuple(
+            SentItem.read(take(frames), take(frames))
+            for _ in range(count(head["items"], 0, MAX_ITEMS))
+        )
+        require_end(frames)
+        if any(item.statement not in statements for item in items):
+            raise malformed("an item names a statement that is not on its page")
+        return cls(text(head["next"]), flag(head["more"]), statements, items)
+
+
+@dataclass(slots=True)
+class ItemsPage:
+    """An answer to `items` being filled, with at most `limit` items."""
+
+    limit: int = MAX_ITEMS
+    _frames: Frames = field(default_factory=lambda: Frames(ANSWER_LIMITS[ITEMS]))
+    _statements: dict[Digest, None] = field(default_factory=dict)
+    _items: int = 0
+
+    def add(self, item: SentItem, statement: bytes) -> bool:
+        """Add an item, and its statement's envelope unless it is on the page already.
+
+        Returns:
+            False, and nothing is added, if it does not fit: send the page and say `more`.
+        """
+        if self._items >= min(self.limit, MAX_ITEMS):
+            return False
+        new = item.statement not in self._statements
+        if not self._frames.add(item.head(), item.raw, early=(statement,) if new else ()):
+            return False
+        self._items += 1
+        if new:
+            self._statements[item.statement] = None
+        return True
+
+    def encode(self, after: str, *, more: bool) -> bytes:
+        """The framed answer; `after` becomes its `next`, at most 256 printable ASCII characters."""
+        return self._frames.join(
+            {
+                "items": self._items,
+                "more": more,
+                "next": after,
+                "statements": list(self._statements),
+            }
+        )
+
+
+def _head(frames: Iterator[bytes], keys: frozenset[str]) -> Mapping[str, object]:
+    return fields(decode(take(frames), limit=MAX_HEAD), keys)
+
+
+def _some(frames: Iterator[bytes], number: int) -> tuple[bytes, ...]:
+    return tuple(take(frames) for _ in range(number))
