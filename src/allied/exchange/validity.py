@@ -1,0 +1,222 @@
+"""What is wrong with one STIX 2.1 object, if anything.
+
+The shape of each type is a JSON Schema of our own (`schemas`), compiled once per type on
+first use. On top come the rules that no schema states: one name once in an object, days that
+exist, times in order, ids that point at what they may point at, patterns that are patterns.
+Only what the standard demands is asked for; what it recommends is the author's business.
+
+Words used here:
+    problem    one broken rule: a code, where in the object, a sentence without the content
+
+Rules that hold everywhere here. Custom types, properties and extensions pass if they are
+named well. A name that stands twice in one object is refused wherever it stands, because
+two readers would read two different objects, and one of them could be the policy. A valid
+object is never changed: validity is a question about bytes.
+
+Source: STIX 2.1; RFC 8259 section 4 on repeated names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from allied.exchange import schemas
+from allied.exchange.pattern import is_pattern
+from allied.exchange.stix import OBSERVABLES, Head, instant
+
+_MOST = 8  # problems that are named of one object
+_SHOWN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+# First and second of a pair, and whether the second may equal the first.
+_ORDERED = (
+    ("created", "modified", True),
+    ("valid_from", "valid_until", False),
+    ("first_seen", "last_seen", True),
+    ("first_observed", "last_observed", True),
+    ("start_time", "stop_time", False),
+    ("start", "end", True),
+    ("analysis_started", "analysis_ended", True),
+)
+_RULES = {
+    "additionalProperties": "has a property that may not be there",
+    "anyOf": "lacks one of the properties that are needed here",
+    "oneOf": "has none, or more than one, of the properties that exclude each other",
+    "not": "is what may not stand here",
+    "const": "is not the value that must stand here",
+    "enum": "is not one of the values of the closed vocabulary",
+    "minimum": "is smaller than allowed",
+    "maximum": "is larger than allowed",
+    "minItems": "is an empty list",
+    "minProperties": "is empty",
+    "maxProperties": "has more properties than allowed",
+    "pattern": "is not spelled as STIX demands",
+    "propertyNames": "has a property whose name is not spelled as STIX demands",
+    "type": "has the wrong JSON type",
+    "dependentRequired": "lacks a property that another one asks for",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One broken rule.
+
+    Attributes:
+        code: `stix.invalid`, `stix.duplicate-key`, `stix.not-json`, `stix.time`,
+            `stix.time-order`, `stix.pattern` or `stix.self-marking`.
+        where: the property, as `external_references.0.hashes`; empty for the object.
+        sentence: what is wrong, for people; never the content.
+    """
+
+    code: str
+    where: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.sentence}" if self.where else f"the object {self.sentence}"
+
+
+def problems(raw: bytes, head: Head) -> tuple[Problem, ...]:
+    """Name what is wrong with an object; nothing, if it is valid STIX 2.1.
+
+    Args:
+        raw: its exact bytes.
+        head: what `stix.read_head` read from the same bytes.
+
+    Returns:
+        At most 8 problems, in no order that means anything.
+
+    Cost: about 15 microseconds for an object of 1 kB, twice that with a problem; up to a
+    second for a pattern that needs the full grammar.
+    """
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return (Problem("stix.not-json", "", "is not well-formed JSON"),)
+    if repeats_a_name(raw, value):
+        return (Problem("stix.duplicate-key", "", "has the same property twice"),)
+    found: list[Problem] = []
+    validator, times = _shape(head.type if head.type in _KNOWN else _strangers(value))
+    if not validator.is_valid(value):
+        for number, error in enumerate(validator.iter_errors(value)):
+            if number == _MOST:
+                break
+            found.append(_problem(error))
+        return tuple(found)
+    found.extend(_times(value, times))
+    found.extend(_own_rules(value, head))
+    return tuple(found[:_MOST])
+
+
+def repeats_a_name(raw: bytes, value: Any) -> bool:
+    """Whether some object inside `raw`, which decodes to `value`, has a name twice.
+
+    A repeated name is lost in decoding, and its quotes with it; so the quotes of the text
+    are counted against those of the value written out again. Only where they differ (an
+    escaped quote can do that, too) is the text read a second time, with care.
+    """
+    if raw.count(b'"') == orjson.dumps(value).count(b'"') and b"\\u0022" not in raw:
+        return False
+    try:
+        json.loads(raw, object_pairs_hook=_distinct)
+    except _RepeatedNameError:
+        return True
+    except (ValueError, RecursionError):
+        return True  # orjson read it and json does not: nobody should have to guess
+    return False
+
+
+class _RepeatedNameError(Exception):
+    pass
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise _RepeatedNameError
+    return names
+
+
+_KNOWN: Mapping[str, Mapping[str, Any]] = {**schemas.OBJECTS, **schemas.META, **schemas.SEEN}
+
+
+def _strangers(value: Mapping[str, Any]) -> str:
+    """Which schema fits a type that the standard does not know."""
+    return "x-object" if "created" in value or "modified" in value else "x-observable"
+
+
+@lru_cache(maxsize=64)
+def _shape(name: str) -> tuple[jsonschema_rs.Validator, frozenset[str]]:
+    """Compile the schema of one type, of custom objects or observables; and name its times."""
+    own = dict(_KNOWN.get(name, {"type": "object"}))
+    common = schemas.record(schemas.COMMON)
+    required = {*common["required"], *own.get("required", ())}
+    if name in schemas.OBJECTS or name == "x-object":
+        required.update(schemas.DATED)
+    properties = common["properties"] | own.get("properties", {})
+    times = frozenset(name for name, each in properties.items() if each is schemas.TIME)
+    merged = {
+        **own,
+        **schemas.NAMES,
+        "properties": properties,
+        "required": sorted(required),
+    }
+    validator = jsonschema_rs.Draft202012Validator(
+        merged,
+        validate_formats=False,
+        pattern_options=jsonschema_rs.RegexOptions(size_limit=16 << 20),
+        offline=True,
+    )
+    return validator, times
+
+
+def _problem(error: jsonschema_rs.ValidationError) -> Problem:
+    """Say which rule was broken and where, without what stands there."""
+    steps = [str(step) for step in error.instance_path]
+    keyword = error.kind.name
+    sentence = _RULES.get(keyword, "breaks a rule of its type")
+    if keyword == "required":
+        missing = str(getattr(error.kind, "property", "")).strip('"')
+        sentence = f"lacks {missing}" if _SHOWN.fullmatch(missing) else "lacks a property"
+    elif keyword == "propertyNames" or "propertyNames" in error.schema_path:
+        sentence = _RULES["propertyNames"]
+    shown = [step if _SHOWN.fullmatch(step) else "?" for step in steps]
+    return Problem("stix.invalid", ".".join(shown), sentence)
+
+
+def _times(value: Mapping[str, Any], names: frozenset[str]) -> Iterator[Problem]:
+    """Days that do not exist, and pairs of times that run backwards."""
+    at = {}
+    for name in names & value.keys():
+        text = value[name]
+        # The schema has seen the spelling; only the last days of a month may not exist.
+        if text[8:10] > "28" and instant(text) is None:
+            yield Problem("stix.time", name, "is no day that exists")
+        at[name] = text
+    for first, second, equal in _ORDERED:
+        if not (first in at and second in at):
+            continue
+        earlier, later = _moment(at[first]), _moment(at[second])
+        if later < earlier or (later == earlier and not equal):
+            yield Problem("stix.time-order", second, f"does not come after {first}")
+
+
+def _moment(text: str) -> tuple[str, str]:
+    """Something that sorts as the instant does, for times that the schema has seen."""
+    return text[:19], text[20:-1].rstrip("0")
+
+
+def _own_rules(value: Mapping[str, Any], head: Head) -> Iterator[Problem]:
+    speaks_stix = head.type == "indicator" and value["pattern_type"] == "stix"
+    if speaks_stix and not is_pattern(value["pattern"]):
+        yield Problem("stix.pattern", "pattern", "is not a STIX pattern that can be read")
+    if head.id in head.object_marking_refs or head.id in head.granular_refs:
+        yield Problem("stix.self-marking", "object_marking_refs", "name the object itself")
+    if head.type in OBSERVABLES and not head.spec_version and value.get("revoked") is not None:
+        yield Problem("stix.invalid", "revoked", "does not belong to an observable")
