@@ -109,9 +109,7 @@ class Descriptor:
             "name": self.name,
             "next": self.next,
             "previous": self.previous,
-            "recovered_with": None
-            if self.recovered_with is None
-            else self.recovered_with.to_json(),
+            "recovered_with": recovered_with.to_json() if recovered_with else None,
             "recovery": self.recovery,
             "sequence": self.sequence,
         }

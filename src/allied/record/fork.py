@@ -1,0 +1,118 @@
+"""The proof that an organisation signed one number twice.
+
+Two records of one issuer in one chain with one sequence number and different ids are all
+the proof there is: both bear the issuer's signature, so no third party has to be
+believed. Which of the two is right is not decided here nor by any hash; people decide.
+
+Rule: a proof is verified with nothing but the issuer's identity. The first of its two
+records is the one with the lower id, so that two finders write the same proof; that
+order means nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from allied.errors import MalformedError, UnverifiedError
+from allied.record.canonical import Json
+from allied.record.identity import Identity
+from allied.record.ids import RecordId
+from allied.record.kinds import RULES
+from allied.record.record import MAX_ENVELOPE_BYTES, ChainKey, Record, read, require_issued
+
+
+@dataclass(frozen=True, slots=True)
+class ForkProof:
+    """The envelopes of two records that contradict each other, as received."""
+
+    first: bytes
+    second: bytes
+
+    def to_json(self) -> dict[str, Json]:
+        """As it stands in the body of a `fork.proof` record, in base64."""
+        return {
+            "first": base64.b64encode(self.first).decode("ascii"),
+            "second": base64.b64encode(self.second).decode("ascii"),
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> ForkProof:
+        """Read what `to_json` writes; verifies nothing.
+
+        Raises:
+            MalformedError: `fork.shape`.
+        """
+        if not isinstance(value, dict) or value.keys() != {"first", "second"}:
+            raise MalformedError("fork.shape", "a proof is not an object of first and second")
+        return cls(_envelope(value["first"]), _envelope(value["second"]))
+
+
+class Fork(NamedTuple):
+    """What a proof proves.
+
+    Attributes:
+        chain: the chain that parts.
+        sequence: the number that was signed twice.
+        records: the two ids, sorted.
+    """
+
+    chain: ChainKey
+    sequence: int
+    records: tuple[RecordId, RecordId]
+
+
+_MAX_TEXT: Final = (MAX_ENVELOPE_BYTES + 2) // 3 * 4
+
+
+def prove(a: Record, b: Record) -> ForkProof:
+    """Make the proof out of two records, in either order.
+
+    Raises:
+        UnverifiedError: `fork.no-fork`, if they do not contradict each other.
+    """
+    _require_fork(a, b)
+    first, second = sorted((a, b), key=lambda record: record.id)
+    return ForkProof(first.raw, second.raw)
+
+
+def verify(proof: ForkProof, identity: Identity, *, rules: int = RULES) -> Fork:
+    """Verify a proof against the identity chain of the issuer it accuses.
+
+    The organisation's signatures are enough: an act that lacks a person's assertion
+    was still signed, and equivocation is about what the keys have signed.
+
+    Raises:
+        MalformedError: as `record.read`.
+        UnverifiedError: `fork.no-fork`; as `record.require_issued`.
+    """
+    a, b = read(proof.first, rules=rules), read(proof.second, rules=rules)
+    _require_fork(a, b)
+    for record in (a, b):
+        require_issued(record, identity, rules=rules)
+    low, high = sorted((a.id, b.id))
+    return Fork(a.header.chain, a.header.sequence, (low, high))
+
+
+def _require_fork(a: Record, b: Record) -> None:
+    one, other = a.header, b.header
+    if (
+        a.id == b.id
+        or one.agreement != other.agreement
+        or one.chain != other.chain
+        or one.sequence != other.sequence
+    ):
+        raise UnverifiedError("fork.no-fork", "two records do not contradict each other")
+
+
+def _envelope(value: Json) -> bytes:
+    if isinstance(value, str) and len(value) <= _MAX_TEXT:
+        try:
+            raw = binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
+        except (binascii.Error, UnicodeEncodeError):
+            raw = b""
+        if raw and base64.b64encode(raw).decode("ascii") == value:
+            return raw
+    raise MalformedError("fork.shape", "a part of a proof is not base64 in its one spelling")

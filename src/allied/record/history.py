@@ -1,0 +1,243 @@
+"""What a set of records adds up to: an order, what is missing, who knew what, forks.
+
+The same records give the same history, in whatever order, batches or copies they came.
+Records go in as read and verified (`record.require_signed`, `circle.check_deps`); what
+they mean is for the folds, which take `order` as it stands.
+
+Words used here:
+    complete   the record is held and so is everything it rests on
+    order      the complete records: by depth, those of one depth by id
+    depth      1 for a record that rests on nothing, else 1 more than the deepest it
+               rests on
+    parked     waits for records that are not complete
+    refused    can never be complete: it says of a record it cites what is not so
+    fork       one number of one chain signed twice
+    frozen     at or after a fork: kept, and in no order
+    contested  claims to be earlier than the record before it in its chain
+
+Rules. A record never comes before what it rests on, and its place relative to another
+never changes as more arrive. Which branch of a fork is right is never decided here: all
+records of the chain from the fork on are frozen. A record of another issuer that rests
+on a frozen one keeps its place and knows whatever lies behind it. Order says nothing
+about time, and who comes first in it has no advantage.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from allied.errors import NotFoundError, UsageError
+from allied.record.causality import Causality, Spot
+from allied.record.fork import ForkProof, prove
+from allied.record.ids import RecordId
+from allied.record.record import ChainKey, Record
+
+Heads: TypeAlias = Mapping[ChainKey, tuple[int, RecordId]]
+"""For each chain the highest sequence held complete, and the id at it."""
+
+
+class Range(NamedTuple):
+    """Records to ask for: of one chain, both ends included."""
+
+    chain: ChainKey
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a set of records of one agreement adds up to.
+
+    Two histories are equal exactly if they were made of the same records.
+
+    Attributes:
+        order: the complete records that are not frozen; see the module.
+        parked: ids of parked records, and of what they cite directly that is not
+            complete.
+        refused: ids of refused records, and why: `history.not-its-parent`, or
+            `history.past-refused` for what rests on those.
+        heads: of each chain with anything in `order`.
+        forks: one proof for each chain that parts, at its lowest such number.
+        frozen: for each of those chains, that number.
+        aside: ids of the records that are frozen and complete.
+        contested: ids of records in `order` whose claimed time runs backwards.
+    """
+
+    order: tuple[Record, ...]
+    parked: Mapping[RecordId, frozenset[RecordId]]
+    refused: Mapping[RecordId, str]
+    heads: Heads
+    forks: tuple[ForkProof, ...]
+    frozen: Mapping[ChainKey, int]
+    aside: frozenset[RecordId]
+    contested: frozenset[RecordId]
+    _causality: Causality = field(default_factory=lambda: Causality({}), repr=False, compare=False)
+    # One token: whoever takes it may let the causality grow in place.
+    _claim: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
+
+    def get(self, record: RecordId) -> Record | None:
+        """The record with that id, in whatever state it is held."""
+        return self._causality.records.get(record)
+
+    @property
+    def wanted(self) -> frozenset[RecordId]:
+        """Ids that parked records rest on and that are not held at all."""
+        held = self._causality.records
+        return frozenset(
+            each for missing in self.parked.values() for each in missing if each not in held
+        )
+
+    def knows(self, later: RecordId, earlier: RecordId) -> bool:
+        """Whether `earlier` lies in the causal past of `later`.
+
+        A record does not know itself, and nobody knows a record that is not in order.
+
+        Raises:
+            NotFoundError: `history.not-in-order`, unless `later` is.
+
+        Cost: one binary search.
+        """
+        at = self._spot(later)
+        other = self._causality.spots.get(earlier)
+        return other is not None and self._causality.known(at, other.line) >= other.sequence
+
+    def clock(self, record: RecordId) -> Mapping[ChainKey, int]:
+        """The highest sequence of each chain that `record` knows, its own included.
+
+        Raises:
+            NotFoundError: `history.not-in-order`.
+        """
+        return self._causality.clock(self._spot(record))
+
+    def extended(self, records: Iterable[Record]) -> History:
+        """The history of these records and `records`; equal to a fresh one.
+
+        Costs in proportion to what is new and where in the order it falls, unless a
+        new fork is found: that is read afresh. The first extension of a history takes
+        its inner structure over; further ones of the same history start afresh too.
+        """
+        fresh = _unique(records, self._causality.records)
+        if not fresh:
+            return self
+        _require_one_agreement([*fresh, *self.order[:1]])
+        known = self._causality
+        if any(each.id in known.records for each in fresh) or not self._take():
+            return history([*known.records.values(), *fresh])
+        settled = known.add(fresh)
+        if known.outdated:
+            return history(known.records.values())
+        return _seen(known, self, settled)
+
+    def _take(self) -> bool:
+        """Take the token, once."""
+        try:
+            return self._claim.pop()
+        except IndexError:
+            return False
+
+    def _spot(self, record: RecordId) -> Spot:
+        spot = self._causality.spots.get(record)
+        if spot is None:
+            raise NotFoundError("history.not-in-order", "no such record is in order here")
+        return spot
+
+
+def history(records: Iterable[Record]) -> History:
+    """Build the history of `records`, in any order, with or without copies.
+
+    Of two envelopes of one payload the shorter is kept, or the one with lesser bytes.
+
+    Raises:
+        UsageError: `history.two-agreements`.
+
+    Cost: in proportion to the records, their deps, and what each learns from them.
+    """
+    held = _unique(records, {})
+    _require_one_agreement(held)
+    frozen: dict[ChainKey, int] = {}
+    seen: dict[tuple[ChainKey, int], RecordId] = {}
+    for record in held:
+        chain, sequence = record.header.chain, record.header.sequence
+        if seen.setdefault((chain, sequence), record.id) != record.id:
+            frozen[chain] = min(sequence, frozen.get(chain, sequence))
+    causality = Causality(frozen)
+    return _seen(causality, None, causality.add(held))
+
+
+def ranges_missing(mine: Heads, theirs: Heads) -> tuple[Range, ...]:
+    """What to ask a peer for: the ranges by which its chains are longer than mine.
+
+    Where both hold a chain to the same number under different ids, that number is
+    asked for, because the answer is the proof of a fork. Sorted by chain.
+    """
+    ranges: list[Range] = []
+    for chain, (last, head) in theirs.items():
+        sequence, own = mine.get(chain, (0, None))
+        if last > sequence:
+            ranges.append(Range(chain, sequence + 1, last))
+        elif last == sequence and own != head:
+            ranges.append(Range(chain, last, last))
+    return tuple(sorted(ranges))
+
+
+def _unique(records: Iterable[Record], held: Mapping[RecordId, Record]) -> list[Record]:
+    """Each record once and none that `held` has in the same envelope or a better one."""
+    unique: dict[RecordId, Record] = {}
+    for record in records:
+        known = unique.get(record.id) or held.get(record.id)
+        if known is None or _rank(record) < _rank(known):
+            unique[record.id] = record
+    return list(unique.values())
+
+
+def _rank(record: Record) -> tuple[int, bytes]:
+    return len(record.raw), record.raw
+
+
+def _require_one_agreement(records: Iterable[Record]) -> None:
+    if len({record.header.agreement for record in records}) > 1:
+        raise UsageError("history.two-agreements", "a history is of one agreement")
+
+
+def _seen(known: Causality, before: History | None, settled: list[Record]) -> History:
+    """The history that `known` stands for, `settled` being new in it since `before`."""
+    depth = known.depth
+
+    def place(record: Record) -> tuple[int, RecordId]:
+        return depth[record.id], record.id
+
+    settled.sort(key=place)
+    order = before.order if before else ()
+    heads = dict(before.heads) if before else {}
+    if settled:
+        at = bisect_left(order, place(settled[0]), key=place)
+        late = [*order[at:], *settled]
+        if at < len(order):
+            late.sort(key=place)
+        order = (*order[:at], *late)
+        for record in settled:
+            header = record.header
+            if header.sequence > heads.get(header.chain, (0, ""))[0]:
+                heads[header.chain] = (header.sequence, record.id)
+    return History(
+        order=order,
+        parked={record: frozenset(missing) for record, missing in known.waiting.items()},
+        refused=dict(known.refused),
+        heads=heads,
+        forks=tuple(
+            _proof(known, chain, sequence) for chain, sequence in sorted(known.frozen.items())
+        ),
+        frozen=dict(known.frozen),
+        aside=frozenset(known.aside),
+        contested=frozenset(known.contested),
+        _causality=known,
+    )
+
+
+def _proof(known: Causality, chain: ChainKey, sequence: int) -> ForkProof:
+    """The proof with the two lowest ids, so that everybody finds the same."""
+    low, high, *_ = sorted(known.positions[chain][sequence])
+    return prove(known.records[low], known.records[high])
