@@ -33,7 +33,7 @@ from allied.errors import MalformedError, UnverifiedError
 from allied.record import canonical
 from allied.record.canonical import Json
 from allied.record.ids import Digest, KeyId, OrganisationId, PersonId, digest_text, person_id
-from allied.record.keys import PrivateKey, PublicKey, verify
+from allied.record.keys import PublicKey, Signer, verify
 
 RECORD_TYPE: Final = "application/vnd.allied.record.v1+json"
 DESCRIPTOR_TYPE: Final = "application/vnd.allied.descriptor.v1+json"
@@ -108,7 +108,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 def sign(
     payload_type: str,
     payload: bytes,
-    signers: Iterable[PrivateKey],
+    signers: Iterable[Signer],
     assertions: Sequence[Assertion] = (),
 ) -> Envelope:
     """Put `payload` into an envelope signed by each of `signers`, in their order."""
@@ -127,7 +127,7 @@ def assertion_message(payload_type: str, payload: bytes, person: PersonId) -> by
     return pae(ASSERTION_TYPE, canonical.encode(assent))
 
 
-def assent(payload_type: str, payload: bytes, person: PersonId, key: PrivateKey) -> Assertion:
+def assent(payload_type: str, payload: bytes, person: PersonId, key: Signer) -> Assertion:
     """Assent to `payload` as `person` with a person key."""
     signature = key.sign(assertion_message(payload_type, payload, person))
     return Assertion(person, PERSON_KEY, key.public.key_id, signature)

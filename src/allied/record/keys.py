@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -103,6 +103,19 @@ class PublicKey:
         if raw.hex() != key:
             raise _shape("a key is not lowercase hex")
         return cls(alg, raw)
+
+
+class Signer(Protocol):
+    """A private key that can be used and need not be readable: a seed here, a token elsewhere."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """A signature over `message` that `verify` accepts."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

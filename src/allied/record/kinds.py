@@ -118,7 +118,7 @@ _ROWS: Final = (
     _row("identity.person", "a pseudonym whose key may act for the issuer, or no longer",
          "party", at=("all",), when=_EVER),
     _row("agreement.sign", "the issuer accepts text and bindings",
-         "party", at=("all",), when=_EARLY, act=True),
+         "party", at=("all",), when=("none", "proposed", "in-force"), act=True),
     _row("agreement.ratify", "the issuer confirms its signature at home",
          "signatory", at=("all",), when=("proposed", "in-force"), act=True),
     _row("agreement.withdraw", "the issuer leaves, with the heads it still counts",

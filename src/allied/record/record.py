@@ -49,7 +49,7 @@ from allied.record.ids import (
     RecordId,
     digest_text,
 )
-from allied.record.keys import PrivateKey, PublicKey
+from allied.record.keys import PublicKey, Signer
 from allied.record.kinds import MAX_BODY_BYTES, RULES, KindRule, rule
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def payload(header: Header, body: Mapping[str, Json], *, rules: int = RULES) -> 
 def written(
     header: Header,
     body: Mapping[str, Json],
-    key: PrivateKey,
-    persons: Mapping[PersonId, PrivateKey] | None = None,
+    key: Signer,
+    persons: Mapping[PersonId, Signer] | None = None,
     *,
     rules: int = RULES,
 ) -> Record:
@@ -285,6 +285,29 @@ def require_signed(
             none is of `persons`, `record.assertion` if none of those holds.
     """
     envelope = _issued(record, identity, rules)
+    _require_assented(record, envelope, persons, rules)
+
+
+def require_assented(
+    record: Record, persons: Mapping[PersonId, PublicKey], *, rules: int = RULES
+) -> None:
+    """Return if `record` is no act, or a person of the issuer assented to it.
+
+    The half of `require_signed` that needs no identity chain.
+
+    Raises:
+        UnverifiedError: `record.person-missing`, `record.person-unknown`,
+            `record.assertion`, `record.not-its-bytes`.
+    """
+    envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
+    if envelope.payload_type != RECORD_TYPE or envelope.digest != record.id:
+        raise UnverifiedError("record.not-its-bytes", "a record does not match its own bytes")
+    _require_assented(record, envelope, persons, rules)
+
+
+def _require_assented(
+    record: Record, envelope: Envelope, persons: Mapping[PersonId, PublicKey], rules: int
+) -> None:
     if not rule(record.header.kind, rules).act:
         return
     if not envelope.assertions:
