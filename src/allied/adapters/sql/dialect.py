@@ -1,0 +1,193 @@
+"""The few places where one database differs from another.
+
+Connections and their settings, how a unit begins, how an insert passes over what is there,
+how a long list is handed in, and what a database's error means to us.
+
+Rules. A commit is on the disk before it returns (`synchronous=FULL`). The write-ahead log
+is folded back after 64 MiB, not after 4: every fold writes each touched page once, so fewer
+folds write less. No error that leaves here carries a statement's parameters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    Text,
+    column,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import QueuePool
+
+from allied.errors import AlliedError, ConflictError, ExhaustedError
+
+WRITES: Final = "allied_writes"
+"""Execution option of a connection whose transaction takes the write lock at its start."""
+
+_LOG_PAGES: Final = 16_384
+_CONNECTIONS_KEPT: Final = 5
+_CONNECTIONS_BESIDE: Final = 59
+
+_SETTINGS: Final = (
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA wal_autocheckpoint={_LOG_PAGES}",
+    f"PRAGMA journal_size_limit={_LOG_PAGES * 4096}",
+    "PRAGMA cache_size=-8192",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA trusted_schema=OFF",
+)
+
+Insert = sqlite.Insert | postgresql.Insert
+
+
+def sqlite_engine(path: Path, *, busy_seconds: float) -> Engine:
+    """An engine over the database file at `path`; nothing is opened yet.
+
+    Args:
+        busy_seconds: how long a unit waits for the write lock, and for a free connection.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={
+            "isolation_level": None,
+            "check_same_thread": False,
+            "timeout": busy_seconds,
+        },
+        poolclass=QueuePool,
+        pool_size=_CONNECTIONS_KEPT,
+        max_overflow=_CONNECTIONS_BESIDE,
+        pool_timeout=busy_seconds,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _settle)
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _translate)
+    return engine
+
+
+def insert(connection: Connection, table: Table) -> Insert:
+    """An insert that can say ON CONFLICT, for the database behind `connection`."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def insert_rows(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert many rows, each a tuple in the order of `columns`.
+
+    The values go to the driver as they are: instants as microseconds, see `schema`.
+    """
+    if not rows:
+        return
+    names = ", ".join(columns)
+    marks = {"qmark": "?", "format": "%s", "pyformat": "%s"}[connection.dialect.paramstyle]
+    places = ", ".join([marks] * len(columns))
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608
+    connection.exec_driver_sql(statement, list(rows))
+
+
+def among(
+    connection: Connection, wanted: ColumnElement[Any], values: Iterable[int] | Iterable[str]
+) -> ColumnElement[bool]:
+    """Whether a column's value is one of `values`, however many they are."""
+    listed = list(values)
+    if connection.dialect.name != "sqlite":
+        return wanted.in_(listed)
+    kind = BigInteger() if listed and isinstance(listed[0], int) else Text()
+    each = func.json_each(literal(json.dumps(listed), Text())).table_valued(column("value", kind))
+    return wanted.in_(select(each.c.value))
+
+
+def unindexed(number: ColumnElement[int]) -> ColumnElement[int]:
+    """The same number, hidden from the planner so that it does not choose an index by it."""
+    return number + 0
+
+
+def _settle(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for setting in _SETTINGS:
+        cursor.execute(setting)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Start a transaction ourselves; the driver would do so too late, and never IMMEDIATE."""
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+
+
+def _translate(context: ExceptionContext) -> BaseException | None:
+    """What an error of the database is called here; None leaves it as it is."""
+    original = context.original_exception
+    if isinstance(original, AlliedError | ValueError):
+        return original  # raised while a value was bound
+    if isinstance(context.sqlalchemy_exception, IntegrityError):
+        return ConflictError("store.already-there", "something of that name is stored already")
+    code = getattr(original, "sqlite_errorcode", None)
+    return refusal(code) if isinstance(code, int) else None
+
+
+def refusal(code: int) -> ExhaustedError | None:
+    """The refusal behind an error code of SQLite, extended or not; None when there is none."""
+    found = _REFUSALS.get(code & 0xFF)
+    if found is None:
+        return None
+    name, message, hint = found
+    return ExhaustedError(name, message, hint=hint, facts={"sqlite": code})
+
+
+_BUSY: Final = (
+    "store.busy",
+    "another process is writing to the database and did not finish in time",
+    "try again; a long import may be running",
+)
+_CORRUPT: Final = (
+    "store.corrupt",
+    "the database file is damaged or is no database",
+    "stop the node, keep the file, and restore the newest backup",
+)
+_REFUSALS: Final[dict[int, tuple[str, str, str]]] = {
+    5: _BUSY,
+    6: _BUSY,
+    8: (
+        "store.read-only",
+        "the database cannot be written to",
+        "check the owner and the mode of the data folder",
+    ),
+    10: (
+        "store.unreadable",
+        "the disk failed while the database was read or written",
+        "check the disk before anything else",
+    ),
+    11: _CORRUPT,
+    13: (
+        "store.full",
+        "the disk is full; nothing was stored",
+        "free some space, then do it again",
+    ),
+    14: (
+        "store.cannot-open",
+        "the database file cannot be opened",
+        "check the owner and the mode of the data folder",
+    ),
+    26: _CORRUPT,
+}

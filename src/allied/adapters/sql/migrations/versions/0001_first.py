@@ -1,0 +1,294 @@
+"""The first form of the database.
+
+Revision ID: 0001
+Revises: none
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+INSTANT = sa.BigInteger()
+
+
+def upgrade() -> None:
+    """Make every table."""
+    op.create_table(
+        "agreements",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("alias", sa.Text(), nullable=False),
+        sa.Column("genesis", sa.LargeBinary(), nullable=False),
+        sa.Column("text", sa.LargeBinary(), nullable=False),
+        sa.Column("salt", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("proposed_by", sa.Text(), nullable=False),
+        sa.Column("known_since", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_agreements"),
+    )
+    op.create_table(
+        "blobs",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("circle", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_blobs"),
+    )
+    op.create_table(
+        "bodies",
+        sa.Column("id", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_bodies"),
+    )
+    op.create_index("ix_bodies_key", "bodies", ["key"])
+    op.create_table(
+        "claims",
+        sa.Column("circle", sa.Text(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("incarnation", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("sequence", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("circle", "issuer", "incarnation", "sequence", name="pk_claims"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "class_counts",
+        sa.Column("agreement", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("holder", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("class_id", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("count", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("agreement", "holder", "class_id", name="pk_class_counts"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "classes",
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("needs", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_classes"),
+        sa.UniqueConstraint("agreement", "key", name="uq_classes_agreement_key"),
+    )
+    op.create_table(
+        "counters",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_counters"),
+    )
+    op.create_table(
+        "cursors",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_cursors"),
+    )
+    op.create_table(
+        "descriptors",
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "position", name="pk_descriptors"),
+        sa.UniqueConstraint("organisation", "digest", name="uq_descriptors_organisation_digest"),
+    )
+    op.create_table(
+        "ledger",
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("art", sa.Text(), nullable=False),
+        sa.Column("class_id", WHOLE, nullable=False),
+        sa.Column("first", WHOLE, nullable=False),
+        sa.Column("last", WHOLE, nullable=False),
+        sa.Column("count", WHOLE, nullable=False),
+        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("proof", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("previous", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "seq", name="pk_ledger"),
+    )
+    op.create_index(
+        "ix_ledger_organisation_agreement_recipient_seq",
+        "ledger",
+        ["organisation", "agreement", "recipient", "seq"],
+    )
+    op.create_table(
+        "logins",
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("used_at", INSTANT, nullable=True),
+        sa.PrimaryKeyConstraint("secret", name="pk_logins"),
+    )
+    op.create_index("ix_logins_expires_at", "logins", ["expires_at"])
+    op.create_table(
+        "meta",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_meta"),
+    )
+    op.create_table(
+        "names",
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_names"),
+        sa.UniqueConstraint("name", name="uq_names_name"),
+    )
+    op.create_table(
+        "organisations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("incarnation", WHOLE, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_organisations"),
+        sa.UniqueConstraint("label", name="uq_organisations_label"),
+    )
+    op.create_table(
+        "parked",
+        sa.Column("place", WHOLE, autoincrement=True, nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("place", name="pk_parked"),
+        sa.UniqueConstraint("record", name="uq_parked_record"),
+    )
+    op.create_index("ix_parked_agreement_issuer", "parked", ["agreement", "issuer"])
+    op.create_table(
+        "peers",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("confirmed_at", INSTANT, nullable=True),
+        sa.Column("allowed_private", sa.Boolean(), nullable=False),
+        sa.Column("added_at", INSTANT, nullable=False),
+        sa.Column("seen_at", INSTANT, nullable=True),
+        sa.Column("failures", WHOLE, nullable=False),
+        sa.Column("next_try_at", INSTANT, nullable=True),
+        sa.Column("last_problem", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_peers"),
+    )
+    op.create_table(
+        "records",
+        sa.Column("row", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("circle", sa.Text(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("incarnation", WHOLE, nullable=False),
+        sa.Column("sequence", WHOLE, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("claimed_at", INSTANT, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("row", name="pk_records"),
+        sa.UniqueConstraint("id", name="uq_records_id"),
+    )
+    op.create_index("ix_records_agreement_row", "records", ["agreement", "row"])
+    op.create_index(
+        "ix_records_circle_issuer_incarnation_sequence",
+        "records",
+        ["circle", "issuer", "incarnation", "sequence"],
+    )
+    op.create_table(
+        "statements",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_statements"),
+    )
+    op.create_table(
+        "wanted",
+        sa.Column("place", WHOLE, autoincrement=True, nullable=False),
+        sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("circle", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("place", name="pk_wanted"),
+        sa.UniqueConstraint("blob", name="uq_wanted_blob"),
+    )
+    op.create_index("ix_wanted_agreement_place", "wanted", ["agreement", "place"])
+    op.create_table(
+        "items",
+        sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
+        sa.Column("holder", WHOLE, nullable=False),
+        sa.Column("originator", WHOLE, nullable=False),
+        sa.Column("agreement", WHOLE, nullable=False),
+        sa.Column("via", WHOLE, nullable=False),
+        sa.Column("statement", WHOLE, nullable=False),
+        sa.Column("share", WHOLE, nullable=False),
+        sa.Column("type", WHOLE, nullable=False),
+        sa.Column("kind", WHOLE, nullable=False),
+        sa.Column("class_id", WHOLE, nullable=False),
+        sa.Column("body", WHOLE, nullable=False),
+        sa.Column("size", WHOLE, nullable=False),
+        sa.Column("leaf", WHOLE, nullable=False),
+        sa.Column("received_at", INSTANT, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("modified", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("path", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["body"], ["bodies.id"], name="fk_items_body"),
+        sa.ForeignKeyConstraint(["class_id"], ["classes.id"], name="fk_items_class_id"),
+        sa.PrimaryKeyConstraint("seq", name="pk_items"),
+    )
+    op.create_index(
+        "ix_items_agreement_holder_class_id_seq",
+        "items",
+        ["agreement", "holder", "class_id", "seq"],
+    )
+    op.create_index(
+        "ix_items_agreement_holder_seq_class_id",
+        "items",
+        ["agreement", "holder", "seq", "class_id"],
+    )
+    op.create_index("ix_items_key", "items", ["key"])
+    op.create_index("ix_items_share", "items", ["share"])
+    op.create_table(
+        "people",
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation"], ["organisations.id"], name="fk_people_organisation"
+        ),
+        sa.PrimaryKeyConstraint("organisation", "label", name="pk_people"),
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("agreements", sa.Text(), nullable=False),
+        sa.Column("ceiling", sa.Text(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=True),
+        sa.Column("revoked_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation"], ["organisations.id"], name="fk_tokens_organisation"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_tokens"),
+    )
+    op.create_index("ix_tokens_organisation", "tokens", ["organisation"])
+    counters = sa.table("counters", sa.column("name", sa.Text()), sa.column("value", WHOLE))
+    op.bulk_insert(
+        counters,
+        [{"name": name, "value": 0} for name in ("record", "item", "body", "change")],
+    )

@@ -1,0 +1,338 @@
+"""Opening a database file: made if it is not there, migrated if it is old, refused if newer.
+
+Words used here:
+    revision     the number of the newest migration that a database has
+    compatible   a number in the database; a program that knows only a smaller one would do
+                 harm, and is stopped
+    hold         a shared lock on `<file>.lock`, kept as long as a store is open; whoever
+                 creates or migrates takes it alone, so nobody works on tables that change
+
+Rules. A file is made in one transaction: a process killed on the way leaves an empty file,
+which counts as none. Before a migration a verified copy is put into the backup folder; the
+migration itself is one transaction. A database with more migrations than this program
+knows, but the same compatible number, is used as it is. Nothing that is not ours is touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, MetaData, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from allied.adapters.sql import schema
+from allied.adapters.sql.dialect import WRITES, insert, refusal, sqlite_engine
+from allied.adapters.sql.store import Fence, SqlStore
+from allied.errors import AlliedError, ConflictError, ExhaustedError
+from allied.node.ports import Chance, Clock
+
+BUSY_SECONDS: Final = 15.0
+_HOLD_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.02
+_STAMP: Final = "alembic_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What this program takes a database to be.
+
+    Attributes:
+        revision: the newest migration, four digits; they count up by one.
+        compatible: see the module.
+        release: the first release that knows this `compatible`.
+        scripts: the folder of the migrations.
+    """
+
+    revision: str
+    compatible: int
+    release: str
+    scripts: Path
+    metadata: MetaData
+
+
+SHAPE: Final = Shape(
+    revision=schema.REVISION,
+    compatible=schema.COMPATIBLE,
+    release=schema.NEEDS_RELEASE,
+    scripts=Path(__file__).parent / "migrations",
+    metadata=schema.metadata,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    revision: str
+    compatible: int
+    release: str
+
+
+def open_store(
+    path: Path,
+    *,
+    clock: Clock,
+    chance: Chance,
+    backups: Path,
+    fence: Fence | None = None,
+    shape: Shape = SHAPE,
+    busy_seconds: float = BUSY_SECONDS,
+    hold_seconds: float = _HOLD_SECONDS,
+) -> SqlStore:
+    """Open the SQLite database at `path`, whose folder exists.
+
+    Args:
+        clock: names the copy that is made before a migration.
+        chance: gives a new database its secret.
+        backups: the folder for that copy; made when it is needed.
+        fence: told about every own record that is numbered.
+        busy_seconds: how long a unit waits for the write lock.
+        hold_seconds: how long to wait for processes that use a database to be migrated.
+
+    Raises:
+        ExhaustedError: `store.newer`, `store.in-use`, `store.migration-failed`,
+            `store.full`, `store.corrupt` and other faults of the file or the disk.
+        ConflictError: `store.foreign`, the file is another program's database.
+    """
+    hold = _Hold(path.with_name(path.name + ".lock"), hold_seconds)
+    engine = sqlite_engine(path, busy_seconds=busy_seconds)
+    try:
+        hold.share()
+        if _lacking(engine, path, shape):
+            hold.alone()
+            found = _look(engine, path)
+            if found is None:
+                _create(engine, path, shape, chance)
+            elif _is_older(found, shape):
+                _migrate(engine, path, found, shape, backups, clock)
+            hold.share()
+        with engine.connect() as connection:
+            secret = bytes.fromhex(_meta(connection)["secret"])
+    except BaseException:
+        engine.dispose()
+        hold.release()
+        raise
+    return SqlStore(engine, secret=secret, busy_seconds=busy_seconds, fence=fence, hold=hold)
+
+
+# --- what is there ------------------------------------------------------------------------
+
+
+def _lacking(engine: Engine, path: Path, shape: Shape) -> bool:
+    """Whether the database has to be made or migrated; raises if it is newer."""
+    found = _look(engine, path)
+    if found is None:
+        return True
+    if found.compatible > shape.compatible:
+        raise ExhaustedError(
+            "store.newer",
+            f"this database needs release {found.release} of allied or a later one",
+            hint="upgrade allied, or open another data folder with --data",
+            facts={"compatible": found.compatible, "known": shape.compatible},
+        )
+    return _is_older(found, shape)
+
+
+def _is_older(found: _Found, shape: Shape) -> bool:
+    return int(found.revision) < int(shape.revision)
+
+
+def _look(engine: Engine, path: Path) -> _Found | None:
+    """What the file says of itself; None when there is no file or nothing in it."""
+    try:
+        if path.stat().st_size == 0:
+            return None
+    except FileNotFoundError:
+        return None
+    with engine.connect() as connection:
+        tables = set(
+            connection.execute(
+                text("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ).scalars()
+        )
+        if not tables:
+            return None
+        if not {"meta", _STAMP} <= tables:
+            raise ConflictError(
+                "store.foreign",
+                "the database file belongs to another program",
+                hint="name another data folder with --data",
+            )
+        stamp = connection.execute(text(f"SELECT version_num FROM {_STAMP}")).scalar()  # noqa: S608
+        known = _meta(connection)
+    try:
+        return _Found(f"{int(str(stamp)):04d}", int(known["compatible"]), known["release"])
+    except (KeyError, ValueError) as error:
+        raise ExhaustedError(
+            "store.corrupt",
+            "the database does not say what it is",
+            hint="stop the node, keep the file, and restore the newest backup",
+        ) from error
+
+
+def _meta(connection: Connection) -> dict[str, str]:
+    return {row.name: row.value for row in connection.execute(select(schema.meta))}
+
+
+# --- making -------------------------------------------------------------------------------
+
+
+def _create(engine: Engine, path: Path, shape: Shape, chance: Chance) -> None:
+    """Make all tables in one transaction."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with engine.connect() as connection:
+        _outside(connection, "PRAGMA journal_mode=WAL")
+    with _alone(engine) as connection:
+        shape.metadata.create_all(connection)
+        connection.execute(
+            text(
+                f"CREATE TABLE {_STAMP} (version_num VARCHAR(32) NOT NULL,"
+                f" CONSTRAINT {_STAMP}_pkc PRIMARY KEY (version_num))"
+            )
+        )
+        connection.execute(text(f"INSERT INTO {_STAMP} VALUES (:it)"), {"it": shape.revision})  # noqa: S608
+        connection.execute(
+            schema.counters.insert(), [{"name": name, "value": 0} for name in schema.COUNTERS]
+        )
+        connection.execute(
+            schema.meta.insert(), [{"name": "secret", "value": chance.token(32).hex()}]
+        )
+        _say(connection, shape)
+
+
+def _say(connection: Connection, shape: Shape) -> None:
+    """Write into the database which programs may use it."""
+    statement = insert(connection, schema.meta)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=("name",), set_={"value": statement.excluded.value}
+        ),
+        [
+            {"name": "compatible", "value": str(shape.compatible)},
+            {"name": "release", "value": shape.release},
+        ],
+    )
+
+
+def _outside(connection: Connection, pragma: str) -> None:
+    """Run a setting that has no effect inside a transaction."""
+    driver = connection.connection.dbapi_connection
+    if driver is None:
+        raise AssertionError("a connection that was just made is open")
+    try:
+        driver.cursor().execute(pragma)
+    except sqlite3.Error as error:
+        raise refusal(error.sqlite_errorcode) or error from error
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        yield connection
+
+
+# --- migrating ----------------------------------------------------------------------------
+
+
+def _migrate(
+    engine: Engine, path: Path, found: _Found, shape: Shape, backups: Path, clock: Clock
+) -> None:
+    """Copy the database, then bring it to the present revision in one transaction."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    copy = _back_up(path, backups, f"{path.stem}-{found.revision}-{clock.now():%Y%m%dT%H%M%SZ}")
+    engine.dispose()
+    config = Config()
+    config.set_main_option("script_location", str(shape.scripts).replace("%", "%%"))
+    try:
+        with engine.connect() as outside:
+            _outside(outside, "PRAGMA foreign_keys=OFF")  # a table that is rebuilt must not cascade
+            with outside.execution_options(**{WRITES: True}).begin():
+                config.attributes["connection"] = outside
+                command.upgrade(config, shape.revision)
+                _say(outside, shape)
+    except (SQLAlchemyError, CommandError, AlliedError) as error:
+        if isinstance(error, ExhaustedError):
+            raise
+        raise ExhaustedError(
+            "store.migration-failed",
+            "the database could not be brought to the present form; it is as it was before",
+            hint=f"a copy was made at {copy}; report this and go back to the release before",
+            facts={"from": found.revision, "to": shape.revision},
+        ) from error
+    finally:
+        engine.dispose()  # no connection without foreign keys stays in the pool
+
+
+def _back_up(path: Path, backups: Path, name: str) -> Path:
+    """A verified copy of a database that may be in use."""
+    backups.mkdir(mode=0o700, exist_ok=True)
+    copy = backups / f"{name}.db"
+    os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+            if target.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise refusal(sqlite3.SQLITE_CORRUPT) or AssertionError
+    except sqlite3.Error as error:
+        copy.unlink(missing_ok=True)
+        found = refusal(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR))
+        raise found or error from error
+    return copy
+
+
+# --- holding ------------------------------------------------------------------------------
+
+
+class _Hold:
+    """The lock beside a database: shared while it is used, alone while it changes form."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._seconds = seconds
+        self._path = path
+        self._file: int | None = None
+
+    def share(self) -> None:
+        self._take(fcntl.LOCK_SH)
+
+    def alone(self) -> None:
+        self._take(fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _take(self, how: int) -> None:
+        if self._file is None:
+            try:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise ExhaustedError(
+                    "store.cannot-open",
+                    "the lock file beside the database cannot be opened",
+                    hint="check the owner and the mode of the data folder",
+                ) from error
+        fcntl.flock(self._file, fcntl.LOCK_UN)  # two who wait for each other's share never end
+        deadline = time.monotonic() + self._seconds
+        while True:
+            try:
+                fcntl.flock(self._file, how | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise ExhaustedError(
+                        "store.in-use",
+                        "another process uses this database, which has to change its form",
+                        hint="stop `allied serve` on this folder, then do it again",
+                    ) from error
+                time.sleep(_POLL_SECONDS)
+            else:
+                return

@@ -1,0 +1,306 @@
+"""Pages of items: which rows, in which order, at what cost.
+
+A page is the items of one holder under one agreement with `seq` after a given number, by
+`seq`, at most `limit` of them; a reader may see only certain handling classes.
+
+Words used here:
+    share of a class set   how many of the items it covers, from counts kept at intake
+    scan                   walk all items by number, the class tested inside the index
+    window                 ask only the index by class, in a stretch of numbers that is
+                           doubled until the page is full
+
+Both ways give the same page. The scan is the cheaper one when a reader sees a good part of
+what is stored, the window when it sees little. Left to itself a database collects *all*
+that is visible and sorts it, for every page again; so each way hides the other's index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+
+from allied.adapters.sql.dialect import among, unindexed
+from allied.adapters.sql.names import Names
+from allied.adapters.sql.schema import bodies, class_counts, counters, items
+from allied.node.ports import ItemRow
+from allied.record.ids import AgreementId, Digest, OrganisationId
+
+SCAN_FROM: Final = 0.10
+"""The visible part of all items from which a scan is the cheaper way."""
+
+_CHUNK: Final = 5_000
+_WINDOW_AT_LEAST: Final = 1_000
+_LOW_HALF: Final = 0xFFFFFFFF
+
+_COLUMNS: Final = tuple(items.c[field.name] for field in fields(ItemRow))
+_NAMED: Final = tuple(
+    place
+    for place, field in enumerate(_COLUMNS)
+    if field.name
+    in {"holder", "originator", "agreement", "via", "statement", "share", "type", "kind"}
+)
+"""Where in a row a number stands for a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One page as it is asked for; see `allied.node.ports.Reading.items`."""
+
+    agreement: AgreementId
+    holder: OrganisationId
+    after: int
+    limit: int
+    classes: tuple[int, ...] | None = None
+    originator: OrganisationId | None = None
+    item: str | None = None
+    types: tuple[str, ...] | None = None
+    added_after: datetime | None = None
+    modified: str | None = None
+    share: str | None = None
+
+
+# --- keys ---------------------------------------------------------------------------------
+
+
+def item_key(secret: bytes, item: str, rest: bytes) -> int:
+    """The 8-byte key of an item version: the id in the upper half, the rest in the lower.
+
+    Args:
+        rest: holder, originator, agreement and version; see `key_rest`.
+    """
+    low = blake2b(rest, digest_size=4, key=secret, person=b"version").digest()
+    return item_span(secret, item)[0] + int.from_bytes(low, "big")
+
+
+def key_rest(holder: str, originator: str, agreement: str, modified: str) -> bytes:
+    """What besides the object's id identifies an item version, as bytes."""
+    return f"{holder}\0{originator}\0{agreement}\0{modified}".encode()
+
+
+def item_span(secret: bytes, item: str) -> tuple[int, int]:
+    """The lowest and the highest key that versions of an object can have, both included."""
+    high = blake2b(item.encode(), digest_size=4, key=secret, person=b"object").digest()
+    low = int.from_bytes(high, "big", signed=True) << 32
+    return low, low + _LOW_HALF
+
+
+def body_key(secret: bytes, digest: bytes) -> int:
+    """The 8-byte key of bytes with that digest."""
+    found = blake2b(digest, digest_size=8, key=secret, person=b"body").digest()
+    return int.from_bytes(found, "big", signed=True)
+
+
+# --- questions ----------------------------------------------------------------------------
+
+
+def page(connection: Connection, names: Names, secret: bytes, wanted: Wanted) -> Sequence[ItemRow]:
+    """The page that is `wanted`.
+
+    Cost: about the size of the page, whatever is stored; `originator`, `types` and
+    `added_after` are tested row by row.
+    """
+    if wanted.limit <= 0 or wanted.classes == () or wanted.types == ():
+        return ()
+    conditions = _conditions(names, wanted)
+    if conditions is None:
+        return ()
+    if wanted.item is not None:
+        conditions.append(items.c.key.between(*item_span(secret, wanted.item)))
+        conditions.append(items.c.id == wanted.item)
+        rows = _found_otherwise(connection, names, wanted, conditions)
+    elif wanted.share is not None:
+        rows = _found_otherwise(connection, names, wanted, conditions)
+    elif wanted.classes is None or visible_part(connection, names, wanted) >= SCAN_FROM:
+        rows = scan(connection, names, wanted, conditions)
+    else:
+        rows = window(connection, names, wanted, conditions)
+    return _item_rows(names, rows)
+
+
+def item_bytes(
+    connection: Connection, secret: bytes, digests: Sequence[Digest]
+) -> Mapping[Digest, bytes]:
+    """Exact bytes by digest; a missing digest is absent from the answer."""
+    found: dict[Digest, bytes] = {}
+    for chunk in _chunks(list(dict.fromkeys(digests))):
+        binary = {bytes.fromhex(digest): digest for digest in chunk}
+        keys = [body_key(secret, digest) for digest in binary]
+        query = select(bodies.c.digest, bodies.c.raw)
+        for key, raw in connection.execute(query.where(among(connection, bodies.c.key, keys))):
+            digest = binary.get(key)
+            if digest is not None:
+                found[digest] = raw
+    return found
+
+
+def counts(
+    connection: Connection, names: Names, agreement: AgreementId, holder: OrganisationId
+) -> Mapping[int, int]:
+    """How many items per handling class; classes without items are absent."""
+    numbers = names.numbers((agreement, holder))
+    if agreement not in numbers or holder not in numbers:
+        return {}
+    query = select(class_counts.c.class_id, class_counts.c.count.label("number")).where(
+        class_counts.c.agreement == numbers[agreement], class_counts.c.holder == numbers[holder]
+    )
+    rows = connection.execute(query.order_by(class_counts.c.class_id))
+    return {row.class_id: row.number for row in rows}
+
+
+def visible_part(connection: Connection, names: Names, wanted: Wanted) -> float:
+    """How much of all items the wanted classes cover, from 0 to 1."""
+    per_class = counts(connection, names, wanted.agreement, wanted.holder)
+    whole = sum(per_class.values())
+    visible = sum(per_class.get(number, 0) for number in set(wanted.classes or ()))
+    return visible / whole if whole else 0.0
+
+
+# --- the ways to a page -------------------------------------------------------------------
+
+
+def scan(
+    connection: Connection, names: Names, wanted: Wanted, conditions: list[ColumnElement[bool]]
+) -> Sequence[Row[Any]]:
+    """Walk by number, the class tested on the way."""
+    query = _query(conditions).where(*_whose(names, wanted), items.c.seq > wanted.after)
+    if wanted.classes is not None:
+        query = query.where(unindexed(items.c.class_id).in_(wanted.classes))
+    return connection.execute(query.limit(wanted.limit)).all()
+
+
+def window(
+    connection: Connection, names: Names, wanted: Wanted, conditions: list[ColumnElement[bool]]
+) -> Sequence[Row[Any]]:
+    """Ask the index by class, stretch by stretch."""
+    classes = sorted(set(wanted.classes or ()))
+    per_class = counts(connection, names, wanted.agreement, wanted.holder)
+    visible = sum(per_class.get(number, 0) for number in classes)
+    if not visible:
+        return ()
+    query = select(func.max(counters.c.value)).where(counters.c.name == "item")
+    last = int(connection.execute(query).scalar() or 0)
+    width = max(_WINDOW_AT_LEAST, wanted.limit * last // visible * 5 // 4)
+    rows: list[Row[Any]] = []
+    low = wanted.after
+    while low < last and len(rows) < wanted.limit:
+        high = low + width
+        stretch = (
+            _query(conditions)
+            .where(
+                *_whose(names, wanted),
+                items.c.class_id.in_(classes),
+                items.c.seq > low,
+                items.c.seq <= high,
+            )
+            .limit(wanted.limit - len(rows))
+        )
+        rows.extend(connection.execute(stretch))
+        low, width = high, width * 2
+    return rows
+
+
+def _found_otherwise(
+    connection: Connection, names: Names, wanted: Wanted, conditions: list[ColumnElement[bool]]
+) -> Sequence[Row[Any]]:
+    """A page whose rows another index finds: by object, or by share."""
+    numbers = names.numbers((wanted.agreement, wanted.holder))
+    query = _query(conditions).where(
+        unindexed(items.c.agreement) == numbers[wanted.agreement],
+        unindexed(items.c.holder) == numbers[wanted.holder],
+        items.c.seq > wanted.after,
+    )
+    if wanted.classes is not None:
+        query = query.where(unindexed(items.c.class_id).in_(wanted.classes))
+    return connection.execute(query.limit(wanted.limit)).all()
+
+
+def _query(conditions: list[ColumnElement[bool]]) -> Select[Any]:
+    return select(*_COLUMNS).where(*conditions).order_by(items.c.seq)
+
+
+def _whose(names: Names, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+    numbers = names.numbers((wanted.agreement, wanted.holder))
+    return (
+        items.c.agreement == numbers[wanted.agreement],
+        items.c.holder == numbers[wanted.holder],
+    )
+
+
+def _conditions(names: Names, wanted: Wanted) -> list[ColumnElement[bool]] | None:
+    """What is asked besides place and class; None when a name is unknown, so nothing fits."""
+    asked = [wanted.agreement, wanted.holder, *(wanted.types or ())]
+    asked += [name for name in (wanted.originator, wanted.share) if name is not None]
+    numbers = names.numbers(asked)
+    required = [wanted.agreement, wanted.holder, wanted.originator, wanted.share]
+    if any(name is not None and name not in numbers for name in required):
+        return None
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.originator is not None:
+        conditions.append(items.c.originator == numbers[wanted.originator])
+    if wanted.share is not None:
+        conditions.append(items.c.share == numbers[wanted.share])
+    if wanted.types is not None:
+        types = sorted({numbers[name] for name in wanted.types if name in numbers})
+        if not types:
+            return None
+        conditions.append(items.c.type.in_(types))
+    if wanted.added_after is not None:
+        conditions.append(items.c.received_at > wanted.added_after)
+    if wanted.modified is not None:
+        conditions.append(items.c.modified == wanted.modified)
+    return conditions
+
+
+def _item_rows(names: Names, rows: Sequence[Any]) -> list[ItemRow]:
+    texts = names.texts(row[place] for row in rows for place in _NAMED)
+    return [
+        ItemRow(
+            seq,
+            OrganisationId(texts[holder]),
+            OrganisationId(texts[originator]),
+            AgreementId(texts[agreement]),
+            item,
+            modified,
+            texts[type_],
+            texts[kind],
+            Digest(digest.hex()),
+            size,
+            class_id,
+            Digest(texts[statement]),
+            leaf,
+            salt,
+            path,
+            OrganisationId(texts[via]),
+            received_at,
+            texts[share],
+        )
+        for (
+            seq,
+            holder,
+            originator,
+            agreement,
+            item,
+            modified,
+            type_,
+            kind,
+            digest,
+            size,
+            class_id,
+            statement,
+            leaf,
+            salt,
+            path,
+            via,
+            received_at,
+            share,
+        ) in rows
+    ]
+
+
+def _chunks(digests: list[Digest]) -> Iterable[list[Digest]]:
+    return (digests[start : start + _CHUNK] for start in range(0, len(digests), _CHUNK))

@@ -1,0 +1,311 @@
+"""What can be asked of the store inside one snapshot, except items.
+
+Each method is one or two statements; meanings and orders are said by
+`allied.node.ports.Reading`. A reading lives as long as its unit and belongs to the thread
+that opened it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from allied.adapters.sql import pages, schema
+from allied.adapters.sql.names import NameBook, Names
+from allied.node.ports import (
+    AgreementRow,
+    HandlingClassRow,
+    ItemRow,
+    LedgerRow,
+    Login,
+    Organisation,
+    Peer,
+    Person,
+    RecordRow,
+    Token,
+)
+from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+
+NO_HASH: Final = Digest("0" * 64)
+"""What stands where a ledger has no row yet."""
+
+
+class SqlReading:
+    """One consistent snapshot."""
+
+    def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:
+        self._connection = connection
+        self._names = Names(connection, book)
+        self._secret = secret
+
+    @property
+    def learned(self) -> Mapping[str, int]:
+        """Names that were read or made in this unit; true once it has committed."""
+        return self._names.fresh
+
+    def _all(self, query: Select[Any]) -> Sequence[Any]:
+        return self._connection.execute(query).all()
+
+    def _first(self, query: Select[Any]) -> Any:
+        return self._connection.execute(query).first()
+
+    # --- who ----------------------------------------------------------------------------
+
+    def organisations(self) -> Sequence[Organisation]:
+        """See `Reading.organisations`."""
+        table = schema.organisations
+        return [Organisation(*row) for row in self._all(select(table).order_by(table.c.label))]
+
+    def descriptors(self, organisation: OrganisationId) -> Sequence[bytes]:
+        """See `Reading.descriptors`."""
+        table = schema.descriptors
+        query = select(table.c.raw).where(table.c.organisation == organisation)
+        return [row.raw for row in self._all(query.order_by(table.c.position))]
+
+    def peers(self) -> Sequence[Peer]:
+        """See `Reading.peers`."""
+        table = schema.peers
+        return [Peer(*row) for row in self._all(select(table).order_by(table.c.label, table.c.id))]
+
+    def peer(self, organisation: OrganisationId) -> Peer | None:
+        """See `Reading.peer`."""
+        table = schema.peers
+        row = self._first(select(table).where(table.c.id == organisation))
+        return None if row is None else Peer(*row)
+
+    def people(self, organisation: OrganisationId) -> Sequence[Person]:
+        """The people of an organisation, by label."""
+        table = schema.people
+        query = select(table).where(table.c.organisation == organisation)
+        return [Person(*row) for row in self._all(query.order_by(table.c.label))]
+
+    def token(self, token: str) -> Token | None:
+        """See `Reading.token`."""
+        table = schema.tokens
+        row = self._first(select(table).where(table.c.id == token))
+        return None if row is None else _token(row)
+
+    def tokens(self, organisation: OrganisationId) -> Sequence[Token]:
+        """The tokens of an organisation, by creation then id."""
+        table = schema.tokens
+        query = select(table).where(table.c.organisation == organisation)
+        return [_token(row) for row in self._all(query.order_by(table.c.created_at, table.c.id))]
+
+    def login(self, secret: Digest) -> Login | None:
+        """See `Reading.login`."""
+        table = schema.logins
+        row = self._first(select(table).where(table.c.secret == secret))
+        return None if row is None else Login(*row)
+
+    # --- agreements and their records -----------------------------------------------------
+
+    def agreements(self) -> Sequence[AgreementRow]:
+        """See `Reading.agreements`."""
+        table = schema.agreements
+        query = select(table).order_by(table.c.alias, table.c.id)
+        return [AgreementRow(*row) for row in self._all(query)]
+
+    def agreement(self, agreement: AgreementId) -> AgreementRow | None:
+        """See `Reading.agreement`."""
+        table = schema.agreements
+        row = self._first(select(table).where(table.c.id == agreement))
+        return None if row is None else AgreementRow(*row)
+
+    def records(self, agreement: AgreementId, *, after_row: int = 0) -> Sequence[RecordRow]:
+        """See `Reading.records`."""
+        table = schema.records
+        query = select(table).where(table.c.agreement == agreement, table.c.row > after_row)
+        return [RecordRow(*row) for row in self._all(query.order_by(table.c.row))]
+
+    def record(self, record: RecordId) -> RecordRow | None:
+        """See `Reading.record`."""
+        table = schema.records
+        row = self._first(select(table).where(table.c.id == record))
+        return None if row is None else RecordRow(*row)
+
+    def records_range(
+        self,
+        circle: CircleId,
+        issuer: OrganisationId,
+        incarnation: int,
+        first: int,
+        last: int,
+        *,
+        limit: int,
+    ) -> Sequence[RecordRow]:
+        """See `Reading.records_range`."""
+        table = schema.records
+        query = (
+            select(table)
+            .where(
+                table.c.circle == circle,
+                table.c.issuer == issuer,
+                table.c.incarnation == incarnation,
+                table.c.sequence.between(first, last),
+            )
+            .order_by(table.c.sequence, table.c.id)
+            .limit(max(limit, 0))
+        )
+        return [RecordRow(*row) for row in self._all(query)]
+
+    def last_row(self, agreement: AgreementId) -> int:
+        """See `Reading.last_row`."""
+        table = schema.records
+        query = select(func.max(table.c.row)).where(table.c.agreement == agreement)
+        return int(self._connection.execute(query).scalar() or 0)
+
+    def parked(self, agreement: AgreementId) -> Sequence[tuple[RecordId, OrganisationId, bytes]]:
+        """See `Reading.parked`; in the order in which they came."""
+        table = schema.parked
+        query = select(table.c.record, table.c.issuer, table.c.raw)
+        rows = self._all(query.where(table.c.agreement == agreement).order_by(table.c.place))
+        return [(row.record, row.issuer, row.raw) for row in rows]
+
+    def blob(self, blob: Digest) -> tuple[AgreementId, CircleId, bytes] | None:
+        """See `Reading.blob`."""
+        table = schema.blobs
+        row = self._first(select(table).where(table.c.digest == blob))
+        return None if row is None else (row.agreement, row.circle, row.raw)
+
+    def wanted_blobs(self, agreement: AgreementId, limit: int) -> Sequence[tuple[Digest, CircleId]]:
+        """See `Reading.wanted_blobs`; in the order in which they were named."""
+        table = schema.wanted
+        query = select(table.c.blob, table.c.circle).where(table.c.agreement == agreement)
+        rows = self._all(query.order_by(table.c.place).limit(max(limit, 0)))
+        return [(row.blob, row.circle) for row in rows]
+
+    # --- items ----------------------------------------------------------------------------
+
+    def handling_classes(self, agreement: AgreementId) -> Sequence[HandlingClassRow]:
+        """The handling classes of an agreement, by id."""
+        table = schema.classes
+        query = select(table).where(table.c.agreement == agreement).order_by(table.c.id)
+        return [
+            HandlingClassRow(row.id, row.agreement, row.key, row.value, _numbers(row.needs))
+            for row in self._all(query)
+        ]
+
+    def items(
+        self,
+        agreement: AgreementId,
+        holder: OrganisationId,
+        *,
+        after: int = 0,
+        limit: int,
+        classes: Sequence[int] | None = None,
+        originator: OrganisationId | None = None,
+        item: str | None = None,
+        types: Sequence[str] | None = None,
+        added_after: datetime | None = None,
+        modified: str | None = None,
+        share: str | None = None,
+    ) -> Sequence[ItemRow]:
+        """See `Reading.items` and `allied.adapters.sql.pages`."""
+        wanted = pages.Wanted(
+            agreement=agreement,
+            holder=holder,
+            after=after,
+            limit=limit,
+            classes=None if classes is None else tuple(classes),
+            originator=originator,
+            item=item,
+            types=None if types is None else tuple(types),
+            added_after=added_after,
+            modified=modified,
+            share=share,
+        )
+        return pages.page(self._connection, self._names, self._secret, wanted)
+
+    def item_bytes(self, digests: Sequence[Digest]) -> Mapping[Digest, bytes]:
+        """See `Reading.item_bytes`."""
+        return pages.item_bytes(self._connection, self._secret, digests)
+
+    def item_counts(self, agreement: AgreementId, holder: OrganisationId) -> Mapping[int, int]:
+        """See `Reading.item_counts`."""
+        return pages.counts(self._connection, self._names, agreement, holder)
+
+    def statement(self, statement: Digest) -> bytes | None:
+        """See `Reading.statement`."""
+        table = schema.statements
+        row = self._first(select(table.c.raw).where(table.c.digest == statement))
+        return None if row is None else row.raw
+
+    # --- the ledger and small things ------------------------------------------------------
+
+    def ledger(
+        self,
+        organisation: OrganisationId,
+        *,
+        agreement: AgreementId | None = None,
+        recipient: str | None = None,
+        seq: int | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> Sequence[LedgerRow]:
+        """See `Reading.ledger`."""
+        table = schema.ledger
+        query = select(table).where(table.c.organisation == organisation, table.c.seq > after)
+        if agreement is not None:
+            query = query.where(table.c.agreement == agreement)
+        if recipient is not None:
+            query = query.where(table.c.recipient == recipient)
+        if seq is not None:
+            query = query.where(table.c.first <= seq, table.c.last >= seq)
+        rows = self._all(query.order_by(table.c.seq).limit(max(limit, 0)))
+        return [_ledger_row(row) for row in rows]
+
+    def ledger_head(self, organisation: OrganisationId) -> tuple[int, Digest]:
+        """See `Reading.ledger_head`."""
+        table = schema.ledger
+        query = select(table.c.seq, table.c.hash).where(table.c.organisation == organisation)
+        row = self._first(query.order_by(table.c.seq.desc()).limit(1))
+        return (0, NO_HASH) if row is None else (row.seq, row.hash)
+
+    def cursor(self, name: str) -> str:
+        """See `Reading.cursor`."""
+        table = schema.cursors
+        row = self._first(select(table.c.value).where(table.c.name == name))
+        return "" if row is None else str(row.value)
+
+    def changes(self) -> int:
+        """See `Reading.changes`."""
+        return self._counter("change")
+
+    def appended(self) -> Mapping[OrganisationId, int]:
+        """How many own records each hosted organisation has ever numbered; for the fence."""
+        return {
+            row.id: self._counter(f"appended:{row.id}")
+            for row in self._all(select(schema.organisations.c.id))
+        }
+
+    def _counter(self, name: str) -> int:
+        table = schema.counters
+        row = self._first(select(table.c.value).where(table.c.name == name))
+        return 0 if row is None else int(row.value)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(json.loads(text))
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        id=row.id,
+        organisation=row.organisation,
+        secret=row.secret,
+        role=row.role,
+        agreements=tuple(json.loads(row.agreements)),
+        ceiling=row.ceiling,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _ledger_row(row: Row[Any]) -> LedgerRow:
+    values = row._asdict()
+    return LedgerRow(**values)

@@ -1,0 +1,388 @@
+"""The tables: which facts a node keeps, and in what form.
+
+What the columns mean is said by the rows of `allied.node.ports`; this module says how they
+lie in a database. A change here comes with a migration; a test compares the two.
+
+Words used here:
+    name    a long text that occurs in many items (an organisation, an agreement, a
+            statement); kept once in `names`, and as a small number in `items`
+    body    the exact bytes of items, once per digest
+    key     eight bytes that find an item or a body: a keyed hash of what identifies it, as
+            a signed integer. Keys may collide; the full identity is compared on a match.
+            The upper half of an item's key depends on the object's id alone, so that one
+            index answers both "is this version here" and "which versions are here"
+
+Rules. Instants are microseconds since 1970 in UTC. Digests are hex text, except in items
+and bodies, where half the bytes count. A number that must grow in the order of commits
+(`records.row`, `items.seq`) comes from `counters` in the same transaction and is never used
+twice. Nothing depends on SQLite: PostgreSQL gets the same tables.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+REVISION: Final = "0001"
+"""The newest migration; a database made by `create_all` is stamped with it."""
+
+COMPATIBLE: Final = 1
+"""Raised when an older program could no longer work on these tables without harm."""
+
+NEEDS_RELEASE: Final = "0.1"
+"""The first release that knows the present `COMPATIBLE`; shown to older ones."""
+
+COUNTERS: Final = ("record", "item", "body", "change")
+"""Counters that every database has, from 0."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_microseconds(at: datetime) -> int:
+    """An aware instant as microseconds since 1970.
+
+    Raises:
+        ValueError: `at` carries no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError("an instant carries a time zone")
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(value: int) -> datetime:
+    """What `to_microseconds` was given, in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else to_microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else from_microseconds(value)
+
+
+class Raw(LargeBinary):
+    """Bytes, handed to the driver as they are; wrapping each one costs more than storing it."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """No step on the way in."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """No step on the way out."""
+
+
+Whole = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit integer; as a primary key in SQLite it has to be spelled INTEGER."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id(name: str, *, primary_key: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=primary_key, nullable=False)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _raw(name: str) -> Column[bytes]:
+    return Column(name, Raw, nullable=False)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, Whole, nullable=False)
+
+
+def _counted(name: str) -> Column[int]:
+    """A primary key that the program takes from `counters`."""
+    return Column(name, Whole, primary_key=True, autoincrement=False, nullable=False)
+
+
+def _placed(name: str) -> Column[int]:
+    """A primary key that the database gives."""
+    return Column(name, Whole, primary_key=True, autoincrement=True, nullable=False)
+
+
+def _at(name: str) -> Column[datetime]:
+    return Column(name, Instant, nullable=False)
+
+
+def _at_or_never(name: str) -> Column[datetime | None]:
+    return Column(name, Instant, nullable=True)
+
+
+# --- the database itself ----------------------------------------------------------------
+
+meta = Table("meta", metadata, _id("name", primary_key=True), _text("value"))
+
+counters = Table("counters", metadata, _id("name", primary_key=True), _number("value"))
+
+cursors = Table("cursors", metadata, _id("name", primary_key=True), _text("value"))
+
+# --- who --------------------------------------------------------------------------------
+
+organisations = Table(
+    "organisations",
+    metadata,
+    _id("id", primary_key=True),
+    Column("label", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("url"),
+    _number("incarnation"),
+    _at("created_at"),
+)
+
+descriptors = Table(
+    "descriptors",
+    metadata,
+    _id("organisation", primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False, nullable=False),
+    _id("digest"),
+    _raw("raw"),
+    UniqueConstraint("organisation", "digest"),
+)
+
+peers = Table(
+    "peers",
+    metadata,
+    _id("id", primary_key=True),
+    _text("label"),
+    _text("name"),
+    _text("url"),
+    _at_or_never("confirmed_at"),
+    Column("allowed_private", Boolean, nullable=False),
+    _at("added_at"),
+    _at_or_never("seen_at"),
+    _number("failures"),
+    _at_or_never("next_try_at"),
+    _text("last_problem"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("organisation", Text, ForeignKey("organisations.id"), primary_key=True, nullable=False),
+    _id("label", primary_key=True),
+    _text("name"),
+    _at("created_at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id("id", primary_key=True),
+    Column("organisation", Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    _id("secret"),
+    _text("role"),
+    _text("agreements"),
+    _text("ceiling"),
+    _at("created_at"),
+    _at_or_never("expires_at"),
+    _at_or_never("revoked_at"),
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    _id("secret", primary_key=True),
+    _text("kind"),
+    _id("organisation"),
+    _text("person"),
+    _at("created_at"),
+    Column("expires_at", Instant, nullable=False, index=True),
+    _at_or_never("used_at"),
+)
+
+# --- agreements and their records -------------------------------------------------------
+
+agreements = Table(
+    "agreements",
+    metadata,
+    _id("id", primary_key=True),
+    _text("alias"),
+    _raw("genesis"),
+    _raw("text"),
+    _text("salt"),
+    _id("version"),
+    _id("proposed_by"),
+    _at("known_since"),
+)
+
+records = Table(
+    "records",
+    metadata,
+    _counted("row"),
+    Column("id", Text, nullable=False, unique=True),
+    _id("agreement"),
+    _id("circle"),
+    _id("issuer"),
+    _number("incarnation"),
+    _number("sequence"),
+    _text("kind"),
+    _at("claimed_at"),
+    _raw("raw"),
+    Index(None, "agreement", "row"),
+    # Not unique: two records under one number are a fork, and its proof.
+    Index(None, "circle", "issuer", "incarnation", "sequence"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    _id("circle", primary_key=True),
+    _id("issuer", primary_key=True),
+    Column("incarnation", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("sequence", Whole, primary_key=True, autoincrement=False, nullable=False),
+    _id("record"),
+    sqlite_with_rowid=False,
+)
+
+parked = Table(
+    "parked",
+    metadata,
+    _placed("place"),
+    Column("record", Text, nullable=False, unique=True),
+    _id("agreement"),
+    _id("issuer"),
+    _raw("raw"),
+    Index(None, "agreement", "issuer"),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    _id("digest", primary_key=True),
+    _id("agreement"),
+    _id("circle"),
+    _raw("raw"),
+)
+
+wanted = Table(
+    "wanted",
+    metadata,
+    _placed("place"),
+    Column("blob", Text, nullable=False, unique=True),
+    _id("agreement"),
+    _id("circle"),
+    Index(None, "agreement", "place"),
+)
+
+# --- items ------------------------------------------------------------------------------
+
+classes = Table(
+    "classes",
+    metadata,
+    _placed("id"),
+    _id("agreement"),
+    _id("key"),
+    _raw("value"),
+    _text("needs"),
+    UniqueConstraint("agreement", "key"),
+)
+
+statements = Table("statements", metadata, _id("digest", primary_key=True), _raw("raw"))
+
+names = Table("names", metadata, _placed("id"), Column("name", Text, nullable=False, unique=True))
+
+bodies = Table(
+    "bodies",
+    metadata,
+    _counted("id"),
+    Column("key", BigInteger, nullable=False, index=True),
+    _raw("digest"),
+    _raw("raw"),
+)
+
+items = Table(
+    "items",
+    metadata,
+    _counted("seq"),
+    Column("key", BigInteger, nullable=False, index=True),
+    _number("holder"),
+    _number("originator"),
+    _number("agreement"),
+    _number("via"),
+    _number("statement"),
+    Column("share", Whole, nullable=False, index=True),
+    _number("type"),
+    _number("kind"),
+    Column("class_id", Whole, ForeignKey("classes.id"), nullable=False),
+    Column("body", Whole, ForeignKey("bodies.id"), nullable=False),
+    _number("size"),
+    _number("leaf"),
+    _at("received_at"),
+    _text("id"),
+    _text("modified"),
+    _raw("digest"),
+    _raw("salt"),
+    _raw("path"),
+    # A page by number, the class tested inside the index; and a page of a few classes.
+    Index(None, "agreement", "holder", "seq", "class_id"),
+    Index(None, "agreement", "holder", "class_id", "seq"),
+)
+
+class_counts = Table(
+    "class_counts",
+    metadata,
+    Column("agreement", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("holder", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("class_id", Whole, primary_key=True, autoincrement=False, nullable=False),
+    _number("count"),
+    sqlite_with_rowid=False,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _id("organisation", primary_key=True),
+    Column("seq", Whole, primary_key=True, autoincrement=False, nullable=False),
+    _id("agreement"),
+    _text("recipient"),
+    _text("outcome"),
+    _text("code"),
+    _text("art"),
+    _number("class_id"),
+    _number("first"),
+    _number("last"),
+    _number("count"),
+    _text("via"),
+    _text("proof"),
+    _at("at"),
+    _id("previous"),
+    _id("hash"),
+    Index(None, "organisation", "agreement", "recipient", "seq"),
+)

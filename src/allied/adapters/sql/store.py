@@ -1,0 +1,160 @@
+"""Units of reading and writing over one SQL database.
+
+A read unit is one snapshot. A write unit holds the write lock from its start, so what it
+reads is still true when it commits. Both are used from many threads, and beside other
+processes on the same file.
+
+Rules. A write unit that is left by an exception leaves no trace; one that changed anything
+raises `changes()` by one. Threads of one process wait their turn here, in front of the
+database, where waiting costs nothing. After a commit that numbered own records the fence
+is told, on the disk, before the caller goes on. A write unit inside a write unit of the
+same thread is a mistake in the program and raises RuntimeError.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import TimeoutError as NoConnectionError
+
+from allied.adapters.sql.dialect import WRITES
+from allied.adapters.sql.names import NameBook
+from allied.adapters.sql.reading import SqlReading
+from allied.adapters.sql.writing import SqlWriting
+from allied.errors import AlliedError, ExhaustedError
+from allied.record.ids import OrganisationId
+
+_LOG: Final = logging.getLogger("allied.store")
+
+
+class Fence(Protocol):
+    """What remembers, outside the database, how many own records were ever numbered."""
+
+    def remember(self, numbered: Mapping[OrganisationId, int]) -> None:
+        """Keep these numbers, on the disk before it returns; a smaller one is passed over."""
+        ...
+
+
+class Hold(Protocol):
+    """What tells other processes that the database is in use."""
+
+    def release(self) -> None:
+        """Say that it no longer is."""
+        ...
+
+
+class SqlStore:
+    """A durable store: many readers, one writer at a time, across processes."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        secret: bytes,
+        busy_seconds: float,
+        fence: Fence | None = None,
+        hold: Hold | None = None,
+    ) -> None:
+        """Serve units over `engine`; see `allied.adapters.sql.opening.open_store`.
+
+        Args:
+            secret: keys the hashes by which items are found; 32 bytes of this database.
+            hold: released by `close`.
+        """
+        self.engine = engine
+        self._writer = engine.execution_options(**{WRITES: True})
+        self._secret = secret
+        self._busy_seconds = busy_seconds
+        self._fence = fence
+        self._hold = hold
+        self._book = NameBook()
+        self._turn = threading.Lock()
+        self._turn_of: int | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[SqlReading]:
+        """One consistent snapshot, taken now.
+
+        Raises:
+            ExhaustedError: the database cannot be read; `store.busy` when too many units
+                are open in this process.
+        """
+        with _connected(self.engine) as connection, connection.begin():
+            reading = SqlReading(connection, self._book, self._secret)
+            reading.changes()  # SQLite takes its snapshot with the first read, not with BEGIN
+            yield reading
+            self._book.learn(reading.learned)
+
+    @contextmanager
+    def write(self) -> Iterator[SqlWriting]:
+        """One transaction that holds the write lock from its start.
+
+        Raises:
+            ExhaustedError: `store.full` when the disk is full, `store.busy` when the lock
+                was not had in time; nothing has changed then.
+        """
+        with self._in_turn(), _connected(self._writer) as connection:
+            with connection.begin():
+                writing = SqlWriting(connection, self._book, self._secret)
+                yield writing
+                writing.finish()
+            self._book.learn(writing.learned)
+            self._tell_fence(writing.numbered)
+
+    def appended(self) -> Mapping[OrganisationId, int]:
+        """How many own records each hosted organisation has numbered in this database."""
+        with self.read() as reading:
+            return reading.appended()
+
+    def close(self) -> None:
+        """Close all connections; a unit that is still open ends on its own."""
+        self.engine.dispose()
+        if self._hold is not None:
+            self._hold.release()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        me = threading.get_ident()
+        if self._turn_of == me:
+            raise RuntimeError("a write unit was begun inside a write unit")
+        if not self._turn.acquire(timeout=self._busy_seconds):
+            raise ExhaustedError(
+                "store.busy",
+                "another part of this process is writing and did not finish in time",
+                hint="try again; a long import may be running",
+            )
+        self._turn_of = me
+        try:
+            yield
+        finally:
+            self._turn_of = None
+            self._turn.release()
+
+    def _tell_fence(self, numbered: Mapping[OrganisationId, int]) -> None:
+        if self._fence is None or not numbered:
+            return
+        try:
+            self._fence.remember(numbered)
+        except AlliedError as error:
+            # The unit has committed, so it must not look as if it had not. A fence that
+            # lags behind its database refuses nothing; it only notices less.
+            _LOG.warning("the fence was not written: %s", error.code)
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    try:
+        connection = engine.connect()
+    except NoConnectionError as error:
+        raise ExhaustedError(
+            "store.busy",
+            "too many units of work are open in this process",
+            hint="try again in a moment",
+        ) from error
+    with connection:
+        yield connection

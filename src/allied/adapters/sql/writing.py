@@ -1,0 +1,296 @@
+"""What can be changed in the store, except storing items in bulk.
+
+A writing is a reading that sees its own writes. It remembers two things for the unit that
+owns it: whether anything changed at all, and how many own records were numbered.
+
+Rules. Adding what must be new and is not raises ConflictError `store.already-there`;
+adding what may be there already passes over it. Meanings are said by
+`allied.node.ports.Writing`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Table, delete, func, select, update
+
+from allied.adapters.sql import schema
+from allied.adapters.sql.dialect import among, insert
+from allied.adapters.sql.intake import Intake
+from allied.adapters.sql.names import NameBook
+from allied.adapters.sql.reading import SqlReading
+from allied.errors import ConflictError, NotFoundError
+from allied.node.ports import (
+    AgreementRow,
+    ItemRow,
+    ItemsAdded,
+    LedgerRow,
+    Login,
+    Organisation,
+    Peer,
+    Person,
+    RecordRow,
+    Token,
+)
+from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+
+
+class SqlWriting(SqlReading):
+    """One write unit: everything in it happens, or nothing."""
+
+    def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:
+        super().__init__(connection, book, secret)
+        self._changed = False
+        self._numbered: dict[OrganisationId, int] = {}
+
+    @property
+    def numbered(self) -> Mapping[OrganisationId, int]:
+        """How many own records each organisation has numbered, where this unit numbered any."""
+        return self._numbered
+
+    def finish(self) -> None:
+        """Count the change, if there was one; the last thing before a commit."""
+        if self._changed:
+            self._take("change", 1)
+
+    def _do(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> int:
+        """Run a change; how many rows it touched."""
+        result = self._connection.execute(statement, rows)
+        self._changed = self._changed or result.rowcount != 0
+        return int(result.rowcount)
+
+    def _put(self, table: Table, values: Mapping[str, Any]) -> None:
+        """Insert, or replace what has the same primary key."""
+        statement = insert(self._connection, table).values(**values)
+        keys = [column.name for column in table.primary_key]
+        others = {name: statement.excluded[name] for name in values if name not in keys}
+        self._do(statement.on_conflict_do_update(index_elements=keys, set_=others))
+
+    def _take(self, counter: str, count: int) -> int:
+        """Reserve `count` numbers of a counter; the first of them."""
+        table = schema.counters
+        statement = insert(self._connection, table).values(name=counter, value=count)
+        upsert = statement.on_conflict_do_update(
+            index_elements=("name",), set_={"value": table.c.value + count}
+        ).returning(table.c.value)
+        self._changed = True
+        return int(self._connection.execute(upsert).scalar_one()) - count + 1
+
+    # --- who ----------------------------------------------------------------------------
+
+    def add_organisation(self, organisation: Organisation) -> None:
+        """Host an organisation; its fence begins at 0."""
+        self._do(schema.organisations.insert().values(**asdict(organisation)))
+        self._numbered.setdefault(organisation.id, 0)
+
+    def set_organisation(self, organisation: Organisation) -> None:
+        """Replace a hosted organisation by id.
+
+        Raises:
+            NotFoundError: `store.unknown-organisation`.
+        """
+        values = asdict(organisation)
+        table = schema.organisations
+        if not self._do(update(table).where(table.c.id == organisation.id).values(**values)):
+            raise NotFoundError(
+                "store.unknown-organisation", "no organisation of that id is hosted here"
+            )
+
+    def add_descriptors(self, organisation: OrganisationId, raws: Sequence[bytes]) -> None:
+        """See `Writing.add_descriptors`."""
+        table = schema.descriptors
+        query = select(table.c.digest).where(table.c.organisation == organisation)
+        held = {row.digest for row in self._all(query)}
+        rows = []
+        for raw in raws:
+            digest = sha256(raw).hexdigest()
+            if digest not in held:
+                rows.append(
+                    {
+                        "organisation": organisation,
+                        "position": len(held),
+                        "digest": digest,
+                        "raw": raw,
+                    }
+                )
+                held.add(digest)
+        if rows:
+            self._do(table.insert(), rows)
+
+    def put_peer(self, peer: Peer) -> None:
+        """See `Writing.put_peer`."""
+        self._put(schema.peers, asdict(peer))
+
+    def add_person(self, person: Person) -> None:
+        """Add somebody who may act for a hosted organisation."""
+        self._do(schema.people.insert().values(**asdict(person)))
+
+    def put_token(self, token: Token) -> None:
+        """Insert or replace a token by id."""
+        self._put(
+            schema.tokens, {**asdict(token), "agreements": json.dumps(list(token.agreements))}
+        )
+
+    def put_login(self, login: Login) -> None:
+        """Insert or replace a login by the digest of its secret."""
+        self._put(schema.logins, asdict(login))
+
+    def forget_logins(self, before: datetime) -> None:
+        """See `Writing.forget_logins`."""
+        self._do(delete(schema.logins).where(schema.logins.c.expires_at < before))
+
+    # --- agreements and their records -----------------------------------------------------
+
+    def add_agreement(self, agreement: AgreementRow) -> None:
+        """Keep an agreement that is new here."""
+        self._do(schema.agreements.insert().values(**asdict(agreement)))
+
+    def add_records(self, records: Iterable[RecordRow]) -> Sequence[RecordRow]:
+        """See `Writing.add_records`."""
+        given: dict[RecordId, RecordRow] = {}
+        for record in records:
+            given.setdefault(record.id, record)
+        table = schema.records
+        condition = among(self._connection, table.c.id, given)
+        for row in self._all(select(table.c.id).where(condition)):
+            del given[row.id]
+        if not given:
+            return ()
+        first = self._take("record", len(given))
+        new = [replace(record, row=first + place) for place, record in enumerate(given.values())]
+        self._do(table.insert(), [asdict(record) for record in new])
+        return new
+
+    def claim_sequence(
+        self,
+        circle: CircleId,
+        issuer: OrganisationId,
+        incarnation: int,
+        sequence: int,
+        record: RecordId,
+    ) -> None:
+        """See `Writing.claim_sequence`."""
+        statement = insert(self._connection, schema.claims).values(
+            circle=circle,
+            issuer=issuer,
+            incarnation=incarnation,
+            sequence=sequence,
+            record=record,
+        )
+        if not self._do(statement.on_conflict_do_nothing()):
+            raise ConflictError(
+                "store.sequence-taken",
+                f"the number {sequence} of this chain was given to a record before",
+                hint="read the head of the chain again inside the same write unit",
+                facts={"circle": circle, "issuer": issuer, "sequence": sequence},
+            )
+        self._numbered[issuer] = self._take(f"appended:{issuer}", 1)
+
+    def park(
+        self,
+        agreement: AgreementId,
+        record: RecordId,
+        issuer: OrganisationId,
+        raw: bytes,
+        *,
+        limit: int,
+    ) -> bool:
+        """See `Writing.park`; the limit holds per issuer and agreement."""
+        table = schema.parked
+        if self._first(select(table.c.place).where(table.c.record == record)):
+            return True
+        waiting = select(func.count()).where(
+            table.c.agreement == agreement, table.c.issuer == issuer
+        )
+        if self._connection.execute(waiting).scalar_one() >= limit:
+            return False
+        self._do(table.insert().values(agreement=agreement, record=record, issuer=issuer, raw=raw))
+        return True
+
+    def unpark(self, records: Iterable[RecordId]) -> None:
+        """Take records off the waiting list; others are passed over."""
+        table = schema.parked
+        self._do(delete(table).where(among(self._connection, table.c.record, records)))
+
+    def want_blobs(self, agreement: AgreementId, circle: CircleId, blobs: Iterable[Digest]) -> None:
+        """Put blobs on the wanted list, unless they are on it or held."""
+        wanted = list(dict.fromkeys(blobs))
+        table = schema.blobs
+        condition = among(self._connection, table.c.digest, wanted)
+        held = {row.digest for row in self._all(select(table.c.digest).where(condition))}
+        rows = [
+            {"blob": blob, "agreement": agreement, "circle": circle}
+            for blob in wanted
+            if blob not in held
+        ]
+        if rows:
+            statement = insert(self._connection, schema.wanted).on_conflict_do_nothing()
+            self._do(statement, rows)
+
+    def add_blob(self, agreement: AgreementId, circle: CircleId, blob: Digest, raw: bytes) -> None:
+        """See `Writing.add_blob`; a blob that is held stays as it is."""
+        statement = insert(self._connection, schema.blobs).values(
+            digest=blob, agreement=agreement, circle=circle, raw=raw
+        )
+        self._do(statement.on_conflict_do_nothing())
+        self._do(delete(schema.wanted).where(schema.wanted.c.blob == blob))
+
+    # --- items ----------------------------------------------------------------------------
+
+    def handling_class(
+        self, agreement: AgreementId, key: Digest, value: bytes, needs: tuple[int, ...] = ()
+    ) -> int:
+        """See `Writing.handling_class`."""
+        table = schema.classes
+        query = select(table.c.id).where(table.c.agreement == agreement, table.c.key == key)
+        found = self._first(query)
+        if found is None:
+            self._do(
+                table.insert().values(
+                    agreement=agreement, key=key, value=value, needs=json.dumps(list(needs))
+                )
+            )
+            found = self._connection.execute(query).one()
+        return int(found.id)
+
+    def add_items(self, items: Iterable[tuple[ItemRow, bytes]]) -> ItemsAdded:
+        """See `Writing.add_items` and `allied.adapters.sql.intake`."""
+        return Intake(self._connection, self._names, self._secret, self._take).add(items)
+
+    def add_statement(self, statement: Digest, raw: bytes) -> None:
+        """Keep an originator's statement, unless it is held."""
+        row = insert(self._connection, schema.statements).values(digest=statement, raw=raw)
+        self._do(row.on_conflict_do_nothing())
+
+    # --- the ledger and small things ------------------------------------------------------
+
+    def append_ledger(self, rows: Sequence[LedgerRow]) -> None:
+        """Append rows of one or more organisations, each following the last of its chain.
+
+        Raises:
+            ConflictError: `store.ledger-moved`, a row does not follow the stored head.
+        """
+        heads: dict[OrganisationId, tuple[int, Digest]] = {}
+        for row in rows:
+            if row.organisation not in heads:
+                heads[row.organisation] = self.ledger_head(row.organisation)
+            seq, hashed = heads[row.organisation]
+            if row.seq != seq + 1 or row.previous != hashed:
+                raise ConflictError(
+                    "store.ledger-moved",
+                    "the disclosure ledger went on meanwhile",
+                    hint="read its head again inside the same write unit",
+                    facts={"head": seq, "row": row.seq},
+                )
+            heads[row.organisation] = (row.seq, row.hash)
+        if rows:
+            self._do(schema.ledger.insert(), [asdict(row) for row in rows])
+
+    def set_cursor(self, name: str, value: str) -> None:
+        """Remember a place."""
+        self._put(schema.cursors, {"name": name, "value": value})
