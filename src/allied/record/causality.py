@@ -8,27 +8,27 @@ Words used here:
     parents   the record before it in the chain, and the records its deps name
     settled   held, and all parents are settled
     frozen    stands at or after the number its chain signed twice
-    news      what a record knows that the record before it in its chain did not
+    line      an unfrozen chain, by number
+    clock     for each line the highest sequence in a record's past
 
 Rules. Whether a record is settled, parked or refused depends on the set of records held,
 never on their order. A record whose parent is not what it says it is can never be
 settled: it is refused, and whatever rests on it too. Frozen records are settled so that
 others' records that rest on them are not lost, but nobody is said to know them.
 
-A clock is kept as news per record, not as one map per record, so memory grows with what
-was learned and not with the number of parties: `knows` is one binary search.
+A clock takes four bytes for each line, and records without deps share that of the record
+before them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from allied.record.canonical import MAX_INTEGER
 from allied.record.ids import RecordId
-from allied.record.record import ChainKey, Record
+from allied.record.record import ChainKey, Dep, Record
 
 MISTAKEN: Final = "history.not-its-parent"
 """A record cites another record than it says."""
@@ -36,35 +36,18 @@ PAST_REFUSED: Final = "history.past-refused"
 """A record rests on a refused one."""
 
 # Where a record says that a parent stands.
-_Claim: TypeAlias = tuple[ChainKey, int]
+_Claim: TypeAlias = tuple[tuple[str, str, int], int]
+# By line number; shorter than the number of lines where the rest is 0.
+_Clock: TypeAlias = "array[int]"
+_COUNTER: Final = "I"
 
 
 class Spot(NamedTuple):
-    """Where an unfrozen settled record stands: a chain by number, and a sequence."""
+    """Where an unfrozen settled record stands, and what it knows of other lines."""
 
     line: int
     sequence: int
-
-
-@dataclass(slots=True)
-class _Line:
-    """One chain, as far as it is settled and not frozen.
-
-    Attributes:
-        chain: its key.
-        ids: of its records, index 0 is sequence 1.
-        news: for each of them, pairs of another line and the sequence now known there.
-        tip: what the last of them knows of each other line.
-        learned: for each other line, own sequences at which more became known, and what.
-        absorbed: frozen records whose past it knows.
-    """
-
-    chain: ChainKey
-    ids: list[RecordId] = field(default_factory=list)
-    news: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
-    tip: dict[int, int] = field(default_factory=dict)
-    learned: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
-    absorbed: set[RecordId] = field(default_factory=set)
+    clock: _Clock
 
 
 class Causality:
@@ -72,7 +55,7 @@ class Causality:
 
     Attributes:
         records: every record held, by id.
-        positions: ids held at each number of each chain; more than one is a fork.
+        doubled: the ids at every number of a chain that was signed more than once.
         frozen: the lowest number signed twice, by chain; given at the start.
         depth: of settled records, 1 more than the deepest parent.
         waiting: of parked records, the parents that are not settled.
@@ -81,14 +64,14 @@ class Causality:
         aside: settled records that are frozen.
         contested: settled records that claim to be earlier than the one before them.
         spots: of settled records that are not frozen.
-        lines: by number.
+        lines: the chain of each line.
     """
 
-    def __init__(self, frozen: dict[ChainKey, int]) -> None:
+    def __init__(self, frozen: Mapping[ChainKey, int]) -> None:
         """Start empty, with the chains known to part."""
         self.frozen = frozen
         self.records: dict[RecordId, Record] = {}
-        self.positions: dict[ChainKey, dict[int, list[RecordId]]] = {}
+        self.doubled: dict[tuple[ChainKey, int], set[RecordId]] = {}
         self.depth: dict[RecordId, int] = {}
         self.waiting: dict[RecordId, set[RecordId]] = {}
         self.refused: dict[RecordId, str] = {}
@@ -96,8 +79,10 @@ class Causality:
         self.aside: set[RecordId] = set()
         self.contested: set[RecordId] = set()
         self.spots: dict[RecordId, Spot] = {}
-        self.lines: list[_Line] = []
+        self.lines: list[ChainKey] = []
         self._numbers: dict[ChainKey, int] = {}
+        self._positions: dict[ChainKey, dict[int, RecordId]] = {}
+        self._absorbed: dict[int, set[RecordId]] = {}
         self._children: dict[RecordId, list[tuple[RecordId, _Claim]]] = {}
 
     def add(self, records: Iterable[Record]) -> list[Record]:
@@ -105,90 +90,103 @@ class Causality:
 
         Parents come before children in what is returned.
         """
-        ready: list[RecordId] = []
+        settled: list[Record] = []
         for record in records:
             header = record.header
+            chain, sequence = header.chain, header.sequence
             self.records[record.id] = record
-            numbers = self.positions.setdefault(header.chain, {})
-            ids = numbers.setdefault(header.sequence, [])
-            ids.append(record.id)
-            if len(ids) > 1 and header.sequence < self.frozen.get(header.chain, MAX_INTEGER + 1):
-                self.outdated = True
-            self._meet_children(record)
+            numbers = self._positions.get(chain)
+            if numbers is None:
+                numbers = self._positions[chain] = {}
+            first = numbers.setdefault(sequence, record.id)
+            if first != record.id:
+                self.doubled.setdefault((chain, sequence), {first}).add(record.id)
+                if sequence < self.frozen.get(chain, MAX_INTEGER + 1):
+                    self.outdated = True
+            if self._children and record.id in self._children:
+                self._meet_children(record)
             if self._meet_parents(record):
-                ready.append(record.id)
-        settled: list[Record] = []
-        while ready:
-            at = ready.pop()
-            record = self.records[at]
-            if self._settle(record):
-                settled.append(record)
-            for child, _ in self._children.pop(at, ()):
-                parents = self.waiting.get(child)
-                if parents is None:
-                    continue
-                parents.discard(at)
-                if not parents:
-                    del self.waiting[child]
-                    ready.append(child)
+                self._settle_from(record, settled)
         return settled
 
     def known(self, at: Spot, line: int) -> int:
         """The highest sequence of `line` in the past of the record at `at`; 0 for none."""
         if line == at.line:
             return at.sequence - 1
-        learned = self.lines[at.line].learned.get(line)
-        if learned is None:
-            return 0
-        since, sequences = learned
-        index = bisect_right(since, at.sequence)
-        return sequences[index - 1] if index else 0
+        return at.clock[line] if line < len(at.clock) else 0
 
     def clock(self, at: Spot) -> dict[ChainKey, int]:
         """What the record at `at` knows of each chain, itself included."""
-        clock = {self.lines[at.line].chain: at.sequence}
-        for number in list(self.lines[at.line].learned):
-            known = self.known(at, number)
-            if known:
-                clock[self.lines[number].chain] = known
+        clock = {self.lines[number]: known for number, known in enumerate(at.clock) if known}
+        clock[self.lines[at.line]] = at.sequence
         return clock
+
+    def _settle_from(self, record: Record, settled: list[Record]) -> None:
+        """Settle a record whose parents are, and then whoever waited for it alone."""
+        ready = [record]
+        while ready:
+            at = ready.pop()
+            if self._settle(at):
+                settled.append(at)
+            if not self._children:
+                continue
+            for child, _ in self._children.pop(at.id, ()):
+                parents = self.waiting.get(child)
+                if parents is None:
+                    continue
+                parents.discard(at.id)
+                if not parents:
+                    del self.waiting[child]
+                    ready.append(self.records[child])
 
     def _meet_children(self, record: Record) -> None:
         """Refuse the parked records that took `record` for another."""
         spot = (record.header.chain, record.header.sequence)
-        for child, claimed in self._children.get(record.id, ()):
+        for child, claimed in self._children[record.id]:
             if claimed != spot:
                 self._refuse(child, MISTAKEN)
 
     def _meet_parents(self, record: Record) -> bool:
         """Note what `record` waits for; whether that is nothing."""
         header = record.header
-        claims = [(dep.id, (dep.chain, dep.sequence)) for dep in header.deps]
-        if header.previous is not None:
-            claims.append((header.previous, (header.chain, header.sequence - 1)))
         missing: set[RecordId] = set()
         code = ""
-        for parent, claimed in claims:
-            held = self.records.get(parent)
-            if held is not None:
-                if claimed != (held.header.chain, held.header.sequence):
-                    code = MISTAKEN
-                elif parent in self.refused:
-                    code = code or PAST_REFUSED
-            if parent not in self.depth:
-                missing.add(parent)
-                self._children.setdefault(parent, []).append((record.id, claimed))
+        for dep in header.deps:
+            code = _worse(code, self._meet_parent(record, dep.id, dep[:3], dep.sequence, missing))
+        if header.previous is not None:
+            before = header.sequence - 1
+            found = self._meet_parent(record, header.previous, header.chain, before, missing)
+            code = _worse(code, found)
         if missing:
             self.waiting[record.id] = missing
         if code:
             self._refuse(record.id, code)
         return not missing and not code
 
+    def _meet_parent(
+        self,
+        record: Record,
+        parent: RecordId,
+        chain: tuple[str, str, int],
+        sequence: int,
+        missing: set[RecordId],
+    ) -> str:
+        """Note one parent, said to stand at `sequence` of `chain`; why it is none, or ""."""
+        if parent not in self.depth:
+            missing.add(parent)
+            self._children.setdefault(parent, []).append((record.id, (chain, sequence)))
+        held = self.records.get(parent)
+        if held is None:
+            return ""
+        if sequence != held.header.sequence or chain != held.header.chain:
+            return MISTAKEN
+        return PAST_REFUSED if parent in self.refused else ""
+
     def _refuse(self, record: RecordId, code: str) -> None:
         """Refuse a record, and all that rests on it; a mistake is told before a bad past."""
         known = self.refused.get(record)
         if known is not None:
-            self.refused[record] = MISTAKEN if MISTAKEN in {known, code} else known
+            self.refused[record] = _worse(known, code)
             return
         pending = [record]
         self.refused[record] = code
@@ -203,55 +201,50 @@ class Causality:
     def _settle(self, record: Record) -> bool:
         """Give a record its depth and its clock; whether it is not frozen."""
         header = record.header
+        previous = header.previous
         depth = self.depth
-        deepest = depth[header.previous] if header.previous is not None else 0
+        deepest = depth[previous] if previous is not None else 0
         for dep in header.deps:
             deepest = max(deepest, depth[dep.id])
         depth[record.id] = deepest + 1
         chain = header.chain
-        fork = self.frozen.get(chain)
-        if fork is not None and header.sequence >= fork:
+        if header.sequence >= self.frozen.get(chain, MAX_INTEGER + 1):
             self.aside.add(record.id)
             return False
-        number = self._numbers.get(chain)
-        if number is None:
-            number = self._numbers[chain] = len(self.lines)
-            self.lines.append(_Line(chain))
-        line = self.lines[number]
-        self.spots[record.id] = Spot(number, header.sequence)
-        line.ids.append(record.id)
-        line.news.append(self._learn(line, number, record) if header.deps else ())
-        if header.previous is not None:
-            before = self.records[header.previous].header.claimed_at
-            if header.claimed_at < before:
+        if previous is None:
+            line = self._numbers[chain] = len(self.lines)
+            self.lines.append(chain)
+            clock = array(_COUNTER)
+        else:
+            line, _, clock = self.spots[previous]
+            if header.claimed_at < self.records[previous].header.claimed_at:
                 self.contested.add(record.id)
+        if header.deps:
+            clock = self._learn(line, clock, header.deps)
+        self.spots[record.id] = Spot(line, header.sequence, clock)
         return True
 
-    def _learn(self, line: _Line, number: int, record: Record) -> tuple[tuple[int, int], ...]:
-        """Add the past of the deps to what `line` knows; return what of it is new."""
-        tip = line.tip
-        news: dict[int, int] = {}
-        for dep in record.header.deps:
+    def _learn(self, line: int, before: _Clock, deps: Sequence[Dep]) -> _Clock:
+        """The clock `before` and the pasts of `deps`, together."""
+        clock = before[:]
+        for dep in deps:
             spot = self.spots.get(dep.id)
-            for other, sequence in (spot,) if spot else self._behind(line, dep.id):
-                known = tip.get(other, 0)
-                if sequence <= known or other == number:
+            for other, sequence, theirs in (spot,) if spot else self._behind(line, dep.id):
+                # Who knows a record knows its past; and nobody learns of himself.
+                if other == line or (other < len(clock) and clock[other] >= sequence):
                     continue
-                news[other] = tip[other] = sequence
-                # What was known of `other` so far was known with all its past, so only
-                # the news since then can be new here.
-                for learned in self.lines[other].news[known:sequence]:
-                    for far, high in learned:
-                        if far != number and tip.get(far, 0) < high:
-                            news[far] = tip[far] = high
-        for other, sequence in news.items():
-            since, sequences = line.learned.setdefault(other, ([], []))
-            since.append(record.header.sequence)
-            sequences.append(sequence)
-        return tuple(news.items())
+                both = min(len(clock), len(theirs))
+                merged = array(_COUNTER, list(map(max, clock, theirs)))
+                merged += clock[both:] or theirs[both:]
+                if len(merged) <= other:
+                    merged.extend([0] * (other + 1 - len(merged)))
+                merged[other] = sequence
+                clock = merged
+        return clock
 
-    def _behind(self, line: _Line, record: RecordId) -> list[Spot]:
+    def _behind(self, line: int, record: RecordId) -> list[Spot]:
         """The nearest unfrozen records that a frozen one rests on, each looked at once."""
+        absorbed = self._absorbed.setdefault(line, set())
         found: list[Spot] = []
         pending = [record]
         while pending:
@@ -259,10 +252,15 @@ class Causality:
             spot = self.spots.get(at)
             if spot is not None:
                 found.append(spot)
-            elif at not in line.absorbed:
-                line.absorbed.add(at)
+            elif at not in absorbed:
+                absorbed.add(at)
                 header = self.records[at].header
                 pending += [dep.id for dep in header.deps]
                 if header.previous is not None:
                     pending.append(header.previous)
         return found
+
+
+def _worse(one: str, other: str) -> str:
+    """Of two reasons the one that is told: a mistake before a bad past."""
+    return MISTAKEN if MISTAKEN in {one, other} else one or other

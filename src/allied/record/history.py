@@ -157,14 +157,17 @@ def history(records: Iterable[Record]) -> History:
     """
     held = _unique(records, {})
     _require_one_agreement(held)
-    frozen: dict[ChainKey, int] = {}
-    seen: dict[tuple[ChainKey, int], RecordId] = {}
-    for record in held:
-        chain, sequence = record.header.chain, record.header.sequence
-        if seen.setdefault((chain, sequence), record.id) != record.id:
+    # Any order gives the same; this one mostly has parents first, which costs least.
+    held.sort(key=lambda record: record.header.claimed_at)
+    causality = Causality({})
+    settled = causality.add(held)
+    if causality.outdated:
+        frozen: dict[ChainKey, int] = {}
+        for chain, sequence in causality.doubled:
             frozen[chain] = min(sequence, frozen.get(chain, sequence))
-    causality = Causality(frozen)
-    return _seen(causality, None, causality.add(held))
+        causality = Causality(frozen)
+        settled = causality.add(held)
+    return _seen(causality, None, settled)
 
 
 def ranges_missing(mine: Heads, theirs: Heads) -> tuple[Range, ...]:
@@ -205,23 +208,19 @@ def _require_one_agreement(records: Iterable[Record]) -> None:
 def _seen(known: Causality, before: History | None, settled: list[Record]) -> History:
     """The history that `known` stands for, `settled` being new in it since `before`."""
     depth = known.depth
-
-    def place(record: Record) -> tuple[int, RecordId]:
-        return depth[record.id], record.id
-
-    settled.sort(key=place)
+    new = sorted([(depth[record.id], record.id, record) for record in settled])
     order = before.order if before else ()
     heads = dict(before.heads) if before else {}
-    if settled:
-        at = bisect_left(order, place(settled[0]), key=place)
-        late = [*order[at:], *settled]
-        if at < len(order):
-            late.sort(key=place)
-        order = (*order[:at], *late)
-        for record in settled:
-            header = record.header
-            if header.sequence > heads.get(header.chain, (0, ""))[0]:
-                heads[header.chain] = (header.sequence, record.id)
+    if new and order:
+        # Only what comes after the first of the new has to be put in order again.
+        at = bisect_left(order, new[0][:2], key=lambda record: (depth[record.id], record.id))
+        new = sorted([*((depth[record.id], record.id, record) for record in order[at:]), *new])
+        order = order[:at]
+    order += tuple([record for *_, record in new])
+    for record in settled:
+        header = record.header
+        if header.sequence > heads.get(header.chain, (0, ""))[0]:
+            heads[header.chain] = (header.sequence, record.id)
     return History(
         order=order,
         parked={record: frozenset(missing) for record, missing in known.waiting.items()},
@@ -239,5 +238,5 @@ def _seen(known: Causality, before: History | None, settled: list[Record]) -> Hi
 
 def _proof(known: Causality, chain: ChainKey, sequence: int) -> ForkProof:
     """The proof with the two lowest ids, so that everybody finds the same."""
-    low, high, *_ = sorted(known.positions[chain][sequence])
+    low, high, *_ = sorted(known.doubled[chain, sequence])
     return prove(known.records[low], known.records[high])

@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -123,6 +123,7 @@ class Header:
         version: the agreement version it was written under.
         kind: a row of the closed table.
         claimed_at: what the issuer says the time is; UTC, whole milliseconds.
+        chain: circle, issuer and incarnation.
     """
 
     agreement: AgreementId
@@ -136,11 +137,12 @@ class Header:
     version: Digest
     kind: str
     claimed_at: datetime
+    chain: ChainKey = field(init=False, repr=False, compare=False)
 
-    @property
-    def chain(self) -> ChainKey:
-        """The chain it stands in."""
-        return ChainKey(self.circle, self.issuer, self.incarnation)
+    def __post_init__(self) -> None:
+        """Name the chain once: it is asked for often."""
+        chain = ChainKey(self.circle, self.issuer, self.incarnation)
+        object.__setattr__(self, "chain", chain)
 
     def to_json(self) -> dict[str, Json]:
         """As it stands in the payload."""
@@ -300,7 +302,7 @@ def require_assented(
             `record.assertion`, `record.not-its-bytes`.
     """
     envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
-    if envelope.payload_type != RECORD_TYPE or envelope.digest != record.id:
+    if envelope.payload_type != RECORD_TYPE or RecordId(envelope.digest) != record.id:
         raise UnverifiedError("record.not-its-bytes", "a record does not match its own bytes")
     _require_assented(record, envelope, persons, rules)
 
