@@ -34,8 +34,8 @@ class Frames:
 
     limit: int
     size: int = 0
-    _early: list[bytes] = field(default_factory=list)
-    _late: list[bytes] = field(default_factory=list)
+    _early: list[bytes] = field(init=False, default_factory=list)
+    _late: list[bytes] = field(init=False, default_factory=list)
 
     def add(self, *late: bytes, early: tuple[bytes, ...] = ()) -> bool:
         """Append `early` to the frames after the first one, and `late` to those after them.

@@ -78,9 +78,9 @@ class RecordsAnswer:
 class RecordsPage:
     """An answer to `records` being filled."""
 
-    _frames: Frames = field(default_factory=lambda: Frames(ANSWER_LIMITS[RECORDS]))
-    _identities: dict[OrganisationId, int] = field(default_factory=dict)
-    _records: int = 0
+    _frames: Frames = field(init=False, default_factory=lambda: Frames(ANSWER_LIMITS[RECORDS]))
+    _identities: dict[OrganisationId, int] = field(init=False, default_factory=dict)
+    _records: int = field(default=0, init=False)
 
     def add(self, raw: bytes, issuer: OrganisationId, chain: Sequence[bytes] = ()) -> bool:
         """Add an envelope, and its issuer's identity chain unless it is on the page already.
@@ -124,8 +124,8 @@ class BlobsAnswer:
 class BlobsPage:
     """An answer to `blobs` being filled."""
 
-    _frames: Frames = field(default_factory=lambda: Frames(ANSWER_LIMITS[BLOBS]))
-    _blobs: int = 0
+    _frames: Frames = field(init=False, default_factory=lambda: Frames(ANSWER_LIMITS[BLOBS]))
+    _blobs: int = field(default=0, init=False)
 
     def add(self, raw: bytes) -> bool:
         """Add a blob; False, and nothing is added, if it does not fit."""
@@ -243,9 +243,9 @@ class ItemsPage:
     """An answer to `items` being filled, with at most `limit` items."""
 
     limit: int = MAX_ITEMS
-    _frames: Frames = field(default_factory=lambda: Frames(ANSWER_LIMITS[ITEMS]))
-    _statements: dict[Digest, None] = field(default_factory=dict)
-    _items: int = 0
+    _frames: Frames = field(init=False, default_factory=lambda: Frames(ANSWER_LIMITS[ITEMS]))
+    _statements: dict[Digest, None] = field(init=False, default_factory=dict)
+    _items: int = field(default=0, init=False)
 
     def add(self, item: SentItem, statement: bytes) -> bool:
         """Add an item, and its statement's envelope unless it is on the page already.

@@ -63,8 +63,8 @@ class Nonces:
     started: float
     per_caller: int = MAX_NONCES
     in_all: int = MAX_NONCES_IN_ALL
-    _seen: dict[OrganisationId, set[str]] = field(default_factory=dict)
-    _ends: list[tuple[int, OrganisationId, str]] = field(default_factory=list)
+    _seen: dict[OrganisationId, set[str]] = field(init=False, default_factory=dict)
+    _ends: list[tuple[int, OrganisationId, str]] = field(init=False, default_factory=list)
 
     @property
     def ready(self) -> int:

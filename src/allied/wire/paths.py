@@ -17,9 +17,6 @@ PREFIX: Final = "/federation/v1"
 IDENTITIES: Final = "identities"
 """Who is hosted here; the only question that needs no signature."""
 
-MAX_REQUEST: Final = 8 * 2**20
-"""Bytes of a request's body, whatever the verb."""
-
 MAX_IDENTITIES: Final = 2**20
 """Bytes of the answer to `identities`."""
 
