@@ -107,7 +107,7 @@ def measure(quick: bool) -> Iterator[Row]:
             river, harbour, agreement = stack.enter_context(_alliance(folder))
             server = stack.enter_context(river.served())
 
-            shared = river.verb("share", str(bundle), "--agreement", agreement, "--yes", "--json")
+            shared = river.verb("share", str(bundle), "--agreement", agreement, "--json")
             received = harbour.verb("sync", "--json")
             held = _items(harbour)
             if held < size - 5:  # the frame of the bundle goes along; it is not counted
@@ -155,20 +155,21 @@ def _alliance(folder: Path) -> Iterator[tuple[Node, Node, str]]:
         river.verb("peer", "add", harbour.url, "--fingerprint", fingerprints["harbour"])
         harbour.verb("peer", "add", river.url, "--fingerprint", fingerprints["river"])
         proposed = river.asked(
-            "agreement", "propose", str(terms), "--yes",
+            "agreement", "propose", str(terms),
             *(f"--party={label}={value}" for label, value in fingerprints.items()),
         )  # fmt: skip
-        agreement = str(_found(proposed, ("agreement", "id")))
-        river.verb("agreement", "sign", agreement, "--yes")
+        agreement = str(proposed["id"])
+        river.verb("agreement", "sign", agreement)
         harbour.verb("sync")
-        harbour.verb("agreement", "sign", agreement, "--yes")
+        harbour.verb("agreement", "sign", agreement)
         river.verb("sync")
         harbour.verb("sync")
     yield river, harbour, agreement
 
 
 def _fingerprint(node: Node) -> str:
-    return str(_found(node.asked("organisation", "list"), ("fingerprint", "id")))
+    (own,) = node.asked("organisation", "list")
+    return str(own["fingerprint"])
 
 
 def _items(node: Node) -> int:
@@ -180,17 +181,3 @@ def _items(node: Node) -> int:
             return total
         listed = next((each for each in listed.values() if isinstance(each, list)), [])
     return len(listed)
-
-
-def _found(value: Any, names: tuple[str, ...]) -> Any:
-    """The first of `names` in an answer: an object, a list of one, or an object around them."""
-    if isinstance(value, list) and value:
-        value = value[0]
-    if isinstance(value, dict):
-        for name in names:
-            if isinstance(value.get(name), str):
-                return value[name]
-        for inner in value.values():
-            if isinstance(inner, (dict, list)):
-                return _found(inner, names)
-    raise RuntimeError(f"no {' or '.join(names)} in the answer of the command line")
