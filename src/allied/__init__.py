@@ -12,6 +12,7 @@ Importing this package does nothing but name its version. What is where:
     adapters     databases, networks, clocks, key stores
     entrypoints  command line, web and machine interfaces
     bootstrap    where the last two meet
+    story        what the demonstration tells
 """
 
 __version__ = "0.1.0.dev0"
