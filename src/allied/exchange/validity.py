@@ -28,8 +28,9 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from allied.exchange import schemas
+from allied.exchange import observables, schemas
 from allied.exchange.pattern import is_pattern
+from allied.exchange.schema_notation import TIME, record
 from allied.exchange.stix import OBSERVABLES, Head, instant
 
 _MOST = 8  # problems that are named of one object
@@ -143,7 +144,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return names
 
 
-_KNOWN: Mapping[str, Mapping[str, Any]] = {**schemas.OBJECTS, **schemas.META, **schemas.SEEN}
+_KNOWN: Mapping[str, Mapping[str, Any]] = {**schemas.OBJECTS, **schemas.META, **observables.SEEN}
 
 
 def _strangers(value: Mapping[str, Any]) -> str:
@@ -155,12 +156,12 @@ def _strangers(value: Mapping[str, Any]) -> str:
 def _shape(name: str) -> tuple[jsonschema_rs.Validator, frozenset[str]]:
     """Compile the schema of one type, of custom objects or observables; and name its times."""
     own = dict(_KNOWN.get(name, {"type": "object"}))
-    common = schemas.record(schemas.COMMON)
+    common = record(schemas.COMMON)
     required = {*common["required"], *own.get("required", ())}
     if name in schemas.OBJECTS or name == "x-object":
         required.update(schemas.DATED)
     properties = common["properties"] | own.get("properties", {})
-    times = frozenset(name for name, each in properties.items() if each is schemas.TIME)
+    times = frozenset(name for name, each in properties.items() if each is TIME)
     merged = {
         **own,
         **schemas.NAMES,
