@@ -16,6 +16,7 @@ import pytest
 import stix2
 from hypothesis import given, settings, strategies as st
 
+from allied.exchange import stix, validity
 from bench import intel
 
 
@@ -134,3 +135,9 @@ def test_the_command_line_writes_what_it_is_asked_for(
         intel.main(["--objects", "4", str(out)])
     assert refusal.value.code == 2
     assert "at least 32" in capsys.readouterr().err
+
+
+def test_a_node_takes_in_what_is_generated() -> None:
+    """A bundle that was refused in part would be measured as a fast one."""
+    for raw in intel.objects(1000):
+        assert validity.problems(raw, stix.read_head(raw)) == ()

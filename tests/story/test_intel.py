@@ -12,6 +12,8 @@ import pytest
 import stix2
 from stix2validator import ValidationOptions, validate_string
 
+from allied.exchange import stix, validity
+
 RAW = resources.files("allied.story").joinpath("intel.json").read_bytes()
 OBJECTS: list[dict[str, Any]] = json.loads(RAW)["objects"]
 BY_ID = {each["id"]: each for each in OBJECTS}
@@ -118,3 +120,9 @@ def test_indicators_hold_no_address_that_a_reader_could_visit_by_a_click() -> No
     patterns = [each["pattern"] for each in CONTENT if each["type"] == "indicator"]
     assert not [pattern for pattern in patterns if re.search(r"https?://|url:value", pattern)]
     assert sum("SHA-256" in pattern for pattern in patterns) >= 3
+
+
+@pytest.mark.parametrize("each", OBJECTS, ids=lambda each: each["id"])
+def test_a_node_takes_each_object_in(each: dict[str, Any]) -> None:
+    raw = json.dumps(each, ensure_ascii=False).encode()
+    assert validity.problems(raw, stix.read_head(raw)) == ()
