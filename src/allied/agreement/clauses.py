@@ -1369,7 +1369,7 @@ class Reservations(Clause):
     ABOUT: ClassVar[str] = "Reservations"
 
     allowed: Annotated[bool, Field(YES_NO, "Reservations may be made: {}.")] = False
-    made: Annotated[
+    list: Annotated[
         tuple[Reservation, ...],
         Field(
             Many(Group(Reservation, "a reservation"), "reservations"),

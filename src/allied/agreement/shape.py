@@ -154,7 +154,7 @@ class Declared:
 
 def declared(declaration: type[Any]) -> tuple[Declared, ...]:
     """The fields of a declaration, in order."""
-    return _declared(declaration)
+    return _declared(declaration)  # type: ignore[arg-type]  # a class is hashable
 
 
 @cache
@@ -176,7 +176,7 @@ def _declared(declaration: Any) -> tuple[Declared, ...]:
 
 def keys_of(declaration: type[Any]) -> Mapping[str, Declared]:
     """The fields of a declaration by the key that stands in the file."""
-    return _keys_of(declaration)
+    return _keys_of(declaration)  # type: ignore[arg-type]  # a class is hashable
 
 
 @cache

@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 
 from allied.agreement.clauses import (
     CLAUSES,
@@ -85,6 +85,7 @@ ARTICLE_LIMIT: Final = 5_000
 PARTY_LIMIT: Final = 10_000
 
 C = TypeVar("C", bound=Clause)
+Day: TypeAlias = date
 
 ROLES: Final = Choice(
     {
@@ -287,9 +288,7 @@ class EntryCondition:
             Many(Ref("party"), "parties"), "Among them {}.", LIFE, "No party must be among them."
         ),
     ] = ()
-    on: Annotated[date | None, Field(DAY, "Not before {}.", LIFE, "No day is set.", key="date")] = (
-        None
-    )
+    date: Annotated[Day | None, Field(DAY, "Not before {}.", LIFE, "No day is set.")] = None
 
 
 _ENTRY_WORDS: Final[Mapping[str, EntryCondition]] = {
