@@ -10,8 +10,8 @@ Words used here:
                            doubled until the page is full
 
 Both ways give the same page. The scan is the cheaper one when a reader sees a good part of
-what is stored, the window when it sees little. Left to itself a database collects *all*
-that is visible and sorts it, for every page again; so each way hides the other's index.
+what is stored, the window when it sees little. Left to itself SQLite collects *all* that is
+visible and sorts it, for every page again; so each way names the index it goes by.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from allied.adapters.sql.dialect import among, unindexed
+from allied.adapters.sql.dialect import among, by_index
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.schema import bodies, class_counts, counters, items
 from allied.node.ports import ItemRow
@@ -36,6 +36,11 @@ SCAN_FROM: Final = 0.10
 _CHUNK: Final = 5_000
 _WINDOW_AT_LEAST: Final = 1_000
 _LOW_HALF: Final = 0xFFFFFFFF
+
+_BY_NUMBER: Final = "ix_items_agreement_holder_seq_class_id"
+_BY_CLASS: Final = "ix_items_agreement_holder_class_id_seq"
+_BY_KEY: Final = "ix_items_key"
+_BY_SHARE: Final = "ix_items_share"
 
 _COLUMNS: Final = tuple(items.c[field.name] for field in fields(ItemRow))
 _NAMED: Final = tuple(
@@ -112,9 +117,9 @@ def page(connection: Connection, names: Names, secret: bytes, wanted: Wanted) ->
     if wanted.item is not None:
         conditions.append(items.c.key.between(*item_span(secret, wanted.item)))
         conditions.append(items.c.id == wanted.item)
-        rows = _found_otherwise(connection, names, wanted, conditions)
+        rows = scan(connection, names, wanted, conditions, index=_BY_KEY)
     elif wanted.share is not None:
-        rows = _found_otherwise(connection, names, wanted, conditions)
+        rows = scan(connection, names, wanted, conditions, index=_BY_SHARE)
     elif wanted.classes is None or visible_part(connection, names, wanted) >= SCAN_FROM:
         rows = scan(connection, names, wanted, conditions)
     else:
@@ -164,12 +169,17 @@ def visible_part(connection: Connection, names: Names, wanted: Wanted) -> float:
 
 
 def scan(
-    connection: Connection, names: Names, wanted: Wanted, conditions: list[ColumnElement[bool]]
+    connection: Connection,
+    names: Names,
+    wanted: Wanted,
+    conditions: list[ColumnElement[bool]],
+    *,
+    index: str = _BY_NUMBER,
 ) -> Sequence[Row[Any]]:
-    """Walk by number, the class tested on the way."""
-    query = _query(conditions).where(*_whose(names, wanted), items.c.seq > wanted.after)
+    """Walk an index, by number, everything else tested on the way."""
+    query = _query(conditions, index).where(*_whose(names, wanted), items.c.seq > wanted.after)
     if wanted.classes is not None:
-        query = query.where(unindexed(items.c.class_id).in_(wanted.classes))
+        query = query.where(items.c.class_id.in_(wanted.classes))
     return connection.execute(query.limit(wanted.limit)).all()
 
 
@@ -190,7 +200,7 @@ def window(
     while low < last and len(rows) < wanted.limit:
         high = low + width
         stretch = (
-            _query(conditions)
+            _query(conditions, _BY_CLASS)
             .where(
                 *_whose(names, wanted),
                 items.c.class_id.in_(classes),
@@ -204,23 +214,9 @@ def window(
     return rows
 
 
-def _found_otherwise(
-    connection: Connection, names: Names, wanted: Wanted, conditions: list[ColumnElement[bool]]
-) -> Sequence[Row[Any]]:
-    """A page whose rows another index finds: by object, or by share."""
-    numbers = names.numbers((wanted.agreement, wanted.holder))
-    query = _query(conditions).where(
-        unindexed(items.c.agreement) == numbers[wanted.agreement],
-        unindexed(items.c.holder) == numbers[wanted.holder],
-        items.c.seq > wanted.after,
-    )
-    if wanted.classes is not None:
-        query = query.where(unindexed(items.c.class_id).in_(wanted.classes))
-    return connection.execute(query.limit(wanted.limit)).all()
-
-
-def _query(conditions: list[ColumnElement[bool]]) -> Select[Any]:
-    return select(*_COLUMNS).where(*conditions).order_by(items.c.seq)
+def _query(conditions: list[ColumnElement[bool]], index: str) -> Select[Any]:
+    query = select(*_COLUMNS).where(*conditions).order_by(items.c.seq)
+    return by_index(query, items, index)
 
 
 def _whose(names: Names, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:

@@ -243,8 +243,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.Column("path", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["body"], ["bodies.id"], name="fk_items_body"),
         sa.ForeignKeyConstraint(["class_id"], ["classes.id"], name="fk_items_class_id"),
+        sa.ForeignKeyConstraint(["body"], ["bodies.id"], name="fk_items_body"),
         sa.PrimaryKeyConstraint("seq", name="pk_items"),
     )
     op.create_index(

@@ -1,0 +1,367 @@
+"""What is put into a store comes back as it was, in the order that the port promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from allied.errors import ConflictError, NotFoundError
+from allied.node.ports import Store
+from allied.record.ids import AgreementId
+from tests.adapters.contract import rows
+from tests.adapters.contract.rows import ALL, HARBOUR, PACT, PAIR, RIVER, TREATY, hexed
+
+ONE_STORE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def test_hosted_organisations_come_back_by_label(store: Store) -> None:
+    with store.write() as writing:
+        for label in ("river", "haulier", "northgate"):
+            writing.add_organisation(rows.organisation(label))
+    with store.read() as reading:
+        assert list(reading.organisations()) == [
+            rows.organisation(label) for label in ("haulier", "northgate", "river")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("label", "refused"),
+    [
+        pytest.param("harbour", False, id="another label"),
+        pytest.param("river", True, id="the same label"),
+    ],
+)
+def test_a_label_is_hosted_once(store: Store, label: str, refused: bool) -> None:
+    newcomer = replace(rows.organisation("harbour"), label=label)
+    with store.write() as writing:
+        writing.add_organisation(rows.organisation("river"))
+    if not refused:
+        with store.write() as writing:
+            writing.add_organisation(newcomer)
+        return
+    with pytest.raises(ConflictError) as refusal, store.write() as writing:
+        writing.add_organisation(newcomer)
+    assert refusal.value.code == "store.already-there"
+
+
+def test_only_a_hosted_organisation_can_be_changed(store: Store) -> None:
+    moved = replace(rows.organisation(), url="https://elsewhere.test", incarnation=1)
+    with store.write() as writing:
+        writing.add_organisation(rows.organisation())
+        writing.set_organisation(moved)
+        assert list(writing.organisations()) == [moved]
+    with pytest.raises(NotFoundError) as refusal, store.write() as writing:
+        writing.set_organisation(rows.organisation("stranger"))
+    assert refusal.value.code == "store.unknown-organisation"
+
+
+def test_descriptors_are_appended_once_and_stay_in_order(store: Store) -> None:
+    chain = [b"first \x00", b"second", b"third"]
+    with store.write() as writing:
+        writing.add_descriptors(RIVER, chain[:2])
+        writing.add_descriptors(HARBOUR, [b"first \x00"])
+    with store.write() as writing:
+        writing.add_descriptors(RIVER, chain)
+        writing.add_descriptors(RIVER, chain[1:])
+    with store.read() as reading:
+        assert list(reading.descriptors(RIVER)) == chain
+        assert list(reading.descriptors(HARBOUR)) == [b"first \x00"]
+        assert list(reading.descriptors(rows.org("stranger"))) == []
+
+
+def test_peers_are_replaced_by_id_and_listed_by_label(store: Store) -> None:
+    harbour = rows.peer("harbour")
+    answered = replace(harbour, confirmed_at=rows.at(1), seen_at=rows.at(2), allowed_private=True)
+    twin = replace(rows.peer("other"), label="harbour")
+    with store.write() as writing:
+        writing.put_peer(rows.peer("zenith"))
+        writing.put_peer(twin)
+        writing.put_peer(harbour)
+        writing.put_peer(answered)
+    with store.read() as reading:
+        both = sorted([answered, twin], key=lambda peer: peer.id)
+        assert list(reading.peers()) == [*both, rows.peer("zenith")]
+        assert reading.peer(HARBOUR) == answered
+        assert reading.peer(RIVER) is None
+
+
+def test_people_belong_to_one_organisation(store: Store) -> None:
+    with store.write() as writing:
+        writing.add_organisation(rows.organisation("river"))
+        writing.add_organisation(rows.organisation("harbour"))
+        for label, of in (("zoe", "river"), ("anna", "river"), ("anna", "harbour")):
+            writing.add_person(rows.person(label, of))
+        assert [person.label for person in writing.people(RIVER)] == ["anna", "zoe"]
+        assert list(writing.people(HARBOUR)) == [rows.person("anna", "harbour")]
+    with pytest.raises(ConflictError), store.write() as writing:
+        writing.add_person(rows.person("anna"))
+
+
+def test_agreements_are_listed_by_alias_then_id(store: Store) -> None:
+    given_rows = [
+        rows.agreement("a", "treaty"),
+        rows.agreement("b", "pact"),
+        rows.agreement("c", "pact"),
+    ]
+    with store.write() as writing:
+        for row in given_rows:
+            writing.add_agreement(row)
+    with store.read() as reading:
+        assert list(reading.agreements()) == sorted(given_rows, key=lambda r: (r.alias, r.id))
+        assert reading.agreement(given_rows[0].id) == given_rows[0]
+        assert reading.agreement(PACT) is None
+
+
+def test_tokens_and_logins_are_replaced_by_what_names_them(store: Store) -> None:
+    revoked = rows.token("one", revoked_at=rows.at(5), agreements=())
+    used = rows.login("link", used_at=rows.at(1))
+    with store.write() as writing:
+        writing.add_organisation(rows.organisation())
+        writing.put_token(rows.token("two", created_at=rows.at(1)))
+        writing.put_token(rows.token("one"))
+        assert writing.token("one") == rows.token("one")
+        writing.put_token(revoked)
+        writing.put_login(rows.login("link"))
+        writing.put_login(used)
+        assert writing.token("one") == revoked
+        assert writing.token("three") is None
+        assert [token.id for token in writing.tokens(RIVER)] == ["one", "two"]
+        assert writing.login(hexed("link")) == used
+        assert writing.login(hexed("other")) is None
+
+
+def test_logins_that_ended_before_an_instant_are_forgotten(store: Store) -> None:
+    with store.write() as writing:
+        writing.put_login(rows.login("ended", 10))
+        writing.put_login(rows.login("ends then", 20))
+        writing.forget_logins(rows.at(20))
+        assert writing.login(hexed("ended")) is None
+        assert writing.login(hexed("ends then")) is not None
+
+
+def test_a_cursor_is_empty_before_the_first_time(store: Store) -> None:
+    with store.write() as writing:
+        assert writing.cursor("pull/harbour") == ""
+        writing.set_cursor("pull/harbour", "17")
+        writing.set_cursor("pull/harbour", "18")
+    with store.read() as reading:
+        assert reading.cursor("pull/harbour") == "18"
+
+
+# --- records ----------------------------------------------------------------------------
+
+
+def test_records_keep_the_order_in_which_they_were_stored(store: Store) -> None:
+    first = [rows.record("b", 2), rows.record("a", 1)]
+    with store.write() as writing:
+        added = writing.add_records(first)
+        assert [(row.row, row.id) for row in added] == [(1, first[0].id), (2, first[1].id)]
+        writing.add_records([rows.record("x", under=TREATY)])
+    with store.write() as writing:
+        again = writing.add_records([first[0], rows.record("c", 3), rows.record("c", 3)])
+        assert [row.id for row in again] == [rows.rid("c")]
+        assert writing.add_records([]) == ()
+    with store.read() as reading:
+        stored = reading.records(PACT)
+        assert [row.id for row in stored] == [rows.rid(word) for word in "bac"]
+        assert [replace(row, row=0) for row in stored[:2]] == first
+        assert list(reading.records(PACT, after_row=stored[1].row)) == [stored[2]]
+        assert reading.last_row(PACT) == stored[2].row == 4
+        assert reading.last_row(AgreementId(hexed("none"))) == 0
+        assert reading.record(rows.rid("a")) == stored[1]
+        assert reading.record(rows.rid("zzz")) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "limit", "found"),
+    [
+        pytest.param(1, 4, 10, [1, 2, 2, 3, 4], id="both ends are included, a fork shows"),
+        pytest.param(2, 3, 10, [2, 2, 3], id="a stretch"),
+        pytest.param(1, 4, 2, [1, 2], id="at most the limit"),
+        pytest.param(9, 12, 10, [], id="past the head"),
+        pytest.param(3, 2, 10, [], id="an empty stretch"),
+        pytest.param(1, 4, 0, [], id="a limit of nothing"),
+    ],
+)
+def test_a_range_of_one_chain(
+    store: Store, first: int, last: int, limit: int, found: list[int]
+) -> None:
+    with store.write() as writing:
+        writing.add_records(rows.record(f"r{n}", n) for n in (4, 1, 3, 2))
+        writing.add_records([rows.record("fork", 2)])
+        writing.add_records([rows.record("other circle", 2, circle=PAIR)])
+        writing.add_records([rows.record("other life", 2, incarnation=1)])
+        writing.add_records([rows.record("other issuer", 2, issuer=HARBOUR)])
+    with store.read() as reading:
+        got = reading.records_range(ALL, RIVER, 0, first, last, limit=limit)
+    assert [row.sequence for row in got] == found
+    assert [row.id for row in got] == [
+        row.id for row in sorted(got, key=lambda row: (row.sequence, row.id))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("incarnation", "sequence", "refused"),
+    [
+        pytest.param(0, 2, False, id="the next number"),
+        pytest.param(1, 1, False, id="the same number in a new life"),
+        pytest.param(0, 1, True, id="the same number again"),
+    ],
+)
+def test_a_number_of_an_own_chain_is_given_once(
+    store: Store, incarnation: int, sequence: int, refused: bool
+) -> None:
+    with store.write() as writing:
+        writing.claim_sequence(ALL, RIVER, 0, 1, rows.rid("a"))
+    if not refused:
+        with store.write() as writing:
+            writing.claim_sequence(ALL, RIVER, incarnation, sequence, rows.rid("b"))
+        return
+    with store.write() as writing:
+        with pytest.raises(ConflictError) as refusal:
+            writing.claim_sequence(ALL, RIVER, incarnation, sequence, rows.rid("b"))
+        assert refusal.value.code == "store.sequence-taken"
+        writing.set_cursor("the unit", "goes on")
+    with store.read() as reading:
+        assert reading.cursor("the unit") == "goes on"
+
+
+def test_parked_records_are_bounded_per_issuer_and_agreement(store: Store) -> None:
+    def park(word: str, issuer: str = "harbour", under: AgreementId = PACT) -> bool:
+        return writing.park(under, rows.rid(word), rows.org(issuer), word.encode(), limit=2)
+
+    with store.write() as writing:
+        assert park("c")
+        assert park("a")
+        assert not park("b")
+        assert park("a"), "what waits already needs no place"
+        assert park("d", issuer="northgate")
+        assert park("e", under=TREATY)
+        assert [raw for _, _, raw in writing.parked(PACT)] == [b"c", b"a", b"d"]
+        writing.unpark([rows.rid("c"), rows.rid("never parked")])
+        assert park("b")
+    with store.read() as reading:
+        assert list(reading.parked(PACT)) == [
+            (rows.rid(word), rows.org(issuer), word.encode())
+            for word, issuer in (("a", "harbour"), ("d", "northgate"), ("b", "harbour"))
+        ]
+
+
+def test_a_blob_is_wanted_until_it_is_held(store: Store) -> None:
+    with store.write() as writing:
+        writing.want_blobs(PACT, ALL, [hexed("two"), hexed("one"), hexed("two")])
+        writing.want_blobs(PACT, ALL, [hexed("one"), hexed("three")])
+        writing.want_blobs(TREATY, PAIR, [hexed("elsewhere")])
+        assert list(writing.wanted_blobs(PACT, 2)) == [(hexed("two"), ALL), (hexed("one"), ALL)]
+        writing.add_blob(PACT, PAIR, hexed("one"), b"salted \x00 bytes")
+        writing.add_blob(PACT, PAIR, hexed("one"), b"salted \x00 bytes")
+        writing.want_blobs(PACT, ALL, [hexed("one")])
+    with store.read() as reading:
+        wanted = [blob for blob, _ in reading.wanted_blobs(PACT, 10)]
+        assert wanted == [hexed("two"), hexed("three")]
+        assert reading.blob(hexed("one")) == (PACT, PAIR, b"salted \x00 bytes")
+        assert reading.blob(hexed("two")) is None
+
+
+# --- the ledger -------------------------------------------------------------------------
+
+
+def test_the_ledger_is_a_chain_per_organisation(store: Store) -> None:
+    one = rows.ledger_row(1, "0" * 64)
+    two = rows.ledger_row(2, one.hash, recipient="northgate", first=2, last=7)
+    other = rows.ledger_row(1, "0" * 64, of=HARBOUR)
+    with store.write() as writing:
+        assert writing.ledger_head(RIVER) == (0, "0" * 64)
+        writing.append_ledger([one, other, two])
+        writing.append_ledger([])
+    with store.read() as reading:
+        assert reading.ledger_head(RIVER) == (2, two.hash)
+        assert list(reading.ledger(RIVER)) == [one, two]
+        assert list(reading.ledger(HARBOUR)) == [other]
+
+
+@pytest.mark.parametrize(
+    ("seq", "previous", "refused"),
+    [
+        pytest.param(2, "head", False, id="the row that follows"),
+        pytest.param(1, "head", True, id="the number of the head again"),
+        pytest.param(3, "head", True, id="a number left out"),
+        pytest.param(2, "other", True, id="another row before it"),
+    ],
+)
+def test_a_ledger_whose_head_moved_takes_nothing(
+    store: Store, seq: int, previous: str, refused: bool
+) -> None:
+    head = rows.ledger_row(1, "0" * 64)
+    late = rows.ledger_row(seq, head.hash if previous == "head" else hexed("other"))
+    with store.write() as writing:
+        writing.append_ledger([head])
+    if not refused:
+        with store.write() as writing:
+            writing.append_ledger([late])
+        return
+    with pytest.raises(ConflictError) as refusal, store.write() as writing:
+        writing.append_ledger([late])
+    assert refusal.value.code == "store.ledger-moved"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        pytest.param({}, [1, 2, 3, 4], id="everything"),
+        pytest.param({"recipient": "harbour"}, [1, 3], id="one recipient"),
+        pytest.param({"agreement": TREATY}, [4], id="one agreement"),
+        pytest.param({"seq": 5}, [2, 3], id="rows that speak of an item"),
+        pytest.param({"seq": 9}, [3], id="both ends of a row are included"),
+        pytest.param({"after": 2}, [3, 4], id="after a row"),
+        pytest.param({"limit": 2}, [1, 2], id="at most the limit"),
+    ],
+)
+def test_what_can_be_asked_of_the_ledger(
+    store: Store, asked: dict[str, object], found: list[int]
+) -> None:
+    chain = [rows.ledger_row(1, "0" * 64, first=1, last=4)]
+    chain.append(rows.ledger_row(2, chain[-1].hash, recipient="northgate", first=2, last=7))
+    chain.append(rows.ledger_row(3, chain[-1].hash, first=5, last=9))
+    chain.append(rows.ledger_row(4, chain[-1].hash, recipient="northgate", under=TREATY))
+    with store.write() as writing:
+        writing.append_ledger(chain)
+        got = writing.ledger(RIVER, **asked)  # type: ignore[arg-type]
+    assert [row.seq for row in got] == found
+
+
+# --- instants ---------------------------------------------------------------------------
+
+
+@given(
+    st.datetimes(
+        min_value=datetime(1900, 1, 1),  # noqa: DTZ001 - the strategy wants it bare
+        max_value=datetime(2200, 1, 1),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    )
+)
+@ONE_STORE
+def test_an_instant_comes_back_as_it_was(store: Store, instant: datetime) -> None:
+    with store.write() as writing:
+        writing.put_peer(rows.peer("harbour", seen_at=instant))
+        found = writing.peer(HARBOUR)
+    assert found is not None
+    assert found.seen_at == instant
+
+
+def test_an_instant_of_another_zone_is_the_same_instant_in_utc(store: Store) -> None:
+    summer = timezone(timedelta(hours=2))
+    with store.write() as writing:
+        writing.put_peer(rows.peer("harbour", seen_at=rows.START.astimezone(summer)))
+        found = writing.peer(HARBOUR)
+    assert found is not None
+    assert found.seen_at == rows.START
+    assert found.seen_at.tzinfo is UTC
+
+
+def test_an_instant_without_a_zone_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="time zone"), store.write() as writing:
+        writing.put_peer(rows.peer("harbour", seen_at=rows.START.replace(tzinfo=None)))
