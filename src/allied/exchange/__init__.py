@@ -2,13 +2,14 @@
 
     bundle      a stream of bytes -> the exact bytes of each object in it
     stix        the little of an object that the rules look at; which kind of intelligence it is
-    schemas     what each STIX 2.1 type has to look like, as JSON Schema of our own
+    schemas, observables, schema_notation
+                what each STIX 2.1 type has to look like, as JSON Schema of our own
     pattern     whether an indicator's pattern is a STIX pattern
     validity    what is wrong with one object
     marking     what an object's markings ask for, taken together
     handling    everything a release decision looks at, as one small value
+    channels    how an agreement reads to policy
     policy      may this class of items go to this recipient, under which clause
-    closure     what goes along with what: links, identities, markings
     intake      a bundle in two bounded passes -> accepted and refused objects
     statement   the originator's signed word on what was shared and how it is to be handled
 

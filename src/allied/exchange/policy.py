@@ -353,7 +353,7 @@ def _kind_failures(kind: Kind, channel: Channel) -> Iterator[Failure]:
             f"the clause does not share items of kind {kind.value}",
             f"add {kind.value} to what the clause shares",
         )
-    if kind.value in channel.excepts:
+    if channel.excepts & {kind.value, "all"}:
         yield Failure(
             "exchange.kind-excepted",
             f"the clause leaves out items of kind {kind.value}",

@@ -1,0 +1,133 @@
+"""How an agreement reads to `policy`: its channels, and its parties as recipients.
+
+An information-sharing clause says much that is for people. Here is taken from it what a
+release depends on, with every reference to parties resolved. Which parties are bound at a
+moment is for `agreement.standing`; the caller says so.
+
+Rules that hold everywhere here. Only operative clauses make channels. A clause that names
+whom it binds lets only them send. A conditional role counts as the one that a party has
+while the condition is not met. Days begin and end in the agreement's time zone; `until` is
+included. A time zone that is not known here keeps the channel shut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from allied.agreement.clauses import InformationSharing, OneWay
+from allied.agreement.terms import Agreement
+from allied.exchange.handling import HandlingClass
+from allied.exchange.policy import Channel, Receives, Recipient, Verdict, decide
+from allied.record.ids import PartyId
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def channels_of(agreement: Agreement) -> tuple[Channel, ...]:
+    """The channels of an agreement, in the order of its text."""
+    return tuple(
+        _channel(agreement, clause)
+        for clause in agreement.clauses(InformationSharing)
+        if clause.operative
+    )
+
+
+def recipient_of(agreement: Agreement, party: PartyId, *, bound: bool) -> Recipient:
+    """A party as a recipient; somebody who is no party receives as one who is not bound."""
+    for each in agreement.parties:
+        if each.id == party:
+            return Recipient(party, each.role_name, each.tier, bound)
+    return Recipient(party, "", "", bound=False)
+
+
+def decide_over_agreement(
+    agreement: Agreement,
+    handling: HandlingClass,
+    recipient: PartyId,
+    at: datetime,
+    *,
+    bound: frozenset[PartyId],
+    releaser: PartyId | None = None,
+) -> Verdict:
+    """Decide over one class and recipient; see `policy.decide`.
+
+    Args:
+        agreement: the text in force.
+        handling: the class; it must not be one of companions (these need the classes
+            they go along with).
+        recipient: any label.
+        at: an aware datetime in UTC.
+        bound: the parties that the agreement binds at `at`, by the register.
+        releaser: who would release it; the originator by default.
+    """
+    who = recipient_of(agreement, recipient, bound=recipient in bound)
+    return decide(handling, who, channels_of(agreement), at, releaser=releaser)
+
+
+def _channel(agreement: Agreement, clause: InformationSharing) -> Channel:
+    senders = frozenset(PartyId(each) for each in clause.binds) or None
+    receivers = None
+    hubs = None
+    if isinstance(clause.direction, OneWay):
+        one_way = _parties(agreement, clause.direction.senders)
+        senders = one_way if senders is None else senders & one_way
+        receivers = _parties(agreement, clause.direction.recipients)
+    elif clause.direction == "hub":
+        hubs = frozenset(agreement.hubs)
+    since, until = _days(clause.since, clause.until, agreement.timezone)
+    return Channel(
+        art=clause.art,
+        shares=_kinds(clause.share),
+        excepts=frozenset(clause.except_),
+        default_tlp=clause.default_tlp,
+        max_tlp=clause.max_tlp,
+        receives={
+            name: Receives(each.max_tlp, _kinds(each.kinds))
+            for name, each in clause.receives.items()
+        },
+        senders=senders,
+        receivers=receivers,
+        hubs=hubs,
+        caveats=frozenset(clause.caveats_allowed),
+        since=since,
+        until=until,
+    )
+
+
+def _kinds(words: Iterable[str]) -> frozenset[str] | None:
+    kinds = frozenset(words)
+    return None if "all" in kinds else kinds
+
+
+def _parties(agreement: Agreement, words: Iterable[str]) -> frozenset[PartyId]:
+    """Resolve labels and the words that stand for several parties."""
+    found: set[PartyId] = set()
+    for word in words:
+        if word in ("all parties", "other parties"):
+            found.update(agreement.party_ids)
+        elif word == "members":
+            found.update(agreement.members)
+        elif word == "hub":
+            found.update(agreement.hubs)
+        else:
+            found.add(PartyId(word))
+    return frozenset(found)
+
+
+def _days(
+    since: date | None, until: date | None, timezone: str
+) -> tuple[datetime | None, datetime | None]:
+    """The instants at which a clause begins and ends, [begin, end)."""
+    if since is None and until is None:
+        return None, None
+    try:
+        zone = ZoneInfo(timezone)
+        begin = None if since is None else datetime.combine(since, time(), zone).astimezone(UTC)
+        if until is None or until == date.max:
+            return begin, None
+        end = datetime.combine(until + timedelta(days=1), time(), zone).astimezone(UTC)
+    except (ZoneInfoNotFoundError, ValueError, OSError, OverflowError):
+        return _NEVER, None
+    return begin, end

@@ -1,0 +1,314 @@
+"""The originator's signed word on what it shared and how that is to be handled.
+
+STIX carries no signatures, and bytes must not change on their way. So the signature stands
+beside them: one statement per share and handling class, over a tree of salted leaves, one
+leaf per item. A recipient gets the statement, and with each item its salt and path; it can
+verify the item alone, years later and through any number of relays, and learns nothing of
+items that it did not get.
+
+Words used here:
+    leaf         what is said of one item: id, version, digest of the exact bytes, digests of
+                 the marking definitions used; the demands of the class hold for all
+    commitment   a digest of the agreement's id and a salt, so that a statement shown to an
+                 outsider does not tell under which agreement it was made
+    proof        salt, place and path of one leaf, as they travel with an item
+
+Rules that hold everywhere here. What is signed is canonical bytes. A salt comes from a
+secret seed, so that leaves that are not shown cannot be guessed. A statement holds at most
+65,536 items, so that making one needs bounded memory; a share may have several per class. A
+statement without a valid signature of the originator, or with anything that is not spelled
+canonically, proves nothing.
+
+Source: RFC 6962 (trees), DSSE (envelopes), RFC 8785 (canonical JSON).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from allied.errors import MalformedError, UnverifiedError
+from allied.exchange.handling import Demand, HandlingClass, read_demands
+from allied.record import envelope, merkle
+from allied.record.canonical import decode, digest, encode
+from allied.record.ids import AgreementId, Digest, KeyId, OrganisationId, digest_text
+from allied.record.keys import PublicKey, Signer
+
+FORMAT: Final = "statement/1"
+PAYLOAD_TYPE: Final = "application/vnd.allied.statement.v1+json"
+MAX_ITEMS: Final = 65_536
+MAX_BYTES: Final = 2 << 20
+SALT_BYTES: Final = 16
+_FIELDS: Final = frozenset({"format", "originator", "agreement", "demands", "root", "count", "at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What a statement says of one item.
+
+    Attributes:
+        id: its STIX id.
+        version: see `stix.version_of`.
+        digest: SHA-256 of its exact bytes.
+        definitions: digests of the marking definitions used, sorted.
+    """
+
+    id: str
+    version: str
+    digest: Digest
+    definitions: tuple[Digest, ...] = ()
+
+    def content(self) -> bytes:
+        """The canonical bytes under the leaf's hash."""
+        return encode(
+            {
+                "id": self.id,
+                "version": self.version,
+                "digest": self.digest,
+                "definitions": sorted(self.definitions),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a leaf stands in a statement: travels with the item.
+
+    Attributes:
+        index: its place, from 0.
+        salt: 16 bytes.
+        path: hashes of 32 bytes from the leaf to the root.
+    """
+
+    index: int
+    salt: bytes
+    path: tuple[bytes, ...]
+
+    def packed_path(self) -> bytes:
+        """The path as one row of bytes."""
+        return b"".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an originator says of many items at once.
+
+    Attributes:
+        originator: the organisation that signs.
+        agreement: commitment to the agreement, see `commitment`.
+        demands: how all its items are handled, as in their class.
+        root: of the tree over its leaves, 32 bytes.
+        count: how many leaves, at least 1.
+        at: when it was made, by the originator's claim, to the second.
+    """
+
+    originator: OrganisationId
+    agreement: Digest
+    demands: frozenset[Demand]
+    root: bytes
+    count: int
+    at: datetime
+
+    def payload(self) -> bytes:
+        """The canonical bytes that are signed."""
+        handling = HandlingClass(min(each.originator for each in self.demands), self.demands)
+        return encode(
+            {
+                "format": FORMAT,
+                "originator": self.originator,
+                "agreement": self.agreement,
+                "demands": handling.demands_json(),
+                "root": self.root.hex(),
+                "count": self.count,
+                "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A statement, the bytes of its envelope, and a proof per leaf in the order given."""
+
+    statement: Statement
+    raw: bytes
+    proofs: tuple[Proof, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """Of the envelope's bytes: the key under which a statement is kept."""
+        return digest(self.raw)
+
+
+def commitment(agreement: AgreementId, salt: bytes) -> Digest:
+    """Commit to an agreement without naming it.
+
+    Raises:
+        ValueError: the salt does not have 16 bytes.
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt has {SALT_BYTES} bytes")
+    return digest(encode({"agreement": agreement, "salt": salt.hex()}))
+
+
+def state(
+    originator: OrganisationId,
+    agreement: Digest,
+    handling: HandlingClass,
+    leaves: Sequence[Leaf],
+    seed: bytes,
+    signer: Signer,
+    at: datetime,
+) -> Signed:
+    """Make and sign the statement on some items of one class.
+
+    Args:
+        originator: whose items they are, and whose key signs.
+        agreement: see `commitment`.
+        handling: the class of all of them.
+        leaves: 1 to 65,536 items.
+        seed: secret bytes, fresh for every statement; all salts follow from it.
+        signer: the originator's key for automatic records.
+        at: an aware datetime.
+
+    Raises:
+        ValueError: no leaves, or too many.
+
+    Cost: two hashes per leaf and one signature; about 150 bytes of memory per leaf.
+    """
+    if not 1 <= len(leaves) <= MAX_ITEMS:
+        raise ValueError(f"a statement holds 1 to {MAX_ITEMS} items")
+    salts = [merkle.salt(seed, index) for index in range(len(leaves))]
+    tree = merkle.tree(
+        [merkle.leaf(salt, leaf.content()) for salt, leaf in zip(salts, leaves, strict=True)]
+    )
+    statement = Statement(
+        originator, agreement, handling.demands, tree.root, len(leaves), at.replace(microsecond=0)
+    )
+    raw = envelope.encode(envelope.sign(PAYLOAD_TYPE, statement.payload(), [signer]))
+    proofs = tuple(Proof(index, salt, tree.path(index)) for index, salt in enumerate(salts))
+    return Signed(statement, raw, proofs)
+
+
+def read(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Statement:
+    """Read a statement and hold its signature against the originator's keys.
+
+    Args:
+        raw: the bytes of its envelope.
+        keys: every key for automatic records that the originator has ever had.
+
+    Raises:
+        MalformedError: it is no statement: `exchange.bad-statement` or a code of `record`.
+        UnverifiedError: `exchange.unsigned-statement`: none of the keys signed it.
+    """
+    sealed = envelope.parse(raw, limit=MAX_BYTES)
+    if sealed.payload_type != PAYLOAD_TYPE:
+        raise _bad()
+    if not envelope.valid_signers(sealed, keys):
+        raise UnverifiedError(
+            "exchange.unsigned-statement",
+            "no key of the originator has signed this statement",
+            hint="ask the originator for it again; do not use the items",
+        )
+    value = decode(sealed.payload, limit=MAX_BYTES)
+    if not isinstance(value, Mapping) or set(value) != _FIELDS or value["format"] != FORMAT:
+        raise _bad()
+    count, at = value["count"], value["at"]
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_ITEMS:
+        raise _bad()
+    try:
+        instant = datetime.strptime(str(at), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise _bad() from None
+    statement = Statement(
+        OrganisationId(digest_text(value["originator"], "the originator")),
+        Digest(digest_text(value["agreement"], "the commitment")),
+        read_demands(value["demands"]),
+        bytes.fromhex(digest_text(value["root"], "the root")),
+        count,
+        instant,
+    )
+    if statement.payload() != sealed.payload:
+        raise _bad()
+    return statement
+
+
+def read_path(packed: bytes) -> tuple[bytes, ...]:
+    """Unpack a path.
+
+    Raises:
+        MalformedError: `exchange.bad-proof`.
+    """
+    if len(packed) % 32 or len(packed) > 32 * 32:
+        raise MalformedError("exchange.bad-proof", "a path is a row of hashes of 32 bytes")
+    return tuple(packed[at : at + 32] for at in range(0, len(packed), 32))
+
+
+def holds(statement: Statement, leaf: Leaf, proof: Proof) -> bool:
+    """Whether a statement speaks of an item.
+
+    The caller has computed `leaf.digest` from the bytes at hand.
+    """
+    if len(proof.salt) != SALT_BYTES:
+        return False
+    return merkle.verify_path(
+        statement.root,
+        merkle.leaf(proof.salt, leaf.content()),
+        proof.index,
+        statement.count,
+        proof.path,
+    )
+
+
+def require_holds(
+    statement: Statement,
+    leaf: Leaf,
+    proof: Proof,
+    *,
+    originator: OrganisationId,
+    agreement: Digest,
+) -> None:
+    """Return if the originator has stated this item under this agreement.
+
+    Args:
+        statement: as `read` gives it, so that its signature holds.
+        leaf: from the item's bytes.
+        proof: as it came with the item.
+        originator: whose item it is said to be.
+        agreement: the commitment to the agreement under which it came.
+
+    Raises:
+        UnverifiedError: `exchange.wrong-originator`, `exchange.wrong-agreement`,
+            `exchange.not-in-statement`.
+    """
+    if statement.originator != originator:
+        raise UnverifiedError(
+            "exchange.wrong-originator", "the statement is by another organisation"
+        )
+    if statement.agreement != agreement:
+        raise UnverifiedError(
+            "exchange.wrong-agreement", "the statement was made under another agreement"
+        )
+    if not holds(statement, leaf, proof):
+        raise UnverifiedError(
+            "exchange.not-in-statement",
+            "the statement does not speak of these bytes",
+            hint="the item was changed on its way; ask the originator for it again",
+        )
+
+
+def batches(leaves: Iterable[Leaf], size: int = MAX_ITEMS) -> Iterable[list[Leaf]]:
+    """Cut many leaves into as few statements as hold them."""
+    batch: list[Leaf] = []
+    for leaf in leaves:
+        batch.append(leaf)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _bad() -> MalformedError:
+    return MalformedError("exchange.bad-statement", "this is not a statement of release")
