@@ -50,6 +50,7 @@ from allied.agreement.parts import (
     Withdrawal,
 )
 from allied.agreement.scalars import (
+    AFTER,
     AMENDMENT_ENTRY,
     COUNT,
     DAY,
@@ -57,6 +58,7 @@ from allied.agreement.scalars import (
     PARAGRAPHS,
     SENTENCE,
     TLP,
+    WITHIN,
     YES_NO,
     Choice,
     Name,
@@ -64,6 +66,7 @@ from allied.agreement.scalars import (
 )
 from allied.agreement.shape import (
     EXCHANGE,
+    LATER,
     LIFE,
     RESPONSE,
     SHOWN,
@@ -205,7 +208,9 @@ class Clause:
     ] = ()
     operative: Annotated[
         bool,
-        Field(YES_NO, "It creates rights and duties: {}.", SHOWN),
+        Field(
+            YES_NO, "It creates rights and duties.", SHOWN, "It creates no rights and no duties."
+        ),
     ] = True
 
 
@@ -220,6 +225,8 @@ class OneWay:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receives:
     """What one role or tier may receive."""
+
+    LEAD: ClassVar[str] = "{kinds}, at most {max_tlp}."
 
     max_tlp: Annotated[Tlp, Field(TLP, "At most {}.", EXCHANGE)]
     kinds: Annotated[tuple[str, ...], Field(Many(KIND, "kinds", least=1), "Of {}.", EXCHANGE)] = (
@@ -240,8 +247,11 @@ class AllowedTo:
 class Recall:
     """How fast a recalled item must be gone."""
 
-    comply_within: Annotated[Duration, Field(DURATION, "To be complied with: {}.")]
-    confirm: Annotated[bool, Field(YES_NO, "Each holder confirms: {}.")] = True
+    comply_within: Annotated[Duration, Field(WITHIN, "To be complied with {}.")]
+    confirm: Annotated[
+        bool,
+        Field(YES_NO, "Each holder confirms that it is gone.", LATER, "Nobody has to confirm."),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +281,7 @@ class LawfulBasis:
 class Sunset:
     """When a marking relaxes or ends."""
 
-    after: Annotated[Duration, Field(DURATION, "After {}.")]
+    after: Annotated[Duration, Field(AFTER, "It happens {}.")]
     then: Annotated[
         str,
         Field(
@@ -390,9 +400,7 @@ class InformationSharing(Clause):
     ] = "none"
     within: Annotated[
         Duration | None,
-        Field(
-            DURATION, "It is shared within {} of becoming known.", SHOWN, "No time limit is set."
-        ),
+        Field(WITHIN, "It is shared {} of becoming known.", SHOWN, "No time limit is set."),
     ] = None
     default_tlp: Annotated[
         Tlp,
@@ -454,7 +462,13 @@ class InformationSharing(Clause):
         ),
     ] = "forbidden"
     originator_control: Annotated[
-        bool, Field(YES_NO, "The originator controls every further use: {}.")
+        bool,
+        Field(
+            YES_NO,
+            "The originator controls every further use.",
+            LATER,
+            "The originator does not control further use within the clause.",
+        ),
     ] = False
     recall: Annotated[
         Recall | None,
@@ -481,7 +495,13 @@ class InformationSharing(Clause):
         ),
     ] = "may"
     consent_overrides: Annotated[
-        bool, Field(YES_NO, "The source's consent overrides that: {}.")
+        bool,
+        Field(
+            YES_NO,
+            "The source's consent overrides that.",
+            LATER,
+            "The source's consent does not override that.",
+        ),
     ] = False
     anonymise: Annotated[
         Anonymise | None,
@@ -536,7 +556,7 @@ class InformationSharing(Clause):
     ] = "remove-unrelated"
     retention: Annotated[
         Duration | None,
-        Field(DURATION, "It is deleted after {}.", SHOWN, "No limit on keeping it is set."),
+        Field(AFTER, "It is deleted {}.", SHOWN, "No limit on keeping it is set."),
     ] = None
     sunset: Annotated[
         Sunset | None,
@@ -636,7 +656,7 @@ class Consultation(Clause):
     about: Annotated[str, Field(SENTENCE, "It is about {}.", SHOWN, "On any matter.")] = ""
     meet_within: Annotated[
         Duration | None,
-        Field(DURATION, "The parties meet within {}.", absent="No time for meeting is set."),
+        Field(WITHIN, "The parties meet {}.", absent="No time for meeting is set."),
     ] = None
     body: Annotated[
         str, Field(Ref("body"), "They meet in {}.", SHOWN, "They meet without a body.")
@@ -653,7 +673,13 @@ class Consultation(Clause):
         ),
     ] = "must attend"
     outcome_binding: Annotated[
-        bool, Field(YES_NO, "What comes out of it binds them: {}.", SHOWN)
+        bool,
+        Field(
+            YES_NO,
+            "What comes out of it binds them.",
+            SHOWN,
+            "What comes out of it does not bind them.",
+        ),
     ] = False
 
 
@@ -697,6 +723,7 @@ class CollectiveResponse(Clause):
                     "who invokes",
                 ),
                 "callers",
+                last="or",
             ),
             "It is invoked by {}.",
             RESPONSE,
@@ -707,8 +734,8 @@ class CollectiveResponse(Clause):
     invocation_window: Annotated[
         Duration | None,
         Field(
-            DURATION,
-            "It must be invoked within {} of becoming known.",
+            WITHIN,
+            "It must be invoked {} of becoming known.",
             RESPONSE,
             "It may be invoked at any time.",
         ),
@@ -753,7 +780,7 @@ class CollectiveResponse(Clause):
     excuses: Annotated[
         tuple[str, ...],
         Field(
-            Many(EXCUSES, "excuses"),
+            Many(EXCUSES, "excuses", last="or"),
             "A party is excused if {}.",
             RESPONSE,
             "No excuse is accepted.",
@@ -805,6 +832,7 @@ class CollectiveResponse(Clause):
                     free=True,
                 ),
                 "ends",
+                last="or",
             ),
             "It ends when {}.",
             RESPONSE,
@@ -816,6 +844,8 @@ class CollectiveResponse(Clause):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """Something that a party lends."""
+
+    LEAD: ClassVar[str] = "{kind}."
 
     kind: Annotated[str, Field(SENTENCE, "What: {}.", SHOWN)]
     quantity: Annotated[str, Field(SENTENCE, "How many: {}.", SHOWN, "No quantity is fixed.")] = ""
@@ -871,7 +901,7 @@ class MutualAid(Clause):
     ] = "may"
     answer_within: Annotated[
         Duration | None,
-        Field(DURATION, "A request is answered: {}.", absent="No deadline for the answer."),
+        Field(WITHIN, "A request is answered {}.", absent="No deadline for the answer."),
     ] = None
     cost: Annotated[
         str,
@@ -920,7 +950,12 @@ class MutualAid(Clause):
     ] = ""
     recall_of_resources: Annotated[
         bool,
-        Field(YES_NO, "The lender may take back what it lent in its own emergency: {}.", SHOWN),
+        Field(
+            YES_NO,
+            "The lender may take back what it lent in its own emergency.",
+            SHOWN,
+            "The lender may not take back what it lent.",
+        ),
     ] = True
     priority: Annotated[
         str,
@@ -941,7 +976,13 @@ class Reward:
         str, Field(SENTENCE, "All together at most {}.", SHOWN, "No cap for all together.")
     ] = ""
     retainable: Annotated[
-        bool, Field(YES_NO, "It may be kept back from what is returned: {}.", SHOWN)
+        bool,
+        Field(
+            YES_NO,
+            "It may be kept back from what is returned.",
+            SHOWN,
+            "It may not be kept back from what is returned.",
+        ),
     ] = False
 
 
@@ -971,7 +1012,10 @@ class Restraint(Clause):
             "What is agreed: {}.",
         ),
     ]
-    benevolent: Annotated[bool, Field(YES_NO, "Neutrality is to be benevolent: {}.", SHOWN)] = False
+    benevolent: Annotated[
+        bool,
+        Field(YES_NO, "Neutrality is to be benevolent.", SHOWN, "No benevolence is asked for."),
+    ] = False
     towards: Annotated[
         tuple[str, ...],
         Field(Many(SENTENCE, "those meant"), "Towards {}.", SHOWN, "Towards each other."),
@@ -991,20 +1035,26 @@ class Restraint(Clause):
     phase: Annotated[
         tuple[str, ...],
         Field(
-            Many(Choice("imminent active", "a phase"), "phases"),
+            Many(Choice("imminent active", "a phase"), "phases", last="or"),
             "Only while an attack is {}.",
             absent="In any phase.",
         ),
     ] = ()
     consent_given: Annotated[
-        bool, Field(YES_NO, "Consent to intervene is given beforehand: {}.", SHOWN)
+        bool,
+        Field(
+            YES_NO,
+            "Consent to intervene is given beforehand.",
+            SHOWN,
+            "No consent to intervene is given beforehand.",
+        ),
     ] = False
     must_return_to: Annotated[
         str, Field(SENTENCE, "What is saved goes back to {}.", SHOWN, "Nothing has to go back.")
     ] = ""
     notify_within: Annotated[
         Duration | None,
-        Field(DURATION, "The owner is told within {}.", absent="No time for telling the owner."),
+        Field(WITHIN, "The owner is told {}.", absent="No time for telling the owner."),
     ] = None
     reward: Annotated[
         Reward | None,
@@ -1027,11 +1077,16 @@ class Restraint(Clause):
     ] = "named"
     dispute_within: Annotated[
         Duration | None,
-        Field(DURATION, "A dispute is raised within {}.", absent="No time for disputes is set."),
+        Field(WITHIN, "A dispute is raised {}.", absent="No time for disputes is set."),
     ] = None
     frozen_at_start: Annotated[
         bool,
-        Field(YES_NO, "An intervention stays under the terms at its start: {}."),
+        Field(
+            YES_NO,
+            "An intervention stays under the terms at its start.",
+            LATER,
+            "A change of terms reaches an intervention under way.",
+        ),
     ] = True
 
 
@@ -1108,14 +1163,16 @@ class Suspension:
 
     grounds: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "grounds"), "Grounds: {}.", SHOWN, "No grounds are listed."),
+        Field(
+            Many(SENTENCE, "grounds", last="or"), "Grounds: {}.", SHOWN, "No grounds are listed."
+        ),
     ] = ()
     rule: Annotated[
         str | DecisionRule | None, Field(RULE, "The rule: {}.", absent="No rule is given.")
     ] = None
     automatic_if: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "grounds"), "Of itself if {}.", absent="Never of itself."),
+        Field(Many(SENTENCE, "grounds", last="or"), "Of itself if {}.", absent="Never of itself."),
     ] = ()
     pairwise: Annotated[
         str,
@@ -1140,7 +1197,9 @@ class Expulsion:
 
     grounds: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "grounds"), "Grounds: {}.", SHOWN, "No grounds are listed."),
+        Field(
+            Many(SENTENCE, "grounds", last="or"), "Grounds: {}.", SHOWN, "No grounds are listed."
+        ),
     ] = ()
     rule: Annotated[
         str | DecisionRule | None, Field(RULE, "The rule: {}.", absent="No rule is given.")
@@ -1212,7 +1271,13 @@ class Membership(Clause):
         ),
     ] = None
     partial: Annotated[
-        bool, Field(YES_NO, "A party may leave a body and stay in the agreement: {}.")
+        bool,
+        Field(
+            YES_NO,
+            "A party may leave a body and stay in the agreement.",
+            LATER,
+            "Nobody leaves a body without leaving the agreement.",
+        ),
     ] = False
     succession: Annotated[
         str, Field(SENTENCE, "Successors: {}.", SHOWN, "Nothing is said about successors.")
@@ -1291,9 +1356,7 @@ class Step:
         str,
         Field(Choice("consult mediate arbitrate adjudicate", "a step", free=True), "They {}."),
     ]
-    within: Annotated[
-        Duration | None, Field(DURATION, "Within {}.", absent="Without a time limit.")
-    ] = None
+    within: Annotated[Duration | None, Field(WITHIN, "{}.", absent="Without a time limit.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1356,7 +1419,10 @@ class Reservation:
             "Effect: {}.",
         ),
     ]
-    reciprocal: Annotated[bool, Field(YES_NO, "The others may rely on it too: {}.")] = True
+    reciprocal: Annotated[
+        bool,
+        Field(YES_NO, "The others may rely on it too.", LATER, "The others may not rely on it."),
+    ] = True
     text: Annotated[str, Field(SENTENCE, "Its wording: {}.", SHOWN, "It has no wording.")] = ""
 
 
@@ -1368,7 +1434,9 @@ class Reservations(Clause):
     CALLED: ClassVar[str] = "a reservations clause"
     ABOUT: ClassVar[str] = "Reservations"
 
-    allowed: Annotated[bool, Field(YES_NO, "Reservations may be made: {}.")] = False
+    allowed: Annotated[
+        bool, Field(YES_NO, "Reservations may be made.", LATER, "No reservations may be made.")
+    ] = False
     list: Annotated[
         tuple[Reservation, ...],
         Field(
@@ -1391,14 +1459,16 @@ class Secrecy(Clause):
     level: Annotated[str, Field(SENTENCE, "Classified {}.", SHOWN, "It has no classification.")] = (
         ""
     )
-    existence: Annotated[bool, Field(YES_NO, "Its very existence is secret: {}.")] = False
+    existence: Annotated[
+        bool, Field(YES_NO, "Its very existence is secret.", LATER, "Its existence is no secret.")
+    ] = False
     disclose_rule: Annotated[
         str | DecisionRule | None,
         Field(RULE, "Disclosed by: {}.", absent="Only if all parties agree."),
     ] = None
     declassify_after: Annotated[
         Duration | None,
-        Field(DURATION, "Open after {}.", absent="It does not become open of itself."),
+        Field(AFTER, "It becomes open {}.", absent="It does not become open of itself."),
     ] = None
 
 
@@ -1417,9 +1487,7 @@ class Reporting(Clause):
     every: Annotated[
         Duration | None, Field(DURATION, "Every {}.", absent="At no fixed interval.")
     ] = None
-    within: Annotated[
-        Duration | None, Field(DURATION, "Within {}.", absent="Without a time limit.")
-    ] = None
+    within: Annotated[Duration | None, Field(WITHIN, "{}.", absent="Without a time limit.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1439,7 +1507,12 @@ class Statement(Clause):
             "It denies no duty expressly.",
         ),
     ] = ()
-    operative: Annotated[bool, Field(YES_NO, "It creates rights and duties: {}.", SHOWN)] = False
+    operative: Annotated[
+        bool,
+        Field(
+            YES_NO, "It creates rights and duties.", SHOWN, "It creates no rights and no duties."
+        ),
+    ] = False
 
 
 CLAUSES: Final[Mapping[str, type[Clause]]] = {

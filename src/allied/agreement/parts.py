@@ -24,9 +24,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from allied.agreement.scalars import (
+    AFTER,
     AT_LEAST,
     ATTRIBUTION,
     COUNT,
@@ -37,12 +38,13 @@ from allied.agreement.scalars import (
     SENTENCE,
     SEVERITY,
     SHARE,
+    WITHIN,
     YES_NO,
     Choice,
     Name,
     Ref,
 )
-from allied.agreement.shape import LIFE, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
+from allied.agreement.shape import LATER, LIFE, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
 from allied.agreement.values import Attribution, Duration, Severity, Table
 
 NOTHING: Final[Table[Any]] = Table()
@@ -55,6 +57,19 @@ SYSTEM: Final = Name(
     r"(?:asn|domain|net|account):[!-~]{1,253}",
     "`asn:`, `domain:`, `net:` or `account:` and what it names, like `domain:river.example`",
 )
+
+
+def _incident_words(kind: str) -> str:
+    """`attack.cyber.fraud` as `cyber attack: fraud (attack.cyber.fraud)`."""
+    group, _, rest = kind.partition(".")
+    what, _, detail = rest.partition(".")
+    words = f"{what} {group}" if group in {"attack", "coercion", "disaster"} and what else group
+    if group in {"act", "threat", "supply"} and what:
+        words = f"{group}: {what}"
+    said = f"{words}: {detail}" if detail else words
+    return f"{said.replace('-', ' ')} ({kind})" if "." in kind else said.replace("-", " ")
+
+
 INCIDENT_KINDS: Final = (
     "attack attack.armed attack.terror attack.cyber attack.cyber.availability"
     " attack.cyber.intrusion attack.cyber.malicious-code attack.cyber.content"
@@ -64,7 +79,9 @@ INCIDENT_KINDS: Final = (
     " supply.disruption disaster disaster.natural disaster.man-made vulnerability"
     " breach-of-agreement"
 )
-INCIDENT: Final = Choice({word: word for word in INCIDENT_KINDS.split()}, "a kind of incident")
+INCIDENT: Final = Choice(
+    {word: _incident_words(word) for word in INCIDENT_KINDS.split()}, "a kind of incident"
+)
 TRIGGER_FIELDS: Final = Choice(
     "kind incident may_be_found_to_be severity aggregate scope against victims victim_is"
     " attacker attackers supported_by attribution unprovoked capacity phase act_by cases"
@@ -97,7 +114,7 @@ class Scope:
     title: Annotated[str, Field(SENTENCE, "It is called {}.", SHOWN, "It has no title.")] = ""
     places: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "places"), "Places: {}.", RESPONSE, "Any place."),
+        Field(Many(SENTENCE, "places", last="or"), "Places: {}.", RESPONSE, "Any place."),
     ] = ()
     north_of_latitude: Annotated[
         Decimal | None,
@@ -105,11 +122,11 @@ class Scope:
     ] = None
     targets: Annotated[
         tuple[str, ...],
-        Field(Many(TARGETS, "targets"), "Targets: {}.", RESPONSE, "Any target."),
+        Field(Many(TARGETS, "targets", last="or"), "Targets: {}.", RESPONSE, "Any target."),
     ] = ()
     systems: Annotated[
         tuple[str, ...],
-        Field(Many(SYSTEM, "systems"), "Systems: {}.", RESPONSE, "Any system."),
+        Field(Many(SYSTEM, "systems", last="or"), "Systems: {}.", RESPONSE, "Any system."),
     ] = ()
     growth: Annotated[
         str,
@@ -128,17 +145,22 @@ class Scope:
     ] = "none"
     sectors: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "sectors"), "Sectors: {}.", RESPONSE, "Any sector."),
+        Field(Many(SENTENCE, "sectors", last="or"), "Sectors: {}.", RESPONSE, "Any sector."),
     ] = ()
     contested: Annotated[
         bool,
-        Field(YES_NO, "The limits are contested between the parties: {}.", RESPONSE),
+        Field(
+            YES_NO,
+            "Its limits are contested between the parties.",
+            RESPONSE,
+            "Its limits are not contested.",
+        ),
     ] = False
 
 
 SCOPE: Final = OneOf(
     Group(Scope, "a scope"),
-    Many(Ref("scope"), "scopes", empty="anywhere"),
+    Many(Ref("scope"), "scopes", empty="anywhere", last="or"),
 )
 
 
@@ -154,8 +176,12 @@ class Silence:
         str,
         Field(Choice("written-objection objection", "how a silence is broken"), "A {} breaks it."),
     ] = "written-objection"
-    may_extend: Annotated[bool, Field(YES_NO, "The period may be extended: {}.")] = False
-    reasons_required: Annotated[bool, Field(YES_NO, "An objection needs reasons: {}.")] = False
+    may_extend: Annotated[
+        bool, Field(YES_NO, "The period may be extended.", LATER, "The period is not extended.")
+    ] = False
+    reasons_required: Annotated[
+        bool, Field(YES_NO, "An objection needs reasons.", LATER, "An objection needs no reasons.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,10 +370,16 @@ class Aggregate:
     """Several incidents taken as one."""
 
     same_campaign: Annotated[
-        bool, Field(YES_NO, "Only incidents of the same campaign are added up: {}.")
+        bool,
+        Field(
+            YES_NO,
+            "Only incidents of the same campaign are added up.",
+            LATER,
+            "Incidents of any campaign are added up.",
+        ),
     ] = True
     window: Annotated[
-        Duration | None, Field(DURATION, "They lie within {}.", absent="Over any time.")
+        Duration | None, Field(WITHIN, "They lie {} of each other.", absent="Over any time.")
     ] = None
     severity: Annotated[
         str,
@@ -372,17 +404,20 @@ class Case:
     victim: Annotated[
         tuple[str, ...],
         Field(
-            Many(PARTY_NAME, "victims"), "{} is the victim.", RESPONSE, "Any party is the victim."
+            Many(PARTY_NAME, "victims", last="or"),
+            "{} is the victim.",
+            RESPONSE,
+            "Any party is the victim.",
         ),
     ] = ()
     attacker: Annotated[
         tuple[str, ...],
-        Field(Many(PARTY_NAME, "attackers"), "{} attacks.", RESPONSE, "Anyone attacks."),
+        Field(Many(PARTY_NAME, "attackers", last="or"), "{} attacks.", RESPONSE, "Anyone attacks."),
     ] = ()
     supported_by: Annotated[
         tuple[str, ...],
         Field(
-            Many(PARTY_NAME, "supporters"),
+            Many(PARTY_NAME, "supporters", last="or"),
             "The attacker is supported by {}.",
             RESPONSE,
             "Supported by anyone or nobody.",
@@ -391,16 +426,19 @@ class Case:
     incident: Annotated[
         tuple[str, ...],
         Field(
-            Many(INCIDENT, "kinds"), "It is {}.", RESPONSE, "Of any kind that the trigger names."
+            Many(INCIDENT, "kinds", last="or"),
+            "It is {}.",
+            RESPONSE,
+            "Of any kind that the trigger names.",
         ),
     ] = ()
     against: Annotated[
         tuple[str, ...],
-        Field(Many(TARGETS, "targets"), "Against {}.", RESPONSE, "Against any target."),
+        Field(Many(TARGETS, "targets", last="or"), "Against {}.", RESPONSE, "Against any target."),
     ] = ()
     act_by: Annotated[
         tuple[str, ...],
-        Field(Many(PARTY_NAME, "actors"), "Done by {}.", RESPONSE, "Done by anyone."),
+        Field(Many(PARTY_NAME, "actors", last="or"), "Done by {}.", RESPONSE, "Done by anyone."),
     ] = ()
 
 
@@ -411,7 +449,7 @@ class Trigger:
     incident: Annotated[
         tuple[str, ...],
         Field(
-            Many(INCIDENT, "kinds of incident"),
+            Many(INCIDENT, "kinds of incident", last="or"),
             "It answers to {}, and to every kind below.",
             RESPONSE,
             "It answers to incidents of every kind.",
@@ -420,7 +458,7 @@ class Trigger:
     may_be_found_to_be: Annotated[
         tuple[str, ...],
         Field(
-            Many(INCIDENT, "kinds of incident"),
+            Many(INCIDENT, "kinds of incident", last="or"),
             "These count only once a body has found them to be one of those: {}.",
             RESPONSE,
             "No other kind can be found to count.",
@@ -444,7 +482,12 @@ class Trigger:
     ] = ()
     against: Annotated[
         tuple[str, ...],
-        Field(Many(TARGETS, "targets"), "It must be against {}.", RESPONSE, "Against any target."),
+        Field(
+            Many(TARGETS, "targets", last="or"),
+            "It must be against {}.",
+            RESPONSE,
+            "Against any target.",
+        ),
     ] = ()
     victims: Annotated[
         int | None,
@@ -453,7 +496,10 @@ class Trigger:
     victim_is: Annotated[
         tuple[str, ...],
         Field(
-            Many(PARTY_NAME, "victims"), "The victim must be {}.", RESPONSE, "Any party may be it."
+            Many(PARTY_NAME, "victims", last="or"),
+            "The victim must be {}.",
+            RESPONSE,
+            "Any party may be it.",
         ),
     ] = ()
     attacker: Annotated[
@@ -470,6 +516,7 @@ class Trigger:
                     free=True,
                 ),
                 "attackers",
+                last="or",
                 least=1,
             ),
             "The attacker may be {}.",
@@ -483,7 +530,7 @@ class Trigger:
     supported_by: Annotated[
         tuple[str, ...],
         Field(
-            Many(PARTY_NAME, "supporters"),
+            Many(PARTY_NAME, "supporters", last="or"),
             "The attacker must be supported by {}.",
             RESPONSE,
             "Who supports the attacker does not matter.",
@@ -527,7 +574,7 @@ class Trigger:
     phase: Annotated[
         tuple[str, ...],
         Field(
-            Many(Choice("threatened imminent active past", "a phase"), "phases"),
+            Many(Choice("threatened imminent active past", "a phase"), "phases", last="or"),
             "It must be {}.",
             absent="In any phase.",
         ),
@@ -535,7 +582,7 @@ class Trigger:
     act_by: Annotated[
         tuple[str, ...],
         Field(
-            Many(PARTY_NAME, "actors"),
+            Many(PARTY_NAME, "actors", last="or"),
             "It must be an act of {}; no victim is needed.",
             RESPONSE,
             "It needs a victim.",
@@ -552,7 +599,12 @@ class Trigger:
     ] = ()
     requested_by_victim: Annotated[
         bool,
-        Field(YES_NO, "The victim must have asked for it: {}."),
+        Field(
+            YES_NO,
+            "The victim must have asked for it.",
+            LATER,
+            "The victim need not have asked for it.",
+        ),
     ] = False
     from_practice: Annotated[
         tuple[str, ...],
@@ -597,6 +649,8 @@ MODALITY: Final = {
 class Duty:
     """What somebody owes to somebody."""
 
+    LEAD: ClassVar[str] = "{who} {modality} do this for {owes}: {do}."
+
     who: Annotated[tuple[str, ...], Field(DEBTORS, "Owed by {}.", RESPONSE)] = ("other parties",)
     owes: Annotated[
         str,
@@ -635,11 +689,11 @@ class Duty:
     ]
     answer_within: Annotated[
         Duration | None,
-        Field(DURATION, "To be answered: {}.", RESPONSE, "No deadline for the answer."),
+        Field(WITHIN, "To be answered {}.", RESPONSE, "No deadline for the answer."),
     ] = None
     perform_within: Annotated[
         Duration | None,
-        Field(DURATION, "To be performed: {}.", RESPONSE, "No deadline for performing."),
+        Field(WITHIN, "To be performed {}.", RESPONSE, "No deadline for performing."),
     ] = None
     quantity: Annotated[str, Field(SENTENCE, "Quantity: {}.", SHOWN, "No quantity is fixed.")] = ""
 
@@ -659,13 +713,21 @@ class Decision:
 class Provisional:
     """What may happen while something is still unknown."""
 
-    allowed: Annotated[bool, Field(YES_NO, "It may be called while facts are missing: {}.")] = True
+    allowed: Annotated[
+        bool,
+        Field(
+            YES_NO,
+            "It may be called while facts are missing.",
+            LATER,
+            "It may not be called while facts are missing.",
+        ),
+    ] = True
     pending: Annotated[
         tuple[str, ...],
         Field(Many(TRIGGER_FIELDS, "fields"), "These may be missing: {}.", absent="None may be."),
     ] = ()
     lapses_after: Annotated[
-        Duration | None, Field(DURATION, "It lapses after {}.", absent="It does not lapse.")
+        Duration | None, Field(AFTER, "It lapses {}.", absent="It does not lapse.")
     ] = None
     duties_meanwhile: Annotated[
         tuple[str, ...],
@@ -678,7 +740,13 @@ class Interim:
     """Measures that each may take by itself before a decision."""
 
     on_request_of_victim: Annotated[
-        bool, Field(YES_NO, "Only on the request of the victim: {}.")
+        bool,
+        Field(
+            YES_NO,
+            "Only on the request of the victim.",
+            LATER,
+            "Also without a request of the victim.",
+        ),
     ] = True
     choice: Annotated[
         str,
@@ -709,8 +777,10 @@ class Adaptation:
 class Report:
     """Somebody outside who must be told."""
 
+    LEAD: ClassVar[str] = "{to}, {when}."
+
     to: Annotated[str, Field(SENTENCE, "To {}.", RESPONSE)]
-    when: Annotated[Duration, Field(DURATION, "When: {}.", RESPONSE)] = IMMEDIATELY
+    when: Annotated[Duration, Field(WITHIN, "It is told {}.", RESPONSE)] = IMMEDIATELY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -733,9 +803,7 @@ class Withdrawal:
             "A party may give notice at any time.",
         ),
     ] = None
-    notice: Annotated[
-        Duration, Field(DURATION, "A party that gives notice is out after: {}.", LIFE)
-    ]
+    notice: Annotated[Duration, Field(AFTER, "A party that gives notice is out {}.", LIFE)]
     to: Annotated[
         str,
         Field(

@@ -47,7 +47,7 @@ from allied.agreement.values import (
 ID_PATTERN: Final = r"[A-Za-z][A-Za-z0-9-]{0,63}"
 _ID: Final = re.compile(ID_PATTERN, re.ASCII)
 _NUMBERS: Final = (
-    "no one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+    "none one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 )
 _MONTHS: Final = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
@@ -178,14 +178,19 @@ class Words(Leaf):
     Args:
         limit: characters.
         what: what is meant, for refusals.
+        answers: `yes` and `no` are expected here, as text.
     """
 
-    def __init__(self, limit: int = 500, what: str = "text") -> None:
+    def __init__(self, limit: int = 500, what: str = "text", *, answers: bool = False) -> None:
         self.limit = limit
         self.what = what
+        self.answers = answers
 
     def read(self, node: Node, reading: Reading) -> str:
-        return words_of(scalar_of(node, reading, self.what), node, reading, self.limit)
+        text = words_of(scalar_of(node, reading, self.what), node, reading, self.limit)
+        if not self.answers:
+            remark_stock_yaml(node, reading, numbers=False)
+        return text
 
     def spell(self, value: Any) -> str:
         return str(value)
@@ -217,6 +222,7 @@ class Name(Leaf):
         text = scalar_of(node, reading, self.what)
         if not self._matches(text):
             raise reading.fail(node, "name", f"this is not {self.what}", f"write {self.form}")
+        remark_stock_yaml(node, reading, numbers=True)
         return text
 
     def spell(self, value: Any) -> str:
@@ -244,6 +250,7 @@ class Ref(Leaf):
     def read(self, node: Node, reading: Reading) -> str:
         text = scalar_of(node, reading, f"the name of a {listed(self.targets, 'or')}")
         if text not in self.fixed and isinstance(node, TextNode):
+            remark_stock_yaml(node, reading, numbers=True)
             reading.references.append(
                 Reference(self.targets, tuple(self.fixed), node, reading.clause)
             )
@@ -257,6 +264,26 @@ class Ref(Leaf):
 
     def schema(self) -> Schema:
         return {"type": "string", "minLength": 1, "maxLength": 200}
+
+
+# What a stock YAML 1.1 loader takes for a truth value, nothing, a number or a time of day.
+_STOCK_WORD: Final = re.compile(
+    r"[yY]|[nN]|(?i:yes|no|true|false|on|off|null)|~|[0-9]+(?::[0-5]?[0-9])+", re.ASCII
+)
+_STOCK_NUMBER: Final = re.compile(r"[-+]?(?:[0-9][0-9_]*)?\.?[0-9]+(?:[eE][-+]?[0-9]+)?", re.ASCII)
+
+
+def remark_stock_yaml(node: Node, reading: Reading, *, numbers: bool) -> None:
+    """Say when other programs would read a text as something else than text."""
+    if not isinstance(node, TextNode) or node.quoted:
+        return
+    if _STOCK_WORD.fullmatch(node.text) or (numbers and _STOCK_NUMBER.fullmatch(node.text)):
+        reading.remark(
+            node,
+            "stock-yaml",
+            "other programs may read this as a number, a time or a truth value, not as text",
+            "put it in quotes",
+        )
 
 
 def words_of(text: str, node: Node, reading: Reading, limit: int) -> str:
@@ -355,6 +382,20 @@ YES_NO: Final = Scalar(
 )
 DURATION: Final = Scalar(
     "a duration", Duration.parse, Duration, pattern=_DURATION_PATTERN, say=duration_words
+)
+WITHIN: Final = Scalar(
+    "a duration",
+    Duration.parse,
+    Duration,
+    pattern=_DURATION_PATTERN,
+    say=lambda value: "immediately" if value.count == 0 else f"within {duration_words(value)}",
+)
+AFTER: Final = Scalar(
+    "a duration",
+    Duration.parse,
+    Duration,
+    pattern=_DURATION_PATTERN,
+    say=lambda value: "at once" if value.count == 0 else f"after {duration_words(value)}",
 )
 DAY: Final = Scalar("a day", day, date, pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}", say=day_words)
 INTERVAL: Final = Scalar(

@@ -145,6 +145,18 @@ class Declared:
         """Whether `owner` has the value here that leaving the key out gives."""
         return bool(getattr(owner, self.name) == self.default_of(owner))
 
+    def enforced_by(self, value: object) -> str:
+        """Who enforces this value in this release; `LATER` where nobody does yet."""
+        if self.field.later and not is_nothing(value):
+            tree = self.field.kind.show(value)
+            words = tree if isinstance(tree, list) else ["*map" if isinstance(tree, dict) else tree]
+            if any(isinstance(w, str) and self._is_later(w) for w in words):
+                return LATER
+        return self.field.by
+
+    def _is_later(self, word: str) -> bool:
+        return any(word == each or word.startswith(f"{each} ") for each in self.field.later)
+
     def default_of(self, owner: object) -> Any:
         """What leaving the key out gives."""
         if self.field.follows:
@@ -203,6 +215,7 @@ class Reading:
     clause: str = ""
     findings: list[Finding] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
+    remarks: list[Finding] = field(default_factory=list)
 
     def place(self, node: Node) -> Place:
         """Where a node stands."""
@@ -214,6 +227,12 @@ class Reading:
         self.findings.append(Finding(code, "error", self.clause, self.place(node), text, advice))
         if len(self.findings) >= FINDING_LIMIT:
             raise MalformedTextError(self.findings)
+
+    def remark(self, node: Node, code: str, text: str, advice: str = "") -> None:
+        """Keep what does not make the text unreadable, up to `FINDING_LIMIT`."""
+        if len(self.remarks) < FINDING_LIMIT:
+            code = f"{self.area}.{code}"
+            self.remarks.append(Finding(code, "note", self.clause, self.place(node), text, advice))
 
     def fail(self, node: Node, code: str, text: str, advice: str = "") -> UnreadError:
         """Keep a finding and hand back what to raise."""
@@ -327,6 +346,7 @@ class Many(Kind):
         ordered: whether the order means something.
         every: a word that stands for all of them and reads as the empty list.
         empty: how people say an empty list.
+        last: the word before the last of several, `and` or `or`.
     """
 
     shapes = (TextNode, ListNode, MapNode)
@@ -341,6 +361,7 @@ class Many(Kind):
         ordered: bool = False,
         every: str = "",
         empty: str = "none",
+        last: str = "and",
     ) -> None:
         self.each = each
         self.what = what
@@ -349,6 +370,7 @@ class Many(Kind):
         self.ordered = ordered
         self.every = every
         self.empty = empty
+        self.last = last
 
     def read(self, node: Node, reading: Reading) -> tuple[Any, ...]:
         if self.every and isinstance(node, TextNode) and node.text == self.every:
@@ -379,7 +401,9 @@ class Many(Kind):
         return [self.each.show(each, full=full) for each in value]
 
     def words(self, value: Any) -> str:
-        return listed([self.each.words(each) for each in value]) if value else self.empty
+        if not value:
+            return self.empty
+        return listed([self.each.words(each) for each in value], self.last)
 
     def schema(self) -> Schema:
         each = self.each.schema()
@@ -406,6 +430,7 @@ class Group(Kind, Generic[T]):
         declaration: the dataclass.
         what: what it is, for refusals: "a decision rule".
         short: scalars that stand for a whole value.
+        said: how people say those.
         scalar: the field that any other scalar is taken for.
     """
 
@@ -415,11 +440,13 @@ class Group(Kind, Generic[T]):
         what: str,
         *,
         short: Mapping[str, T] | None = None,
+        said: Mapping[str, str] | None = None,
         scalar: str = "",
     ) -> None:
         self.declaration = declaration
         self.what = what
         self.short = dict(short or {})
+        self.said = dict(said or {})
         self.scalar = scalar
         self.shapes = (MapNode, TextNode) if scalar or short else (MapNode,)
 
@@ -453,7 +480,7 @@ class Group(Kind, Generic[T]):
     def words(self, value: Any) -> str:
         for word, meaning in self.short.items():
             if value == meaning:
-                return word
+                return self.said.get(word, word)
         said = [
             f"{each.key.replace('_', ' ')}: {each.field.kind.words(getattr(value, each.name))}"
             for each in declared(self.declaration)
@@ -638,6 +665,11 @@ def show_group(value: object, *, full: bool = False) -> dict[str, Tree]:
         one = getattr(value, each.name)
         tree[each.key] = None if one is None else each.field.kind.show(one, full=full)
     return tree
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a value says nothing: none, an empty text, list or map."""
+    return value is None or (isinstance(value, str | tuple | Table) and not value)
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

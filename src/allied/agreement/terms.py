@@ -53,6 +53,7 @@ from allied.agreement.scalars import (
     Choice,
     Name,
     Ref,
+    Words,
 )
 from allied.agreement.shape import (
     LIFE,
@@ -60,6 +61,7 @@ from allied.agreement.shape import (
     RESPONSE,
     SHOWN,
     Field,
+    Finding,
     Group,
     Kind,
     Many,
@@ -99,6 +101,7 @@ ROLES: Final = Choice(
     },
     "a role",
 )
+ANSWER: Final = Words(500, answers=True)
 CAPABILITY: Final = Name(
     "a capability",
     "[A-Za-z][A-Za-z0-9_-]{0,63}",
@@ -181,7 +184,7 @@ class Party:
         str,
         Field(
             Choice("state company agency sector-body person community", "a kind of party"),
-            "It is a {}.",
+            "Kind: {}.",
             SHOWN,
         ),
     ] = "company"
@@ -199,13 +202,15 @@ class Party:
     authorised_people: Annotated[
         tuple[str, ...],
         Field(
-            Many(SENTENCE, "people"), "It acts through {}.", absent="Through whom it authorises."
+            Many(SENTENCE, "people"),
+            "It acts through {}.",
+            absent="Who acts for it is its own affair.",
         ),
     ] = ()
     capabilities: Annotated[
         Table[str],
         Field(
-            Named(SENTENCE, CAPABILITY, "capabilities"),
+            Named(ANSWER, CAPABILITY, "capabilities"),
             "Its capabilities: {}.",
             absent="No capabilities are stated.",
         ),
@@ -213,7 +218,7 @@ class Party:
     status_notes: Annotated[
         Table[str],
         Field(
-            Named(SENTENCE, CAPABILITY, "status notes"),
+            Named(ANSWER, CAPABILITY, "status notes"),
             "Its status: {}.",
             absent="No special status.",
         ),
@@ -262,7 +267,13 @@ class EntryCondition:
         ),
     ] = ""
     majority_ratified: Annotated[
-        bool, Field(YES_NO, "More than half of the parties have ratified it: {}.", LIFE)
+        bool,
+        Field(
+            YES_NO,
+            "More than half of the parties have ratified it.",
+            LIFE,
+            "No majority of ratifications is asked for.",
+        ),
     ] = False
     count: Annotated[
         int | None,
@@ -296,14 +307,22 @@ _ENTRY_WORDS: Final[Mapping[str, EntryCondition]] = {
     "all ratified": EntryCondition(all="ratified"),
 }
 ALL_SIGNED: Final = _ENTRY_WORDS["all signed"]
-ENTRY: Final = Group(EntryCondition, "a condition of entry", short=_ENTRY_WORDS, scalar="date")
+ENTRY: Final = Group(
+    EntryCondition,
+    "a condition of entry",
+    short=_ENTRY_WORDS,
+    said={"all signed": "all parties have signed", "all ratified": "all parties have ratified"},
+    scalar="date",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
     """What happens when the term is over."""
 
-    automatic: Annotated[bool, Field(YES_NO, "It is renewed of itself: {}.", LIFE)] = False
+    automatic: Annotated[
+        bool, Field(YES_NO, "It is renewed of itself.", LIFE, "It is not renewed of itself.")
+    ] = False
     each: Annotated[
         Duration | None, Field(DURATION, "Each time for {}.", LIFE, "For another term each time.")
     ] = None
@@ -330,7 +349,7 @@ class Life:
         EntryCondition,
         Field(
             ENTRY,
-            "It enters into force when this holds: {}.",
+            "It enters into force once {}.",
             LIFE,
         ),
     ] = ALL_SIGNED
@@ -728,7 +747,10 @@ class Agreement:
     depositary: Annotated[
         str,
         Field(
-            Ref("party", "body"), "{} keeps the papers and takes notices.", SHOWN, "No depositary."
+            Ref("party", "body"),
+            "{} keeps the papers and takes notices.",
+            SHOWN,
+            "It has no depositary.",
         ),
     ] = ""
     scopes: Annotated[
@@ -751,15 +773,25 @@ class Agreement:
     ] = NOTHING
     prevails_over: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "instruments"), "It prevails over {}.", absent="Over no other."),
+        Field(
+            Many(SENTENCE, "instruments"),
+            "It prevails over {}.",
+            absent="It prevails over no other instrument.",
+        ),
     ] = ()
     yields_to: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "instruments"), "It yields to {}.", absent="To no other."),
+        Field(
+            Many(SENTENCE, "instruments"),
+            "It yields to {}.",
+            absent="It yields to no other instrument.",
+        ),
     ] = ()
     annexes: Annotated[
         tuple[Annex, ...],
-        Field(Many(Group(Annex, "an annex"), "annexes"), "Annexes: {}.", SHOWN, "No annexes."),
+        Field(
+            Many(Group(Annex, "an annex"), "annexes"), "Annexes: {}.", SHOWN, "It has no annexes."
+        ),
     ] = ()
     protections: Annotated[
         tuple[Protection, ...],
@@ -874,6 +906,7 @@ class Document:
     value: Agreement | View
     source: str
     root: MapNode
+    remarks: tuple[Finding, ...] = ()
 
 
 def read(raw: bytes, source: str) -> tuple[Document, ...]:
@@ -884,7 +917,7 @@ def read(raw: bytes, source: str) -> tuple[Document, ...]:
         value = _document(root, reading)
         reading.finish()
         if value is not None and isinstance(root, MapNode):
-            documents.append(Document(value, source, root))
+            documents.append(Document(value, source, root, tuple(reading.remarks)))
     return tuple(documents)
 
 
