@@ -52,9 +52,7 @@ ITEM = SentItem(
     modified="2026-01-01T00:00:00.000Z",
     originator=RIVER,
     statement=Digest(ONE),
-    leaf=3,
-    salt=b"\x00\xff" * 16,
-    path=bytes(64),
+    proof=b"\x00\xff" * 64,
     share="s1",
     raw=b'{ "type":"indicator" }\n',
 )
@@ -336,8 +334,8 @@ ONE_ITEM = page_head(items=1, more=False, next="", statements=[ONE])
         ),
         pytest.param(
             ItemsAnswer.decode,
-            framed(ONE_ITEM, b"statement", replace(ITEM, salt=bytes(65)).head(), b"{}"),
-            id="too long a salt",
+            framed(ONE_ITEM, b"statement", replace(ITEM, proof=bytes(4097)).head(), b"{}"),
+            id="too long a proof",
         ),
     ],
 )

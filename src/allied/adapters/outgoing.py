@@ -246,15 +246,16 @@ class Outgoing:
         with self._lock:
             if allowed_private not in self._pools:
                 self._pools[allowed_private] = httpcore2.ConnectionPool(
-                    ssl_context=self._trust(),
+                    ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # see `start_tls`
                     max_connections=None,
                     max_keepalive_connections=KEEP_CONNECTIONS,
                     keepalive_expiry=KEEP_SECONDS,
-                    network_backend=_Backend(self._here, self._resolve),
+                    network_backend=_Backend(self._here, self._resolve, self._trust),
                 )
             return self._pools[allowed_private]
 
     def _trust(self) -> ssl.SSLContext:
+        """A context for one connection: truststore's are locked while one shakes hands."""
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._ca_file is not None:
@@ -268,6 +269,7 @@ class _Backend(httpcore2.NetworkBackend):
 
     here: threading.local
     resolve: Resolve
+    trust: Callable[[], ssl.SSLContext]
 
     def connect_tcp(
         self,
@@ -286,7 +288,7 @@ class _Backend(httpcore2.NetworkBackend):
                 problem = error
                 continue
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return _Stream(found, self.here)
+            return _Stream(found, self.here, self.trust)
         if isinstance(problem, TimeoutError):
             raise httpcore2.ConnectTimeout from problem
         raise httpcore2.ConnectError from problem
@@ -350,6 +352,7 @@ class _Stream(httpcore2.NetworkStream):
 
     sock: socket.socket
     here: threading.local
+    trust: Callable[[], ssl.SSLContext]
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         going: _Going = self.here.going
@@ -380,22 +383,26 @@ class _Stream(httpcore2.NetworkStream):
 
     def start_tls(
         self,
-        ssl_context: ssl.SSLContext,
+        ssl_context: ssl.SSLContext,  # noqa: ARG002  shared, and locked during a handshake
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
         going: _Going = self.here.going
+        secured: socket.socket = self.sock
         try:
             self.sock.settimeout(going.left(CONNECT_SECONDS))
-            return _Stream(
-                ssl_context.wrap_socket(self.sock, server_hostname=server_hostname), self.here
+            wrapped = self.trust().wrap_socket(
+                self.sock, server_hostname=server_hostname, do_handshake_on_connect=False
             )
+            secured = wrapped
+            wrapped.do_handshake()
         except TimeoutError as error:
-            self.close()
+            secured.close()
             raise httpcore2.ConnectTimeout from error
         except OSError as error:
-            self.close()
-            raise httpcore2.ConnectError from error
+            secured.close()
+            raise httpcore2.ConnectError(error) from error  # the pool takes the cause off
+        return _Stream(wrapped, self.here, self.trust)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
@@ -410,13 +417,14 @@ def _is_loopback(address: Address) -> bool:
 
 
 def _explain_connect(error: httpcore2.ConnectError) -> NoReturn:
-    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+    problem = error.args[0] if error.args else None
+    if isinstance(problem, ssl.SSLCertVerificationError):
         raise UnverifiedError(
             "outgoing.certificate",
             "its TLS certificate does not hold",
             hint="check the host name, the certificate's validity and who issued it",
         ) from error
-    if isinstance(error.__cause__, ssl.SSLError):
+    if isinstance(problem, ssl.SSLError):
         raise _failed("garbage", "it does not speak TLS as it should") from error
     raise _failed("refused-connection", "nothing accepts connections there") from error
 
