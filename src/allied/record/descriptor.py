@@ -27,7 +27,7 @@ from allied.errors import MalformedError
 from allied.record import canonical
 from allied.record.canonical import MAX_INTEGER, Json
 from allied.record.envelope import DESCRIPTOR_TYPE, Envelope, parse
-from allied.record.ids import Digest, KeyId, digest_text
+from allied.record.ids import Digest, KeyId, digest_text, party_id
 from allied.record.keys import SIGNING, X25519, PublicKey
 
 FORMAT: Final = "descriptor/1"
@@ -53,8 +53,8 @@ _URL: Final = re.compile(
 )
 
 _KEYS: Final = frozenset({
-    "addresses", "format", "keys", "name", "next", "previous", "recovered_with", "recovery",
-    "sequence",
+    "addresses", "format", "keys", "label", "name", "next", "previous", "recovered_with",
+    "recovery", "sequence",
 })  # fmt: skip
 
 
@@ -83,6 +83,7 @@ class Descriptor:
         next: id of the acts key that will sign the following descriptor.
         recovery: id of the recovery key.
         recovered_with: the recovery key itself, if it signed this descriptor.
+        label: the short id that it would like to go by in texts, or empty; proves nothing.
     """
 
     sequence: int
@@ -93,6 +94,7 @@ class Descriptor:
     next: KeyId
     recovery: KeyId
     recovered_with: PublicKey | None = None
+    label: str = ""
 
     @property
     def signer(self) -> PublicKey:
@@ -106,6 +108,7 @@ class Descriptor:
             "addresses": list(self.addresses),
             "format": FORMAT,
             "keys": {purpose: held.to_json() for purpose, held in self.keys.items()},
+            "label": self.label,
             "name": self.name,
             "next": self.next,
             "previous": self.previous,
@@ -168,6 +171,7 @@ def _read_payload(raw: bytes) -> Descriptor:
         recovered_with=None
         if recovered_with is None
         else _signing(PublicKey.from_json(recovered_with)),
+        label=_label(value["label"]),
     )
     _require_separate(descriptor)
     return descriptor
@@ -215,6 +219,11 @@ def _text(value: Json, what: str) -> str:
         f"a descriptor's {what} is not a short line of visible text",
         facts={"limit": MAX_NAME_LENGTH},
     )
+
+
+def _label(value: Json) -> str:
+    """Read a label: a party's id as in a text, or nothing."""
+    return value if value == "" else party_id(value)
 
 
 def _addresses(value: Json) -> tuple[str, ...]:

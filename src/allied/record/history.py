@@ -25,8 +25,9 @@ about time, and who comes first in it has no advantage.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from allied.errors import NotFoundError, UsageError
@@ -57,6 +58,7 @@ class History:
         order: the complete records that are not frozen; see the module.
         parked: ids of parked records, and of what they cite directly that is not
             complete.
+        wanted: ids that parked records cite and that are not held at all.
         refused: ids of refused records, and why: `history.not-its-parent`, or
             `history.past-refused` for what rests on those.
         heads: of each chain with anything in `order`.
@@ -68,6 +70,7 @@ class History:
 
     order: tuple[Record, ...]
     parked: Mapping[RecordId, frozenset[RecordId]]
+    wanted: frozenset[RecordId]
     refused: Mapping[RecordId, str]
     heads: Heads
     forks: tuple[ForkProof, ...]
@@ -79,16 +82,8 @@ class History:
     _claim: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
 
     def get(self, record: RecordId) -> Record | None:
-        """The record with that id, in whatever state it is held."""
+        """The record with that id, in whatever state it is held, here or in an extension."""
         return self._causality.records.get(record)
-
-    @property
-    def wanted(self) -> frozenset[RecordId]:
-        """Ids that parked records rest on and that are not held at all."""
-        held = self._causality.records
-        return frozenset(
-            each for missing in self.parked.values() for each in missing if each not in held
-        )
 
     def knows(self, later: RecordId, earlier: RecordId) -> bool:
         """Whether `earlier` lies in the causal past of `later`.
@@ -119,17 +114,27 @@ class History:
         new fork is found: that is read afresh. The first extension of a history takes
         its inner structure over; further ones of the same history start afresh too.
         """
-        fresh = _unique(records, self._causality.records)
-        if not fresh:
-            return self
-        _require_one_agreement([*fresh, *self.order[:1]])
         known = self._causality
-        if any(each.id in known.records for each in fresh) or not self._take():
+        given = list(records)
+        _require_one_agreement([*given, *islice(known.records.values(), 1)])
+        if not self._take():
+            return history([*self._own(), *given])
+        fresh = _unique(given, known.records)
+        if not fresh:
+            self._claim.append(True)
+            return self
+        if any(each.id in known.records for each in fresh):
             return history([*known.records.values(), *fresh])
         settled = known.add(fresh)
         if known.outdated:
             return history(known.records.values())
         return _seen(known, self, settled)
+
+    def _own(self) -> Iterator[Record]:
+        """The records this history was made of, whatever the causality has taken in since."""
+        yield from self.order
+        for each in (*self.aside, *self.parked, *self.refused):
+            yield self._causality.records[each]
 
     def _take(self) -> bool:
         """Take the token, once."""
@@ -224,6 +229,12 @@ def _seen(known: Causality, before: History | None, settled: list[Record]) -> Hi
     return History(
         order=order,
         parked={record: frozenset(missing) for record, missing in known.waiting.items()},
+        wanted=frozenset(
+            each
+            for missing in known.waiting.values()
+            for each in missing
+            if each not in known.records
+        ),
         refused=dict(known.refused),
         heads=heads,
         forks=tuple(

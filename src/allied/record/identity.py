@@ -150,11 +150,13 @@ def first_descriptor(
     next_key: PublicKey,
     recovery_key: PublicKey,
     custodians: Mapping[Purpose, str],
+    label: str = "",
 ) -> bytes:
     """The envelope of an organisation's first descriptor.
 
     Args:
         name: for people.
+        label: the short id that it would like to go by in texts, or empty.
         addresses: http or https URLs, perhaps none.
         acts: the acts key, which signs.
         keys: the public keys for automatic, transport and sealing.
@@ -169,6 +171,7 @@ def first_descriptor(
         sequence=1,
         previous=None,
         name=name,
+        label=label,
         addresses=tuple(addresses),
         keys=_held({**keys, "acts": acts.public}, custodians),
         next=next_key.key_id,

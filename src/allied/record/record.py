@@ -179,6 +179,10 @@ class Record:
     raw: bytes
     assertions: tuple[Assertion, ...]
 
+    def __hash__(self) -> int:
+        """By id, which covers header and body."""
+        return hash(self.id)
+
 
 def payload(header: Header, body: Mapping[str, Json], *, rules: int = RULES) -> bytes:
     """The canonical payload of a record, checked as `read` will check it.
