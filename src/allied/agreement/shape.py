@@ -186,6 +186,18 @@ def _declared(declaration: Any) -> tuple[Declared, ...]:
     return tuple(found)
 
 
+def is_declaration(value: object) -> bool:
+    """Whether a value has declared fields of its own."""
+    return _is_declaration(type(value))  # type: ignore[arg-type]  # as above
+
+
+@cache
+def _is_declaration(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind) and all(
+        str(each.type).startswith("Annotated[") for each in dataclasses.fields(kind)
+    )
+
+
 def keys_of(declaration: type[Any]) -> Mapping[str, Declared]:
     """The fields of a declaration by the key that stands in the file."""
     return _keys_of(declaration)  # type: ignore[arg-type]  # a class is hashable
