@@ -1,1 +1,11 @@
-"""What the parties agreed: the text, its meaning, and who is bound by it when."""
+"""Agreements: what a text says, who is bound by it, what its records add up to.
+
+    text, values, scalars, shape    reading and printing by declaration
+    parts, clauses, terms           the declarations: what stands in an agreement
+    check, explain, diff, schema    what people and editors are told about a text
+    genesis                         a text bound to identities: what is signed
+    standing                        who is bound at a moment
+    fold                            what the records of one agreement add up to
+
+Pure: no clock, no file, no network, no randomness.
+"""

@@ -24,7 +24,8 @@ Source: RFC 6962 (trees), DSSE (envelopes), RFC 8785 (canonical JSON).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -72,6 +73,10 @@ class Leaf:
         )
 
 
+_PROOF: Final = struct.Struct(">IB")
+MAX_DEFINITIONS: Final = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """That a leaf stands in a statement: travels with the item.
@@ -80,15 +85,37 @@ class Proof:
         index: its place, from 0.
         salt: 16 bytes.
         path: hashes of 32 bytes from the leaf to the root.
+        definitions: as in the leaf; a recipient cannot compute them.
     """
 
     index: int
     salt: bytes
     path: tuple[bytes, ...]
+    definitions: tuple[Digest, ...] = ()
 
-    def packed_path(self) -> bytes:
-        """The path as one row of bytes."""
-        return b"".join(self.path)
+    def packed(self) -> bytes:
+        """As it is stored and sent: index, number of definitions, salt, definitions, path."""
+        head = _PROOF.pack(self.index, len(self.definitions))
+        definitions = [bytes.fromhex(each) for each in self.definitions]
+        return b"".join((head, self.salt, *definitions, *self.path))
+
+    @classmethod
+    def read(cls, packed: bytes) -> Proof:
+        """Read what `packed` writes.
+
+        Raises:
+            MalformedError: `exchange.bad-proof`.
+        """
+        start = _PROOF.size + SALT_BYTES
+        rest = len(packed) - start
+        if rest < 0 or rest % 32 or rest > 32 * (MAX_DEFINITIONS + 32):
+            raise _bad_proof()
+        index, count = _PROOF.unpack_from(packed)
+        hashes = tuple(packed[at : at + 32] for at in range(start, len(packed), 32))
+        if count > min(MAX_DEFINITIONS, len(hashes)):
+            raise _bad_proof()
+        definitions = tuple(Digest(each.hex()) for each in hashes[:count])
+        return cls(index, packed[_PROOF.size : start], hashes[count:], definitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +214,10 @@ def state(
         originator, agreement, handling.demands, tree.root, len(leaves), at.replace(microsecond=0)
     )
     raw = envelope.encode(envelope.sign(PAYLOAD_TYPE, statement.payload(), [signer]))
-    proofs = tuple(Proof(index, salt, tree.path(index)) for index, salt in enumerate(salts))
+    proofs = tuple(
+        Proof(index, salt, tree.path(index), tuple(sorted(leaf.definitions)))
+        for index, (salt, leaf) in enumerate(zip(salts, leaves, strict=True))
+    )
     return Signed(statement, raw, proofs)
 
 
@@ -232,17 +262,6 @@ def read(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Statement:
     if statement.payload() != sealed.payload:
         raise _bad()
     return statement
-
-
-def read_path(packed: bytes) -> tuple[bytes, ...]:
-    """Unpack a path.
-
-    Raises:
-        MalformedError: `exchange.bad-proof`.
-    """
-    if len(packed) % 32 or len(packed) > 32 * 32:
-        raise MalformedError("exchange.bad-proof", "a path is a row of hashes of 32 bytes")
-    return tuple(packed[at : at + 32] for at in range(0, len(packed), 32))
 
 
 def holds(statement: Statement, leaf: Leaf, proof: Proof) -> bool:
@@ -298,16 +317,8 @@ def require_holds(
         )
 
 
-def batches(leaves: Iterable[Leaf], size: int = MAX_ITEMS) -> Iterable[list[Leaf]]:
-    """Cut many leaves into as few statements as hold them."""
-    batch: list[Leaf] = []
-    for leaf in leaves:
-        batch.append(leaf)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _bad_proof() -> MalformedError:
+    return MalformedError("exchange.bad-proof", "this is no proof of an item's place")
 
 
 def _bad() -> MalformedError:

@@ -12,10 +12,13 @@ Words used here:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError, UsageError
+from allied.exchange.scratch import Scratch
 from allied.node.folds import Folds
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class Node:
     chance: Chance
     peers: Peers
     notifier: Notifier
+    scratch: Callable[[], AbstractContextManager[Scratch]]
     folds: Folds = field(default_factory=Folds)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from allied.errors import ConflictError, UsageError
 from allied.node.people import check_label, new_person
 from allied.node.ports import Organisation
-from allied.record.identity import first_descriptor, fingerprint, open_chain
+from allied.record.descriptor import Purpose
+from allied.record.identity import fingerprint, first_descriptor, open_chain
 from allied.record.keys import PrivateKey
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from allied.node.node import Node
 
-PURPOSES = ("acts", "automatic", "transport", "sealing")
+PURPOSES: tuple[Purpose, ...] = ("acts", "automatic", "transport", "sealing")
 _NAME_LIMIT = 200
 
 
@@ -39,9 +40,7 @@ class Founded:
     recovery: str
 
 
-def found(
-    node: Node, *, label: str, name: str, url: str, person: str, passphrase: str
-) -> Founded:
+def found(node: Node, *, label: str, name: str, url: str, person: str, passphrase: str) -> Founded:
     """Create a hosted organisation, its first person (if `person` is given) and their keys.
 
     Raises:
@@ -50,9 +49,7 @@ def found(
     """
     check_label(label, "organisation.label")
     if not name or len(name) > _NAME_LIMIT or not name.isprintable():
-        raise UsageError(
-            "organisation.name", f"a name has 1 to {_NAME_LIMIT} printable characters"
-        )
+        raise UsageError("organisation.name", f"a name has 1 to {_NAME_LIMIT} printable characters")
     with node.store.read() as reading:
         if any(known.label == label for known in reading.organisations()):
             raise ConflictError(
@@ -60,18 +57,21 @@ def found(
                 f"{label} is hosted here already",
                 hint="choose another --id, or another folder with --data",
             )
-    seeds = {purpose: node.chance.token(32) for purpose in PURPOSES}
+    seeds: dict[str, bytes] = {purpose: node.chance.token(32) for purpose in PURPOSES}
     secrets = {"next": node.chance.token(32), "recovery": node.chance.token(32)}
     raw = first_descriptor(
-        acts=PrivateKey.from_seed("ed25519", seeds["acts"]),
-        automatic=PrivateKey.from_seed("ed25519", seeds["automatic"]),
-        transport=PrivateKey.from_seed("ed25519", seeds["transport"]),
-        sealing=PrivateKey.from_seed("x25519", seeds["sealing"]),
-        next_acts=PrivateKey.from_seed("ed25519", secrets["next"]).public,
-        recovery=PrivateKey.from_seed("ed25519", secrets["recovery"]).public,
+        label=label,
         name=name,
         addresses=(url,) if url else (),
-        custodian=label,
+        acts=PrivateKey.from_seed("ed25519", seeds["acts"]),
+        keys={
+            "automatic": PrivateKey.from_seed("ed25519", seeds["automatic"]).public,
+            "transport": PrivateKey.from_seed("ed25519", seeds["transport"]).public,
+            "sealing": PrivateKey.from_seed("x25519", seeds["sealing"]).public,
+        },
+        next_key=PrivateKey.from_seed("ed25519", secrets["next"]).public,
+        recovery_key=PrivateKey.from_seed("ed25519", secrets["recovery"]).public,
+        custodians=dict.fromkeys(PURPOSES, "organisation"),
     )
     identity = open_chain((raw,))
     organisation = Organisation(

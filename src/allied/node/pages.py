@@ -32,8 +32,7 @@ MAX_RECORDS: Final = 10_000
 MAX_IDENTITIES: Final = 2_000
 MAX_DESCRIPTORS: Final = 256
 
-_MAX_SALT: Final = 64
-_MAX_PATH: Final = 2_048
+_MAX_PROOF: Final = 4_096
 _MAX_ITEM_HEAD: Final = 8_192
 
 
@@ -147,8 +146,7 @@ class SentItem:
         id: as its originator's statement names the object; printable ASCII, like `modified`.
         modified: the version.
         statement: digest under which the page carries the statement.
-        leaf: where the item stands in the statement; `salt` (at most 64 bytes) and `path`
-            (at most 2,048) prove it.
+        proof: of the item's place in the statement, at most 4,096 bytes (`exchange.statement`).
         share: id of the share it came with.
         raw: the object's exact bytes.
     """
@@ -157,9 +155,7 @@ class SentItem:
     modified: str
     originator: OrganisationId
     statement: Digest
-    leaf: int
-    salt: bytes
-    path: bytes
+    proof: bytes
     share: str
     raw: bytes
 
@@ -168,11 +164,9 @@ class SentItem:
         return encode(
             {
                 "id": self.id,
-                "leaf": self.leaf,
                 "modified": self.modified,
                 "originator": self.originator,
-                "path": self.path.hex(),
-                "salt": self.salt.hex(),
+                "proof": self.proof.hex(),
                 "share": self.share,
                 "statement": self.statement,
             }
@@ -187,17 +181,13 @@ class SentItem:
             modified=text(value["modified"]),
             originator=OrganisationId(digest_text(value["originator"], "an originator")),
             statement=Digest(digest_text(value["statement"], "a statement")),
-            leaf=count(value["leaf"], 0),
-            salt=octets(value["salt"], _MAX_SALT),
-            path=octets(value["path"], _MAX_PATH),
+            proof=octets(value["proof"], _MAX_PROOF),
             share=text(value["share"]),
             raw=raw,
         )
 
 
-_ITEM_KEYS: Final = frozenset(
-    {"id", "leaf", "modified", "originator", "path", "salt", "share", "statement"}
-)
+_ITEM_KEYS: Final = frozenset({"id", "modified", "originator", "proof", "share", "statement"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,9 +98,7 @@ def add(node: Node, url: str, offered: Offered, *, confirmed: bool, label: str =
     identity = offered.identity
     with node.store.write() as writing:
         if any(mine.id == identity.id for mine in writing.organisations()):
-            raise UsageError(
-                "peer.is-hosted-here", "that organisation is hosted on this very node"
-            )
+            raise UsageError("peer.is-hosted-here", "that organisation is hosted on this very node")
         _require_continues(writing.descriptors(identity.id), offered.descriptors)
         taken = {peer.label for peer in writing.peers() if peer.id != identity.id}
         taken |= {mine.label for mine in writing.organisations()}
@@ -257,4 +255,3 @@ def hosted_or_peer_name(reading: Reading, organisation: OrganisationId) -> str:
             return mine.name
     peer = reading.peer(organisation)
     return peer.name if peer else fingerprint(organisation)[:9]
-

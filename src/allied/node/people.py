@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allied.node.node import Node
-    from allied.record.ids import AgreementId, OrganisationId
+    from allied.record.ids import AgreementId, Digest, OrganisationId
 
 ROLES = ("viewer", "analyst")
 CEILINGS = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT")
@@ -207,5 +207,5 @@ def token_of(node: Node, token_id: str, secret: str) -> Token | None:
     return found
 
 
-def _hashed(secret: str) -> str:
+def _hashed(secret: str) -> Digest:
     return digest(secret.encode())

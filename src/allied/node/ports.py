@@ -17,7 +17,7 @@ exception leaves no trace; every listing has an order that does not depend on ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +32,7 @@ from allied.record.ids import (
     PersonId,
     RecordId,
 )
-from allied.record.keys import PublicKey
+from allied.record.keys import PublicKey, Signer
 
 
 class Clock(Protocol):
@@ -169,10 +169,11 @@ class ItemRow:
     Attributes:
         seq: grows with every item that this node stores; 0 before it is stored.
         holder: the hosted organisation that holds this copy.
-        modified: the version as it stands in the object (`modified`, else `created`, else the digest).
+        modified: the version; see `exchange.stix.version_of`.
         digest: SHA-256 of the exact bytes.
         class_id: its handling class on this node.
-        statement: digest of the originator's statement; `leaf`, `salt`, `path` prove the item in it.
+        statement: digest of the originator's statement.
+        proof: of the item's place in it; see `exchange.statement.Proof`.
         via: who it came from; the originator itself, or the holder for own items.
         share: id of the share it came with.
     """
@@ -189,9 +190,7 @@ class ItemRow:
     size: int
     class_id: int
     statement: Digest
-    leaf: int
-    salt: bytes
-    path: bytes
+    proof: bytes
     via: OrganisationId
     received_at: datetime
     share: str
@@ -501,15 +500,6 @@ class Store(Protocol):
 # --- keys -------------------------------------------------------------------------------
 
 
-class Signer(Protocol):
-    """A private key that can be used and not be read."""
-
-    @property
-    def public(self) -> PublicKey: ...
-
-    def sign(self, message: bytes) -> bytes: ...
-
-
 @dataclass(frozen=True, slots=True)
 class PersonSigner:
     """A person's key for one agreement, under that agreement's pseudonym."""
@@ -606,15 +596,3 @@ class Notifier(Protocol):
     """Tells whoever waits that something changed; never carries contents."""
 
     def changed(self, agreement: AgreementId | None) -> None: ...
-
-
-def batches(rows: Iterable[ItemRow], size: int) -> Iterator[list[ItemRow]]:
-    """Cut an iterable into lists of at most `size`."""
-    batch: list[ItemRow] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import orjson
@@ -33,6 +33,9 @@ Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None
 
 LEVELS: Final = 64
 """How deep lists and objects may stand in each other."""
+
+MAX_VALUES: Final = 2**18
+"""How many values one text may hold, counted as one more than its commas."""
 
 MAX_INTEGER: Final = 2**53 - 1
 """The largest integer, in either direction, that every JSON parser keeps."""
@@ -72,8 +75,8 @@ def decode(raw: bytes, *, limit: int) -> Json:
         limit: how many bytes are accepted.
 
     Raises:
-        MalformedError: `canonical.too-large`, `canonical.too-deep`,
-            `canonical.not-json`, `canonical.duplicate-key`, `canonical.number`,
+        MalformedError: `canonical.too-large`, `canonical.too-many`,
+            `canonical.too-deep`, `canonical.not-json`, `canonical.duplicate-key`, `canonical.number`,
             `canonical.not-canonical` for any other spelling than ours.
 
     Cost: a few passes over `raw`; memory in proportion to `limit`.
@@ -97,10 +100,11 @@ def decode(raw: bytes, *, limit: int) -> Json:
 def require_bounded(raw: bytes, *, limit: int, levels: int = LEVELS) -> None:
     """Return if `raw` is small and shallow enough to be given to a JSON parser.
 
-    Says nothing about whether it is JSON. Brackets inside texts do not count.
+    Says nothing about whether it is JSON. Brackets and commas inside texts do not count.
 
     Raises:
-        MalformedError: `canonical.too-large` or `canonical.too-deep`.
+        MalformedError: `canonical.too-large`, `canonical.too-many` (a value of two bytes
+            can take a hundred once it is parsed) or `canonical.too-deep`.
 
     Cost: one pass, no recursion.
     """
@@ -110,10 +114,18 @@ def require_bounded(raw: bytes, *, limit: int, levels: int = LEVELS) -> None:
             f"{len(raw)} bytes were given, at most {limit} are read",
             facts={"size": len(raw), "limit": limit},
         )
-    if raw.count(b"[") + raw.count(b"{") <= levels:
+    shallow = raw.count(b"[") + raw.count(b"{") <= levels
+    if shallow and raw.count(b",") < MAX_VALUES:
         return
+    bare = _TEXT.sub(b"", raw)
+    if bare.count(b",") >= MAX_VALUES:
+        raise MalformedError(
+            "canonical.too-many",
+            f"more than {MAX_VALUES} values were given at once",
+            facts={"limit": MAX_VALUES},
+        )
     level = 0
-    for bracket in _BRACKET.finditer(_TEXT.sub(b"", raw)):
+    for bracket in _BRACKET.finditer(bare):
         if bracket[0] in b"[{":
             level += 1
             if level > levels:
@@ -130,37 +142,53 @@ def digest(raw: bytes) -> Digest:
 def _inspect(value: Json) -> bool:
     """Refuse what must not be signed; say whether every key is plain ASCII."""
     ascii_keys = True
-    pending: list[tuple[object, int]] = [(value, 0)]
-    while pending:
-        found, level = pending.pop()
-        if isinstance(found, str) or found is None or found is True or found is False:
-            continue
-        if isinstance(found, int):
-            if not -MAX_INTEGER <= found <= MAX_INTEGER:
-                raise MalformedError("canonical.number", "an integer lies beyond 2^53 - 1")
-            continue
-        if isinstance(found, float):
-            raise MalformedError(
-                "canonical.number",
-                "a number has a fraction, an exponent or too many digits",
-                hint="write it as text",
-            )
-        if isinstance(found, dict):
-            for key in found:
-                if not isinstance(key, str):
-                    raise MalformedError(
-                        "canonical.not-json", "an object has a key that is not text"
-                    )
-                ascii_keys = ascii_keys and key.isascii()
-            parts: Sequence[object] = list(found.values())
-        elif isinstance(found, (list, tuple)):
-            parts = found
+    # One iterator a level, so that memory goes with depth and not with what is in it.
+    levels: list[Iterator[object]] = [iter((value,))]
+    while levels:
+        for found in levels[-1]:
+            parts = _parts(found)
+            if parts is None:
+                continue
+            if isinstance(found, dict):
+                ascii_keys = _plain_keys(found) and ascii_keys
+            if len(levels) > LEVELS:
+                raise _too_deep(LEVELS)
+            levels.append(iter(parts))
+            break
         else:
-            raise MalformedError("canonical.not-json", f"JSON cannot say a {type(found).__name__}")
-        if level == LEVELS:
-            raise _too_deep(LEVELS)
-        pending.extend([(part, level + 1) for part in parts])
+            levels.pop()
     return ascii_keys
+
+
+def _parts(value: object) -> Iterable[object] | None:
+    """What stands in a list or an object; None for a sound value that holds nothing."""
+    if isinstance(value, str) or value is None or value is True or value is False:
+        return None
+    if isinstance(value, int):
+        if -MAX_INTEGER <= value <= MAX_INTEGER:
+            return None
+        raise MalformedError("canonical.number", "an integer lies beyond 2^53 - 1")
+    if isinstance(value, float):
+        raise MalformedError(
+            "canonical.number",
+            "a number has a fraction, an exponent or too many digits",
+            hint="write it as text",
+        )
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, (list, tuple)):
+        return value
+    raise MalformedError("canonical.not-json", f"JSON cannot say a {type(value).__name__}")
+
+
+def _plain_keys(value: dict[object, object]) -> bool:
+    """Refuse keys that are not text; say whether all are plain ASCII."""
+    plain = True
+    for key in value:
+        if not isinstance(key, str):
+            raise MalformedError("canonical.not-json", "an object has a key that is not text")
+        plain = plain and key.isascii()
+    return plain
 
 
 def _too_deep(levels: int) -> MalformedError:

@@ -124,13 +124,11 @@ class Intake:
                 row.class_id,
                 body_of[row.digest],
                 row.size,
-                row.leaf,
                 to_microseconds(row.received_at),
                 row.id,
                 row.modified,
                 bytes.fromhex(row.digest),
-                row.salt,
-                row.path,
+                row.proof,
             )
             for place, (key, row, _) in enumerate(new)
         ]

@@ -1,0 +1,360 @@
+"""What the records of one agreement add up to: which have effect, and what they say.
+
+Every record is judged once, by its own causal past and the closed table of the rules that
+the agreement was made under, and that verdict never changes when more records arrive.
+Records with effect become events (`agreement.standing` derives status from them), listings
+of people, opened circles, and statements that the other pillars fold further.
+
+Words used here:
+    effect     what the table permits; the rest is kept, shown with its reason, and ignored
+    past       the records that a record rests on, itself excluded
+    statement  a record with effect that is about an incident, an obligation, an item ...
+
+A withdrawal carries a cut: the heads that its issuer counted. What the issuer wrote beyond
+the cut without knowing of its own withdrawal is kept, shown as late, and has no effect.
+
+Rules that hold everywhere below. The fold depends on the set of records only: the order is
+the history's. Nobody's clock decides; claimed times are carried along as claims. Two
+signatures by one party count once. A record that binds to other bytes than the genesis of
+this agreement has no effect. What cannot be judged has no effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.standing import (
+    NOTICE,
+    RATIFIED,
+    SIGNED,
+    Event,
+    Register,
+    Standing,
+    standing,
+)
+from allied.errors import AlliedError, MalformedError, RefusedError
+from allied.record import circle as circles
+from allied.record.canonical import digest, encode
+from allied.record.ids import PersonId, person_id
+from allied.record.keys import PublicKey
+from allied.record.kinds import rule
+from allied.record.record import read_deps
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allied.agreement.genesis import Instrument
+    from allied.record.canonical import Json
+    from allied.record.circle import Circle
+    from allied.record.history import History
+    from allied.record.ids import CircleId, OrganisationId, PartyId, RecordId
+    from allied.record.record import ChainKey, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a record has effect, and why not if it has none."""
+
+    effect: bool
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """That a party signed (or ratified): which record, when by its own claim, and who."""
+
+    party: PartyId
+    record: RecordId
+    claimed_at: datetime
+    persons: tuple[PersonId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One agreement after a set of records.
+
+    Attributes:
+        proposed_by: the party that put the text forward; None before its record is here.
+        signatures, ratifications: by party, the first of each.
+        events: what happened, as `agreement.standing` reads it.
+        persons: who may act for which organisation, by pseudonym.
+        opened: circles beyond the standing ones.
+        statements: records with effect that other pillars fold, in the history's order.
+        verdicts: of every record in the history.
+        version_alias: the file's id, under which events and register know the agreement.
+    """
+
+    alias: str
+    proposed_by: PartyId | None
+    signatures: Mapping[PartyId, Signature]
+    ratifications: Mapping[PartyId, Signature]
+    events: tuple[Event, ...]
+    persons: Mapping[OrganisationId, Mapping[PersonId, PublicKey]]
+    opened: Mapping[CircleId, Circle]
+    statements: tuple[Record, ...]
+    verdicts: Mapping[RecordId, Verdict]
+
+    def register(self, instrument: Instrument) -> Register:
+        """The register of this one agreement."""
+        return Register({self.alias: instrument.terms}, self.events)
+
+    def standing(self, instrument: Instrument, at: datetime) -> Standing:
+        """Who is bound at `at`."""
+        return standing(self.register(instrument), self.alias, at)
+
+    def circles_of(self, instrument: Instrument, party: PartyId) -> Mapping[CircleId, Circle]:
+        """Every circle that `party` is in, by id."""
+        found = dict(instrument.circles.of(party))
+        for opened in self.opened.values():
+            if party in opened.members:
+                found[opened.id] = opened
+        return found
+
+
+def fold(instrument: Instrument, history: History) -> State:
+    """Fold the records of one agreement.
+
+    Cost: linear in the records, times the parties for those that change who is bound.
+    """
+    folding = _Folding(instrument, history)
+    folding.run()
+    if folding.cuts:
+        folding = _Folding(instrument, history, known_cuts=folding.cuts)
+        folding.run()
+    return folding.state()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A withdrawal, and how far its issuer counted each chain when it left."""
+
+    withdrawal: Record
+    heads: Mapping[ChainKey, int]
+
+
+@dataclass(slots=True)
+class _Folding:
+    """The fold under way; becomes a frozen `State`."""
+
+    instrument: Instrument
+    history: History
+    proposal: Record | None = None
+    signatures: dict[PartyId, Signature] = field(default_factory=dict)
+    ratifications: dict[PartyId, Signature] = field(default_factory=dict)
+    events: list[tuple[Record, Event]] = field(default_factory=list)
+    persons: dict[OrganisationId, dict[PersonId, PublicKey]] = field(default_factory=dict)
+    opened: dict[CircleId, Circle] = field(default_factory=dict)
+    statements: list[Record] = field(default_factory=list)
+    verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
+    cuts: dict[OrganisationId, _Cut] = field(default_factory=dict)
+    known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
+    _pasts: dict[frozenset[RecordId], Register] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Judge every record, in the history's order."""
+        for record in self.history.order:
+            self.judge(record)
+
+    def judge(self, record: Record) -> None:
+        """Judge one record by its past and let it take effect."""
+        try:
+            verdict = self._verdict(record)
+            if verdict.effect:
+                self._take_effect(record)
+        except AlliedError as refusal:
+            verdict = Verdict(effect=False, code=refusal.code, reason=refusal.message)
+        self.verdicts[record.id] = verdict
+
+    def state(self) -> State:
+        """The frozen result."""
+        proposer = self.proposal and self.instrument.party(self.proposal.header.issuer)
+        return State(
+            alias=self.instrument.terms.id,
+            proposed_by=proposer or None,
+            signatures=self.signatures,
+            ratifications=self.ratifications,
+            events=tuple(event for _, event in self.events),
+            persons=self.persons,
+            opened=self.opened,
+            statements=tuple(self.statements),
+            verdicts=self.verdicts,
+        )
+
+    # --- judging ------------------------------------------------------------------------
+
+    def _verdict(self, record: Record) -> Verdict:
+        header = record.header
+        row = rule(header.kind, self.instrument.genesis.rules)
+        party = self.instrument.party(header.issuer)
+        if party is None:
+            return _no("stranger", "its issuer is not named in the agreement")
+        if header.version != self.instrument.genesis.version:
+            return _no("other-version", "it was written under another version of the text")
+        where = self._circle(record)
+        if where is None or party not in where.members:
+            return _no("other-circle", "its issuer is not in the circle it stands in")
+        if where.kind not in row.circles:
+            return _no("wrong-circle", f"{header.kind} is not said in a circle of this purpose")
+        known, bound = self._standing_in_past(record)
+        if known not in row.states:
+            return _no("wrong-state", f"{header.kind} has no effect while the agreement is {known}")
+        if not self._is_entitled(row.issuers, party, bound):
+            return _no("not-entitled", f"{party} is not one who may write {header.kind}")
+        if self._is_beyond_cut(record):
+            return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
+        return Verdict(effect=True)
+
+    def _circle(self, record: Record) -> Circle | None:
+        header = record.header
+        found = self.opened.get(header.circle)
+        if found is not None:
+            return found
+        if header.kind == "circle.open":
+            opening = circles.read(record.body.get("circle"))
+            return opening if opening.id == header.circle and not opening.standing else None
+        party = self.instrument.party(header.issuer)
+        return self.instrument.circles.of(party).get(header.circle) if party else None
+
+    def _is_entitled(
+        self, issuers: frozenset[str], party: PartyId, bound: frozenset[PartyId]
+    ) -> bool:
+        """Roles that the agreement knows; those of a matter are judged by its own pillar."""
+        if issuers & {"party", "member"}:
+            return True
+        if "signatory" in issuers and party in self.signatures:
+            return True
+        return bool(issuers - {"party", "member", "signatory"}) and party in bound
+
+    def _standing_in_past(self, record: Record) -> tuple[str, frozenset[PartyId]]:
+        """State of the agreement and who is bound, as the record's own past has it."""
+        known = [
+            (source, event)
+            for source, event in self.events
+            if self.history.knows(record.id, source.id)
+        ]
+        if self.proposal is None or not (
+            record.id == self.proposal.id or self.history.knows(record.id, self.proposal.id)
+        ):
+            return "none", frozenset()
+        key = frozenset(source.id for source, _ in known)
+        register = self._pasts.get(key)
+        if register is None:
+            terms = self.instrument.terms
+            register = Register({terms.id: terms}, tuple(event for _, event in known))
+            self._pasts[key] = register
+        at = max((event.at for _, event in known), default=record.header.claimed_at)
+        found = standing(register, self.instrument.terms.id, max(at, record.header.claimed_at))
+        return _WORD[found.state], found.bound
+
+    def _is_beyond_cut(self, record: Record) -> bool:
+        """Whether its issuer left without counting this record, and it does not know of that."""
+        cut = self.known_cuts.get(record.header.issuer)
+        if cut is None or record.id == cut.withdrawal.id:
+            return False
+        if self.history.knows(record.id, cut.withdrawal.id):
+            return False
+        own = record.header.chain == cut.withdrawal.header.chain
+        counted = cut.withdrawal.header.sequence if own else cut.heads.get(record.header.chain, 0)
+        return record.header.sequence > counted
+
+    # --- effects ------------------------------------------------------------------------
+
+    def _take_effect(self, record: Record) -> None:
+        header = record.header
+        party = self.instrument.party(header.issuer)
+        if party is None:
+            return
+        match header.kind:
+            case "agreement.propose":
+                self._require_same_genesis(digest(encode(record.body.get("genesis"))))
+                if self.proposal is None:
+                    self.proposal = record
+            case "identity.person":
+                person, key, ends = read_listing(record.body)
+                listed = self.persons.setdefault(header.issuer, {})
+                if ends:
+                    listed.pop(person, None)
+                else:
+                    listed[person] = key
+            case "agreement.sign":
+                self._require_same_text(record.body)
+                self._once(self.signatures, party, record, SIGNED)
+            case "agreement.ratify":
+                self._require_same_genesis(record.body.get("genesis"))
+                self._once(self.ratifications, party, record, RATIFIED)
+            case "agreement.withdraw":
+                self._require_same_genesis(record.body.get("genesis"))
+                heads = {dep.chain: dep.sequence for dep in read_deps(record.body.get("cut"))}
+                self.cuts.setdefault(header.issuer, _Cut(record, heads))
+                self.events.append((record, self._event(NOTICE, party, record)))
+            case "circle.open":
+                opening = circles.read(record.body.get("circle"))
+                self.opened.setdefault(opening.id, opening)
+            case _:
+                self.statements.append(record)
+
+    def _once(
+        self, counted: dict[PartyId, Signature], party: PartyId, record: Record, event: str
+    ) -> None:
+        if party in counted:
+            return
+        persons = tuple(assertion.person for assertion in record.assertions)
+        counted[party] = Signature(party, record.id, record.header.claimed_at, persons)
+        self.events.append((record, self._event(event, party, record)))
+
+    def _event(self, event: str, party: PartyId, record: Record) -> Event:
+        return Event(
+            agreement=self.instrument.terms.id,
+            event=event,
+            party=party,
+            at=record.header.claimed_at,
+        )
+
+    def _require_same_genesis(self, value: Json) -> None:
+        if value != self.instrument.id:
+            raise _without_effect("other-genesis", "it speaks of another agreement")
+
+    def _require_same_text(self, body: Mapping[str, Json]) -> None:
+        genesis = self.instrument.genesis
+        self._require_same_genesis(body.get("genesis"))
+        if body.get("text") != genesis.text or body.get("model") != genesis.model:
+            raise _without_effect("other-text", "it signs other words than those proposed")
+
+
+def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:
+    """Read the body of `identity.person`: pseudonym, key, and whether the listing ends.
+
+    Raises:
+        MalformedError: `identity.person-shape`, or what the key and the id refuse.
+    """
+    if set(body) - {"person", "alg", "key", "ends"}:
+        raise _malformed_listing()
+    key = PublicKey.from_json({"alg": body.get("alg"), "key": body.get("key")})
+    return person_id(body.get("person")), key, body.get("ends") is True
+
+
+_WORD: Final = {
+    "proposed": "proposed",
+    "signed": "proposed",
+    "in-force": "in-force",
+    "lapsed": "ended",
+    "expired": "ended",
+    "terminated": "ended",
+}
+
+
+def _no(code: str, reason: str) -> Verdict:
+    return Verdict(effect=False, code=f"effect.{code}", reason=reason)
+
+
+def _without_effect(code: str, reason: str) -> RefusedError:
+    return RefusedError(f"effect.{code}", reason)
+
+
+def _malformed_listing() -> MalformedError:
+    return MalformedError(
+        "identity.person-shape", "a listing has a pseudonym, an algorithm and a key"
+    )

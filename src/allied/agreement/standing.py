@@ -1,0 +1,440 @@
+"""Who is bound by an agreement at a moment, since when, and until when.
+
+The answer follows from the text and from events: signed, ratified, notice given. It reads
+no clock; the moment is an argument. Where the events come from (records on a node, a
+`register/1` file, `joined` in a historical text) is not asked here.
+
+Words used here:
+    event      something that happened to an agreement or to one of its parties
+    bound      a party for which the agreement is in force, not ended and not suspended
+    notice     of withdrawal; the party stays bound until the notice has run
+    entry      the condition under which the agreement enters into force
+
+Rules that hold everywhere below. The order in which events are given does not matter. An
+event after the moment asked for is not known yet. Intervals are [since, until). A value
+given as a day begins at the start of that day and ends at its end, in the agreement's time
+zone (DOMAIN T5); an event with an instant takes effect at that instant. Expired, lapsed and
+not-yet are derived from the moment, never recorded. Notice before `not_before`, and notice
+where the text does not say how to leave, has no effect and is reported. A party's `joined`
+in a historical text counts as its signature and ratification on that day, and the first of
+them as entry into force.
+
+Not decided here yet, and said so by `agreement check`: `tied_to`, signature windows, entry
+deadlines, accession rules, reservations.
+
+Source: agreement format, "Life"; treaty practice as in NATO 11 and 13, Rio 22 and 25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from allied.errors import MalformedError, NotFoundError
+from allied.record.ids import PartyId
+
+if TYPE_CHECKING:
+    from allied.agreement.terms import Agreement, EntryCondition
+
+SIGNED: Final = "signed"
+RATIFIED: Final = "ratified"
+ACCEDED: Final = "acceded"
+NOTICE: Final = "notice"
+STOP_NOTICE: Final = "stop-notice"
+SUSPENDED: Final = "suspended"
+RESUMED: Final = "resumed"
+EXPELLED: Final = "expelled"
+TERMINATED: Final = "terminated"
+RESERVATION: Final = "reservation"
+EVENTS: Final = frozenset(
+    {
+        SIGNED, RATIFIED, ACCEDED, NOTICE, STOP_NOTICE, SUSPENDED, RESUMED, EXPELLED,
+        TERMINATED, RESERVATION,
+    }
+)  # fmt: skip
+"""The words that an event may have."""
+
+_MOST_RENEWALS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an agreement or to one of its parties.
+
+    Attributes:
+        agreement: the file's id.
+        event: one of `EVENTS`.
+        party: whom it is about; None for the agreement as a whole.
+        at: aware; for a value given as a day the start of that day in UTC.
+        towards: for a suspension of one pair.
+        art: for a reservation.
+        effect: for a reservation: exclude, narrow, interpret.
+        reciprocal: a suspension of a pair that works both ways.
+        day: the value was given as a day.
+    """
+
+    agreement: str
+    event: str
+    party: PartyId | None
+    at: datetime
+    towards: PartyId | None = None
+    art: str = ""
+    effect: str = ""
+    reciprocal: bool = False
+    day: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Texts by the id of their file, and what happened to them."""
+
+    agreements: Mapping[str, Agreement]
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartyStanding:
+    """How one party stands.
+
+    Attributes:
+        legal: invited, signed, bound, leaving, suspended, former or expelled.
+        since: when it became bound; None while it never was.
+        until: when it stops or stopped being bound; None while that is open.
+        practice: what was declared without a formal notice; shown, never decisive.
+    """
+
+    party: PartyId
+    legal: str
+    since: datetime | None
+    until: datetime | None
+    practice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an agreement stands at one moment.
+
+    Attributes:
+        state: proposed, signed, in-force, lapsed, expired or terminated.
+        ends: the end of the present term; None when it runs without end.
+        bound: parties that are bound now.
+        awaited: parties on whom entry into force waits; empty once in force.
+        suspended_pairs: (a, b): what a owes b is suspended.
+        notice_from: the first moment at which notice counts; None when there is no such limit.
+        may_leave: the text says how a party leaves.
+        warnings: (code, sentence).
+    """
+
+    state: str
+    in_force_since: datetime | None
+    ends: datetime | None
+    parties: Mapping[PartyId, PartyStanding]
+    bound: frozenset[PartyId]
+    awaited: tuple[PartyId, ...]
+    suspended_pairs: frozenset[tuple[PartyId, PartyId]]
+    notice_from: datetime | None
+    may_leave: bool
+    warnings: tuple[tuple[str, str], ...]
+
+
+def standing(register: Register, agreement: str, at: datetime) -> Standing:
+    """How `agreement` stands at `at`.
+
+    Args:
+        agreement: the id of its file, a key of `register.agreements`.
+        at: an aware datetime.
+
+    Raises:
+        NotFoundError: `register.unknown-agreement`.
+        MalformedError: `agreement.unknown-timezone`.
+
+    Cost: linear in the events and parties.
+    """
+    terms = register.agreements.get(agreement)
+    if terms is None:
+        raise NotFoundError("register.unknown-agreement", "the register has no such agreement")
+    return _Timeline(terms, register.events).at(at)
+
+
+def start_of_day(day: date, timezone: str) -> datetime:
+    """The first instant of a day in a time zone, in UTC.
+
+    Raises:
+        MalformedError: `agreement.unknown-timezone`.
+    """
+    return datetime.combine(day, time(), tzinfo=_zone(timezone)).astimezone(UTC)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise MalformedError(
+            "agreement.unknown-timezone", "the agreement names a time zone that is not known here"
+        ) from unknown
+
+
+class _Timeline:
+    """One agreement's events, read once, asked at one moment."""
+
+    def __init__(self, terms: Agreement, events: tuple[Event, ...]) -> None:
+        self._terms = terms
+        self._entry = terms.life.in_force_when
+        self._ratification = _asks_ratification(self._entry)
+        self._events = [event for event in events if event.agreement == terms.id]
+
+    def at(self, at: datetime) -> Standing:
+        signed, ratified = self._papers(at)
+        since = self._in_force_since(signed, ratified, at)
+        ends = self._end_of_term(since, at) if since else None
+        over = self._terminated(at)
+        leaving, warnings, notice_from = self._leaving(since, at)
+        parties = {
+            party.id: self._party(party.id, signed, ratified, since, leaving, at)
+            for party in self._terms.parties
+        }
+        is_over = since is not None and (
+            over is not None or (ends is not None and ends <= at) or _too_few(parties, at)
+        )
+        bound = (
+            frozenset(
+                party
+                for party, stands in parties.items()
+                if stands.legal in ("bound", "leaving") and since is not None
+            )
+            if since is not None and not is_over
+            else frozenset[PartyId]()
+        )
+        return Standing(
+            state=self._state(since, ends, over, parties, signed, at),
+            in_force_since=since,
+            ends=ends,
+            parties=parties,
+            bound=bound,
+            awaited=() if since else self._awaited(signed, ratified),
+            suspended_pairs=self._suspended_pairs(at),
+            notice_from=notice_from,
+            may_leave=self._terms.withdrawal is not None,
+            warnings=tuple(warnings),
+        )
+
+    # --- entry into force ---------------------------------------------------------------
+
+    def _known(self, at: datetime, *kinds: str) -> Iterator[Event]:
+        for event in self._events:
+            if event.event in kinds and event.at <= at:
+                yield event
+
+    def _papers(self, at: datetime) -> tuple[dict[PartyId, datetime], dict[PartyId, datetime]]:
+        """When each party signed and ratified, as far as that had happened by `at`."""
+        signed: dict[PartyId, datetime] = {}
+        ratified: dict[PartyId, datetime] = {}
+        for party in self._terms.parties:
+            if party.joined is not None:
+                day = start_of_day(party.joined, self._terms.timezone)
+                if day <= at:
+                    signed[party.id] = ratified[party.id] = day
+        for event in self._known(at, SIGNED, RATIFIED, ACCEDED):
+            if event.party is None:
+                continue
+            if event.event in (SIGNED, ACCEDED):
+                signed[event.party] = min(event.at, signed.get(event.party, event.at))
+            if event.event in (RATIFIED, ACCEDED):
+                ratified[event.party] = min(event.at, ratified.get(event.party, event.at))
+        return signed, ratified
+
+    def _in_force_since(
+        self,
+        signed: Mapping[PartyId, datetime],
+        ratified: Mapping[PartyId, datetime],
+        at: datetime,
+    ) -> datetime | None:
+        """The first moment up to `at` at which the condition of entry holds."""
+        joined = [party.joined for party in self._terms.parties if party.joined is not None]
+        if joined:
+            first = start_of_day(min(joined), self._terms.timezone)
+            return first if first <= at else None
+        moments = {*signed.values(), *ratified.values()}
+        if self._entry.date is not None:
+            moments.add(start_of_day(self._entry.date, self._terms.timezone))
+        for moment in sorted(moments):
+            if moment > at:
+                return None
+            if self._holds(
+                {party for party, when in signed.items() if when <= moment},
+                {party for party, when in ratified.items() if when <= moment},
+                moment,
+            ):
+                return moment
+        return None
+
+    def _holds(self, signed: set[PartyId], ratified: set[PartyId], moment: datetime) -> bool:
+        entry, everybody = self._entry, {party.id for party in self._terms.parties}
+        counted = ratified if self._ratification else signed
+        if not counted and entry.date is None:
+            return False
+        if entry.all and not everybody <= (signed if entry.all == "signed" else ratified):
+            return False
+        if entry.majority_ratified and 2 * len(ratified) <= len(everybody):
+            return False
+        of = signed if entry.of == "signed" else ratified
+        if entry.count is not None and len(of) < entry.count:
+            return False
+        if entry.share is not None and len(of) < entry.share * len(everybody):
+            return False
+        if not set(entry.including) <= counted:
+            return False
+        return entry.date is None or moment >= start_of_day(entry.date, self._terms.timezone)
+
+    def _awaited(
+        self, signed: Mapping[PartyId, datetime], ratified: Mapping[PartyId, datetime]
+    ) -> tuple[PartyId, ...]:
+        unsigned = tuple(party.id for party in self._terms.parties if party.id not in signed)
+        if unsigned or not self._ratification:
+            return unsigned
+        return tuple(party.id for party in self._terms.parties if party.id not in ratified)
+
+    # --- ends ---------------------------------------------------------------------------
+
+    def _end_of_term(self, since: datetime, at: datetime) -> datetime | None:
+        """The end of the term that runs at `at`, or of the last one that ran."""
+        life = self._terms.life
+        if life.term is None:
+            return None
+        end = life.term.after(since)
+        each = life.renewal.each or life.term
+        for _ in range(_MOST_RENEWALS):
+            if end > at or not life.renewal.automatic or self._is_stopped(end, at):
+                return end
+            longer = each.after(end)
+            if longer <= end:
+                return end
+            end = longer
+        return end
+
+    def _is_stopped(self, end: datetime, at: datetime) -> bool:
+        """Whether somebody gave notice in time that it is not to be renewed at `end`."""
+        notice = self._terms.life.renewal.stop_notice
+        return any(
+            event.at < end and (notice is None or notice.after(event.at) <= end)
+            for event in self._known(at, STOP_NOTICE)
+        )
+
+    def _terminated(self, at: datetime) -> datetime | None:
+        return min((event.at for event in self._known(at, TERMINATED)), default=None)
+
+    def _leaving(
+        self, since: datetime | None, at: datetime
+    ) -> tuple[dict[PartyId, datetime], list[tuple[str, str]], datetime | None]:
+        """When each party that gave notice is out, warnings, and the first day for notice."""
+        rule = self._terms.withdrawal
+        warnings: list[tuple[str, str]] = []
+        earliest = None
+        if rule is not None and rule.not_before is not None and since is not None:
+            earliest = rule.not_before.after(since)
+        out: dict[PartyId, datetime] = {}
+        for event in sorted(self._known(at, NOTICE), key=lambda each: each.at):
+            party = event.party
+            if party is None or party in out:
+                continue
+            if rule is None:
+                warnings.append(("notice-without-rule", f"{party}: the text says no way to leave"))
+                continue
+            if earliest is not None and event.at < earliest:
+                warnings.append(("notice-too-early", f"{party}: no notice counts yet"))
+                continue
+            until = rule.notice.after(event.at)
+            out[party] = until + timedelta(days=1) if event.day else until
+        return out, warnings, earliest
+
+    # --- parties ------------------------------------------------------------------------
+
+    def _party(
+        self,
+        party: PartyId,
+        signed: Mapping[PartyId, datetime],
+        ratified: Mapping[PartyId, datetime],
+        since: datetime | None,
+        leaving: Mapping[PartyId, datetime],
+        at: datetime,
+    ) -> PartyStanding:
+        paper = (ratified if self._ratification else signed).get(party)
+        expelled = min(
+            (event.at for event in self._known(at, EXPELLED) if event.party == party),
+            default=None,
+        )
+        if paper is None or since is None:
+            return PartyStanding(party, "signed" if party in signed else "invited", None, None)
+        start = max(since, paper)
+        if expelled is not None:
+            return PartyStanding(party, "expelled", start, expelled)
+        until = leaving.get(party)
+        if until is not None:
+            return PartyStanding(party, "leaving" if at < until else "former", start, until)
+        if self._is_suspended(party, at):
+            return PartyStanding(party, "suspended", start, None)
+        return PartyStanding(party, "bound", start, None)
+
+    def _is_suspended(self, party: PartyId, at: datetime) -> bool:
+        latest = max(
+            (
+                (event.at, event.event == RESUMED)
+                for event in self._known(at, SUSPENDED, RESUMED)
+                if event.party == party and event.towards is None
+            ),
+            default=None,
+        )
+        return latest is not None and not latest[1]
+
+    def _suspended_pairs(self, at: datetime) -> frozenset[tuple[PartyId, PartyId]]:
+        latest: dict[tuple[PartyId, PartyId], tuple[datetime, bool]] = {}
+        for event in self._known(at, SUSPENDED, RESUMED):
+            if event.party is None or event.towards is None:
+                continue
+            pairs = [(event.party, event.towards)]
+            if event.reciprocal:
+                pairs.append((event.towards, event.party))
+            for pair in pairs:
+                mark = (event.at, event.event == RESUMED)
+                latest[pair] = max(mark, latest.get(pair, mark))
+        return frozenset(pair for pair, (_, resumed) in latest.items() if not resumed)
+
+    def _state(
+        self,
+        since: datetime | None,
+        ends: datetime | None,
+        over: datetime | None,
+        parties: Mapping[PartyId, PartyStanding],
+        signed: Mapping[PartyId, datetime],
+        at: datetime,
+    ) -> str:
+        if since is None:
+            everybody = len(signed) == len(self._terms.parties)
+            return "signed" if everybody else "proposed"
+        if over is not None:
+            return "terminated"
+        if ends is not None and ends <= at:
+            return "expired"
+        return "terminated" if _too_few(parties, at) else "in-force"
+
+
+def _too_few(parties: Mapping[PartyId, PartyStanding], at: datetime) -> bool:
+    """Whether so many have left that no two are bound to each other any more."""
+    gone = sum(
+        stands.legal in ("former", "expelled") and (stands.until or at) <= at
+        for stands in parties.values()
+    )
+    return gone > 0 and len(parties) - gone < min(2, len(parties))
+
+
+def _asks_ratification(entry: EntryCondition) -> bool:
+    """Whether a party is bound by its ratification rather than by its signature."""
+    if entry.all:
+        return entry.all == "ratified"
+    if entry.majority_ratified:
+        return True
+    counts = entry.count is not None or entry.share is not None or bool(entry.including)
+    return counts and entry.of == "ratified"

@@ -1,0 +1,169 @@
+"""Puts a node together: settings read once, adapters built, a `Node` returned.
+
+Imported by the entrypoints' mains and by nothing else; here, and only here, entrypoints and
+adapters meet.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from allied.adapters.clock import SystemChance, SystemClock
+from allied.adapters.folder import DataFolder, default_root
+from allied.adapters.outgoing import Outgoing
+from allied.adapters.peers import HttpPeers
+from allied.adapters.scratch import file_scratch
+from allied.adapters.settings import Settings, load, passphrase as passphrase_from
+from allied.adapters.sql import open_store
+from allied.adapters.vault import FileVault
+from allied.errors import NotFoundError
+from allied.node.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allied.adapters.sealed import Hardness
+    from allied.node.ports import Clock
+    from allied.record.ids import AgreementId
+
+TEMPLATES = "allied.agreement"
+
+
+class Wakening:
+    """The notifier of one process: wakes whoever waits for something to have changed."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def changed(self, agreement: AgreementId | None) -> None:  # noqa: ARG002 - content-free
+        """Wake the waiter."""
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something changed, at most so long; whether something did."""
+        woken = self._event.wait(seconds)
+        self._event.clear()
+        return woken
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A node with what its server needs besides the ports."""
+
+    node: Node
+    folder: DataFolder
+    settings: Settings
+    wakening: Wakening
+
+
+def folder_at(root: Path | None) -> DataFolder:
+    """The data folder: the one named, or the default of the environment and platform."""
+    return DataFolder(root if root is not None else default_root(os.environ))
+
+
+def create_node(root: Path | None) -> Node:
+    """Make a data folder and its database; one that exists is opened."""
+    folder = folder_at(root)
+    folder.create()
+    folder.write_settings({})
+    return assemble(folder, load(folder.settings, {})).node
+
+
+def open_node(root: Path | None, *, flags: Mapping[str, object] | None = None) -> Node:
+    """Open the node in a data folder.
+
+    Raises:
+        NotFoundError: `node.no-folder`, there is no node in that folder.
+    """
+    return open_all(root, flags=flags).node
+
+
+def open_all(
+    root: Path | None, *, flags: Mapping[str, object] | None = None, clock: Clock | None = None
+) -> Opened:
+    """As `open_node`, with folder and settings."""
+    folder = folder_at(root)
+    if not folder.exists():
+        raise NotFoundError(
+            "node.no-folder",
+            "there is no node in this folder",
+            hint="start with `allied init`, or name the folder with --data",
+        )
+    return assemble(folder, load(folder.settings, flags or {}), clock=clock)
+
+
+def assemble(
+    folder: DataFolder,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    hardness: Hardness | None = None,
+) -> Opened:
+    """Build the adapters over a folder; tests may bring their own clock and cheaper keys."""
+    clock, chance, wakening = clock or SystemClock(), SystemChance(), Wakening()
+    store = open_store(
+        folder.database,
+        clock=clock,
+        chance=chance,
+        backups=folder.backups,
+        fence=folder.fence,
+        busy_seconds=settings.busy_seconds,
+    )
+    vault = (
+        FileVault(folder.keys, chance=chance)
+        if hardness is None
+        else FileVault(folder.keys, chance=chance, hardness=hardness)
+    )
+    node = Node(
+        store=store,
+        vault=vault,
+        clock=clock,
+        chance=chance,
+        peers=HttpPeers(Outgoing(), clock, chance),
+        notifier=wakening,
+        scratch=lambda: file_scratch(folder.root),
+    )
+    return Opened(node, folder, settings, wakening)
+
+
+def require_fence(opened: Opened) -> None:
+    """Refuse to sign on a database that is older than what was signed; see `Fence`."""
+    opened.folder.fence.require_current(opened.node.store.appended())  # type: ignore[attr-defined]
+
+
+def find_passphrase(file: Path | None, ask: Callable[[], str]) -> str:
+    """The passphrase of the keys, from the first place that has one."""
+    return passphrase_from(file, os.environ, ask)
+
+
+def disk_free(root: Path | None) -> int:
+    """Bytes free where the data folder lies."""
+    return shutil.disk_usage(folder_at(root).root).free
+
+
+def template_text(name: str) -> str:
+    """A template of `allied agreement new`.
+
+    Raises:
+        NotFoundError: `agreement.no-template`, naming those there are.
+    """
+    folder = resources.files(TEMPLATES) / "templates"
+    names = sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml") and entry.name != "demo.yaml"
+    )
+    if name not in names:
+        raise NotFoundError(
+            "agreement.no-template",
+            "there is no template of that name",
+            hint=f"there is: {', '.join(names)}",
+        )
+    return (folder / f"{name}.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,107 @@
+"""What the command line says, and where: data on stdout, words on stderr.
+
+With `--json` the data is one JSON value (its shapes are documented in docs/reference/cli.md)
+and a refusal is {"error": {...}} on stdout as well, so that a script reads one stream. On a
+terminal the data is a table or lines; colour only there, and never with NO_COLOR.
+
+Control characters from other organisations (names, titles, reasons) are made visible
+before they reach a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Row = Sequence[object]
+
+
+def plain(value: object) -> object:
+    """`value` as JSON can carry it: dataclasses as objects, instants as ISO text in UTC."""
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: plain(part) for key, part in asdict(value).items()}
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(plain(part)) for part in value)
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value if value is None or isinstance(value, (str, int, bool, float)) else str(value)
+
+
+def instant(at: datetime | None) -> str:
+    """An instant for people and machines: 2026-11-23T03:04:05Z; a dash for none."""
+    if at is None:
+        return "-"
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def visible(text: str) -> str:
+    """`text` with control and bidirectional characters shown as escapes."""
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def say(words: str) -> None:
+    """Words for the person: to stderr."""
+    print(visible(words), file=sys.stderr)
+
+
+def give(value: object, *, as_json: bool, lines: Iterable[str] = ()) -> None:
+    """Data: one JSON value, or lines for people; to stdout."""
+    if as_json:
+        json.dump(
+            plain(value), sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None
+        )
+        sys.stdout.write("\n")
+        return
+    for line in lines:
+        print(visible(line))
+
+
+def table(headings: Sequence[str], rows: Iterable[Row]) -> None:
+    """A table to stdout; plain aligned columns when stdout is not a terminal."""
+    cells = [[visible(str(plain(cell))) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        widths = [
+            max(len(heading), *(len(row[column]) for row in cells)) if cells else len(heading)
+            for column, heading in enumerate(headings)
+        ]
+        for row in ([heading.upper() for heading in headings], *cells):
+            print(
+                "  ".join(
+                    cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+                ).rstrip()
+            )
+        return
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        shown.add_column(heading, overflow="fold")
+    for row in cells:
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    console().print(shown)
+
+
+def console() -> Console:
+    """The terminal, for tables; rich is imported only here."""
+    from rich.console import Console as RichConsole
+
+    return RichConsole(highlight=False)

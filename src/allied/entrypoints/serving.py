@@ -1,0 +1,206 @@
+"""`allied serve`: one process that answers browsers, TAXII clients and other nodes.
+
+Beside the web server one thread keeps up with the peers: it pulls when a peer hints, when
+something changed here (also by a command line verb in another process), and every
+`sync_seconds`. Health and metrics are served on the admin address only.
+
+Rules: one serving process per SQLite folder (a lock that dies with the process); nothing is
+signed on a database that is older than what was signed; stopping ends open streams and
+leaves nothing half-written, because every use case is one unit.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI
+
+from allied.entrypoints import admin as admin_pages
+from allied.entrypoints import console, federation, taxii
+from allied.errors import AlliedError, UsageError
+from allied.node import sync
+from allied.node.answers import Answers
+
+if TYPE_CHECKING:
+    from allied.node.node import Node
+    from allied.node.ports import Keys
+    from allied.record.ids import OrganisationId
+
+_LOG = logging.getLogger("allied.serve")
+_LOOK_SECONDS = 0.5
+_STOP_SECONDS = 3
+
+
+class Keeper:
+    """The thread that keeps up with the peers."""
+
+    def __init__(
+        self, node: Node, keys: Keys, wait: Callable[[float], bool], sync_seconds: float
+    ) -> None:
+        """Args: `wait` sleeps at most so long and says whether something changed here."""
+        self._node = node
+        self._keys = keys
+        self._wait = wait
+        self._seconds = sync_seconds
+        self._hints: queue.SimpleQueue[OrganisationId] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first round starts at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step that is under way."""
+        self._stopping.set()
+        self._node.notifier.changed(None)
+        self._thread.join(_STOP_SECONDS)
+
+    def hinted(self, organisation: OrganisationId) -> None:
+        """A peer has something new; called from other threads."""
+        self._hints.put(organisation)
+        self._node.notifier.changed(None)
+
+    def _run(self) -> None:
+        next_round = self._node.clock.now()
+        seen = -1
+        while not self._stopping.is_set():
+            try:
+                self._pull_hinted()
+                if self._node.clock.now() >= next_round:
+                    sync.sync(self._node, self._keys, due_only=True)
+                    next_round = self._after_a_while()
+                with self._node.store.read() as reading:
+                    changes = reading.changes()
+                if changes != seen:
+                    sync.tell(self._node, self._keys)
+                    seen = changes
+            except AlliedError as problem:
+                _LOG.warning("keeping up failed: %s", problem.code)
+            except Exception:
+                _LOG.exception("keeping up failed")
+            self._wait(_LOOK_SECONDS)
+
+    def _pull_hinted(self) -> None:
+        hinted = set()
+        while not self._hints.empty():
+            hinted.add(self._hints.get())
+        for organisation in sorted(hinted):
+            sync.sync(self._node, self._keys, only=organisation)
+
+    def _after_a_while(self):  # type: ignore[no-untyped-def]
+        from datetime import timedelta
+
+        jitter = self._node.chance.token(1)[0] / 255
+        return self._node.clock.now() + timedelta(seconds=self._seconds * (0.75 + jitter / 2))
+
+
+def build(node: Node, answers: Answers) -> FastAPI:
+    """The web application of one node: federation, TAXII and console."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.routes.extend(federation.routes(answers))
+    taxii.mount(app, node)
+    console.mount(app, node)
+    return app
+
+
+def run(
+    folder: Path | None, passphrase: str, *, host: str | None, port: int | None, admin: str | None
+) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        ConflictError: `node.already-serving`, or the fence says that the database is old.
+        UsageError: `serve.port-taken`.
+        NotAuthorisedError: `keys.wrong-passphrase`.
+    """
+    from allied.bootstrap import open_all, require_fence
+
+    opened = open_all(folder, flags={"host": host, "port": port, "admin": admin})
+    settings, node = opened.settings, opened.node
+    with opened.folder.serving():
+        require_fence(opened)
+        keys = node.vault.unlock(passphrase)
+        keeper_wait = opened.wakening.wait
+        keeper = Keeper(node, keys, keeper_wait, settings.sync_seconds)
+        app = build(node, Answers(node, keys, keeper.hinted))
+        sockets = _listen(settings.host, settings.port)
+        server = _server(app, settings.log_level)
+        with _admin(node, settings.admin):
+            keeper.start()
+            address = sockets.getsockname()
+            _LOG.info("serving on http://%s:%d", address[0], address[1])
+            print(f"serving on http://{address[0]}:{address[1]}", flush=True)
+            try:
+                server.run(sockets=[sockets])
+            finally:
+                keeper.stop()
+                node.store.close()
+
+
+def _server(app: FastAPI, log_level: str) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level=log_level,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=64 * 1024,
+            proxy_headers=False,
+            ws="none",
+        )
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            "serve.address",
+            f"{host}:{port} cannot be listened on: it is taken, or not ours",
+            hint="name another with --port or --host",
+        ) from error
+    return listener
+
+
+@contextmanager
+def _admin(node: Node, address: str) -> Iterator[None]:
+    """Serve health and metrics on their own address, while the block runs."""
+    if not address:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UsageError("serve.admin", "--admin takes HOST:PORT")
+    listener = _listen(host.strip("[]"), int(port))
+    server = _server(admin_pages.build(node), "warning")
+    thread = threading.Thread(
+        target=lambda: server.run(sockets=[listener]), name="admin", daemon=True
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_STOP_SECONDS)
+
+
+__all__ = ["Keeper", "asynccontextmanager", "build", "run"]

@@ -1,0 +1,170 @@
+"""What this node answers to other nodes.
+
+The caller is known by its key before anything here runs. It learns of an agreement only
+when the genesis names it, of a circle only when it is a member, of an item only through
+the release path. Everything else is "not found", said in the same way as for a thing that
+does not exist.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from allied.errors import NotFoundError
+from allied.node import messages, release, visibility
+from allied.node.messages import (
+    AgreementsAnswer,
+    BlobsQuestion,
+    Heads,
+    ItemsQuestion,
+    Named,
+    RecordsQuestion,
+)
+from allied.node.pages import BlobsPage, RecordsPage
+from allied.node.peers import introductions
+from allied.record.identity import open_chain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Introduction, Keys, Reading
+    from allied.record.ids import AgreementId, KeyId, OrganisationId
+    from allied.record.keys import PublicKey, Signer
+
+_CHUNK = 500
+
+
+class Answers:
+    """The answering side of one serving node."""
+
+    def __init__(self, node: Node, keys: Keys, hinted: Callable[[OrganisationId], None]) -> None:
+        """Answer for `node`; `hinted` is called with a caller that says it has something new."""
+        self._node = node
+        self._keys = keys
+        self._hinted = hinted
+        self._transport: dict[tuple[OrganisationId, int], Mapping[KeyId, PublicKey]] = {}
+        self._lock = threading.Lock()
+
+    def hosted(self) -> Sequence[Introduction]:
+        """Whom this node hosts; open to anybody."""
+        return introductions(self._node)
+
+    def now(self) -> datetime:
+        """The present, for checking when a request was signed."""
+        return self._node.clock.now()
+
+    def signer(self, organisation: OrganisationId) -> Signer:
+        """The transport key with which answers of a hosted organisation are signed."""
+        return self._keys.signer(organisation, "transport")
+
+    def listener_keys(self, organisation: OrganisationId) -> Mapping[KeyId, PublicKey] | None:
+        """The present transport keys of a confirmed peer (or of a neighbour on this node); else None."""
+        with self._node.store.read() as reading:
+            peer = reading.peer(organisation)
+            mine = any(each.id == organisation for each in reading.organisations())
+            if not mine and (peer is None or peer.confirmed_at is None):
+                return None
+            chain = reading.descriptors(organisation)
+        known = (organisation, len(chain))
+        with self._lock:
+            if known not in self._transport:
+                key = open_chain(chain).key("transport")
+                self._transport[known] = {key.key_id: key}
+            return self._transport[known]
+
+    def answer(
+        self, caller: OrganisationId, addressee: OrganisationId, verb: str, question: bytes
+    ) -> bytes:
+        """Answer a question of a confirmed peer to a hosted organisation.
+
+        Raises:
+            NotFoundError: for whatever the caller may not know.
+            MalformedError: the question is not of its form.
+        """
+        with self._node.store.read() as reading:
+            if all(each.id != addressee for each in reading.organisations()):
+                raise _not_found()
+        match verb:
+            case messages.HINT:
+                messages.require_nothing(question)
+                self._hinted(caller)
+                return messages.NOTHING
+            case messages.AGREEMENTS:
+                messages.require_nothing(question)
+                return self._agreements(caller, addressee)
+            case messages.HEADS:
+                return self._heads(caller, Heads.decode(question))
+            case messages.RECORDS:
+                return self._records(caller, RecordsQuestion.decode(question))
+            case messages.BLOBS:
+                return self._blobs(caller, BlobsQuestion.decode(question))
+            case messages.ITEMS:
+                return release.page(self._node, caller, addressee, ItemsQuestion.decode(question))
+        raise _not_found()
+
+    def _agreements(self, caller: OrganisationId, addressee: OrganisationId) -> bytes:
+        named = []
+        with self._node.store.read() as reading:
+            for row in reading.agreements():
+                folded = self._node.folds.of(reading, row.id)
+                if not folded.instrument.party(caller) or not folded.instrument.party(addressee):
+                    continue
+                mark = visibility.mark(self._node, reading, folded, addressee, caller)
+                named.append(Named(row.id, row.alias, mark))
+        return AgreementsAnswer(tuple(named[: messages.MAX_AGREEMENTS])).encode()
+
+    def _heads(self, caller: OrganisationId, question: Heads) -> bytes:
+        with self._node.store.read() as reading:
+            folded = self._of(reading, question.agreement, caller)
+        return Heads(folded.row.id, visibility.heads(folded, caller)).encode()
+
+    def _records(self, caller: OrganisationId, question: RecordsQuestion) -> bytes:
+        page = RecordsPage()
+        with self._node.store.read() as reading:
+            folded = self._of(reading, question.agreement, caller)
+            circles = visibility.circles(folded, caller)
+            for span in question.spans:
+                if span.circle not in circles:
+                    raise _not_found()
+                chain = reading.descriptors(span.issuer)
+                first = span.first
+                while first <= span.last:
+                    rows = reading.records_range(
+                        span.circle, span.issuer, span.incarnation, first, span.last, limit=_CHUNK
+                    )
+                    for row in rows:
+                        if not page.add(row.raw, row.issuer, chain):
+                            return page.encode(more=True)
+                    if len(rows) < _CHUNK:
+                        break
+                    first = rows[-1].sequence + 1
+        return page.encode(more=False)
+
+    def _blobs(self, caller: OrganisationId, question: BlobsQuestion) -> bytes:
+        page = BlobsPage()
+        with self._node.store.read() as reading:
+            folded = self._of(reading, question.agreement, caller)
+            circles = visibility.circles(folded, caller)
+            for wanted in question.blobs:
+                found = reading.blob(wanted)
+                if found is None or found[0] != folded.row.id or found[1] not in circles:
+                    continue
+                if not page.add(found[2]):
+                    break
+        return page.encode()
+
+    def _of(self, reading: Reading, agreement: AgreementId, caller: OrganisationId) -> Folded:
+        if reading.agreement(agreement) is None:
+            raise _not_found()
+        folded = self._node.folds.of(reading, agreement)
+        if folded.instrument.party(caller) is None:
+            raise _not_found()
+        return folded
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("peer.not-found", "nothing here goes by that name")

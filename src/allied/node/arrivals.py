@@ -1,0 +1,255 @@
+"""Taking in what others released, and saying that it arrived.
+
+Each item is held against its originator's statement before it is stored: signature, place in
+the statement, digest of the exact bytes, agreement, id and version. What does not hold is not
+stored, and its code is kept for the outcome; the rest goes on. A page, the place to go on
+from and the receipt for it are one unit: a killed process asks for the same page again.
+
+A receipt is a record in the circle of the two parties, signed with the key for automatic
+records: "I hold these". It names the digest over the items of one pull, so the releaser finds
+the pull in its ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from allied.errors import AlliedError, UnverifiedError
+from allied.exchange.handling import HandlingClass
+from allied.exchange.statement import (
+    Leaf,
+    Proof,
+    Statement,
+    commitment,
+    read as read_statement,
+    require_holds,
+)
+from allied.exchange.stix import read_head, version_of
+from allied.node import journal
+from allied.node.messages import ItemsQuestion
+from allied.node.node import Actor
+from allied.node.pages import ItemsAnswer, SentItem
+from allied.node.ports import ItemRow
+from allied.node.release import pull_root
+from allied.record.canonical import digest
+from allied.record.identity import open_chain
+
+if TYPE_CHECKING:
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Keys, Organisation, Reading, Writing
+    from allied.record.ids import AgreementId, Digest, OrganisationId
+    from allied.record.record import Record
+
+PAGE = 2_000
+_MOST_PAGES = 100_000
+_ACKNOWLEDGED = frozenset({"incident.report", "incident.facts", "incident.invoke"})
+
+
+def pull(
+    node: Node,
+    keys: Keys,
+    organisation: Organisation,
+    releaser: OrganisationId,
+    agreement: AgreementId,
+    ask: Callable[[bytes], bytes],
+    refused: list[str],
+) -> int:
+    """Fetch everything new that `releaser` releases to `organisation`; returns how many items.
+
+    Args:
+        ask: asks the releaser's node one question of the verb `items`.
+        refused: gets the codes of items that did not hold.
+    """
+    name = f"items:{organisation.id}:{releaser}:{agreement}"
+    stored = 0
+    for _ in range(_MOST_PAGES):
+        with node.store.read() as reading:
+            after = reading.cursor(name)
+        question = ItemsQuestion(agreement, after, PAGE)
+        page = ItemsAnswer.decode(ask(question.encode()))
+        if not page.items:
+            return stored
+        arrival = _Arrival(node, keys, organisation, releaser, agreement)
+        stored += arrival.take(page, name, refused)
+        if page.next == after or not page.more:
+            return stored
+    return stored
+
+
+class _Arrival:
+    """One page of items arriving."""
+
+    def __init__(
+        self,
+        node: Node,
+        keys: Keys,
+        organisation: Organisation,
+        releaser: OrganisationId,
+        agreement: AgreementId,
+    ) -> None:
+        self._node = node
+        self._keys = keys
+        self._organisation = organisation
+        self._releaser = releaser
+        self._agreement = agreement
+        self._statements: dict[Digest, Statement | AlliedError] = {}
+
+    def take(self, page: ItemsAnswer, cursor: str, refused: list[str]) -> int:
+        """Verify a page, store what holds, acknowledge it, remember the place."""
+        with self._node.store.read() as reading:
+            folded = self._node.folds.of(reading, self._agreement)
+            held = []
+            for item in page.items:
+                try:
+                    held.append((item, *self._require_stated(reading, folded, page, item)))
+                except AlliedError as refusal:
+                    refused.append(refusal.code)
+        with self._node.store.write() as writing:
+            rows = [
+                (self._row(writing, folded, item, statement, proof), item.raw)
+                for item, statement, proof in held
+            ]
+            for name in {item.statement for item, _, _ in held}:
+                writing.add_statement(name, page.statements[name])
+            added = writing.add_items(rows)
+            refused += ["exchange.other-bytes"] * len(added.contradicting)
+            self._acknowledge(writing, folded, [row for row, _ in rows])
+            writing.set_cursor(cursor, page.next)
+        return added.stored
+
+    def _require_stated(
+        self, reading: Reading, folded: Folded, page: ItemsAnswer, item: SentItem
+    ) -> tuple[Statement, Proof]:
+        """Return what the originator stated of an item; raise when it does not hold."""
+        if item.originator != self._releaser:
+            raise UnverifiedError("exchange.third-party", "the releaser is not the originator")
+        head = read_head(item.raw)
+        bytes_digest = digest(item.raw)
+        version = version_of(head, bytes_digest)
+        if (head.id, version) != (item.id, item.modified):
+            raise UnverifiedError("exchange.misnamed", "an item is not what it was sent as")
+        statement = self._statement(reading, page, item)
+        proof = Proof.read(item.proof)
+        require_holds(
+            statement,
+            Leaf(head.id, version, bytes_digest, proof.definitions),
+            proof,
+            originator=item.originator,
+            agreement=commitment(self._agreement, bytes.fromhex(folded.instrument.genesis.nonce)),
+        )
+        party = folded.instrument.party(item.originator)
+        if any(each.originator != party for each in statement.demands):
+            raise UnverifiedError(
+                "exchange.wrong-originator", "the statement speaks for another party"
+            )
+        return statement, proof
+
+    def _statement(self, reading: Reading, page: ItemsAnswer, item: SentItem) -> Statement:
+        """The statement that an item names, read and verified once a page."""
+        found = self._statements.get(item.statement)
+        if found is None:
+            raw = page.statements[item.statement]
+            if digest(raw) != item.statement:
+                raise UnverifiedError("exchange.misnamed", "a statement is not what it is sent as")
+            identity = open_chain(reading.descriptors(item.originator))
+            try:
+                found = read_statement(raw, identity.keys_ever("automatic"))
+            except AlliedError as refusal:
+                found = refusal
+            self._statements[item.statement] = found
+        if isinstance(found, AlliedError):
+            raise found
+        return found
+
+    def _row(
+        self,
+        writing: Writing,
+        folded: Folded,
+        item: SentItem,
+        statement: Statement,
+        proof: Proof,
+    ) -> ItemRow:
+        party = folded.instrument.party(item.originator)
+        assert party is not None  # noqa: S101 - `_require_stated` has compared it
+        handling = HandlingClass(party, statement.demands)
+        head = read_head(item.raw)
+        return ItemRow(
+            seq=0,
+            holder=self._organisation.id,
+            originator=item.originator,
+            agreement=self._agreement,
+            id=item.id,
+            modified=item.modified,
+            type=head.type,
+            kind=head.kind.value,
+            digest=digest(item.raw),
+            size=len(item.raw),
+            class_id=self._class(writing, handling),
+            statement=item.statement,
+            proof=proof.packed(),
+            via=self._releaser,
+            received_at=self._node.clock.now(),
+            share=item.share,
+        )
+
+    def _class(self, writing: Writing, handling: HandlingClass) -> int:
+        return writing.handling_class(self._agreement, handling.key, handling.canonical())
+
+    def _acknowledge(self, writing: Writing, folded: Folded, rows: list[ItemRow]) -> None:
+        """Sign for a pull, in the circle of the two."""
+        mine = folded.instrument.party(self._organisation.id)
+        theirs = folded.instrument.party(self._releaser)
+        if not rows or mine is None or theirs is None:
+            return
+        journal.append(
+            self._node,
+            writing,
+            Actor(self._organisation, self._keys),
+            self._node.folds.of(writing, self._agreement),
+            folded.instrument.circles.pair(mine, theirs),
+            "exchange.receipt",
+            {
+                "releaser": self._releaser,
+                "root": pull_root([row.digest for row in rows]),
+                "count": len(rows),
+            },
+        )
+
+
+def acknowledge(
+    node: Node,
+    keys: Keys,
+    organisation: Organisation,
+    agreement: AgreementId,
+    records: Iterable[Record],
+) -> None:
+    """Sign that records which start periods have arrived: one receipt per circle.
+
+    A debtor's periods run from this receipt, so it is written as soon as the record is here,
+    by the node itself.
+    """
+    by_circle: dict[str, list[Record]] = {}
+    for record in records:
+        if record.header.kind in _ACKNOWLEDGED and record.header.issuer != organisation.id:
+            by_circle.setdefault(record.header.circle, []).append(record)
+    if not by_circle:
+        return
+    with node.store.write() as writing:
+        for circle_id, arrived in sorted(by_circle.items()):
+            folded = node.folds.of(writing, agreement)
+            party = folded.instrument.party(organisation.id)
+            circles = folded.state.circles_of(folded.instrument, party) if party else {}
+            circle = next((each for each in circles.values() if each.id == circle_id), None)
+            if circle is None:
+                continue
+            journal.append(
+                node,
+                writing,
+                Actor(organisation, keys),
+                folded,
+                circle,
+                "receipt",
+                {"records": sorted(record.id for record in arrived)},
+            )

@@ -1,0 +1,81 @@
+"""What the records of an agreement add up to, kept until records come that change it.
+
+A fold is derived: it depends on the set of records and nothing else, so it may be thrown
+away at any time, and two processes over one store get the same. Here the last fold of each
+agreement is remembered with the number of the last record it includes; newer records extend
+the history, and the fold is made again only then.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allied.agreement.fold import State, fold
+from allied.agreement.genesis import Instrument, open_instrument
+from allied.errors import NotFoundError
+from allied.record.history import History, history
+from allied.record.record import read
+
+if TYPE_CHECKING:
+    from allied.node.ports import AgreementRow, Reading
+    from allied.record.ids import AgreementId
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """One agreement as it stands after all records up to `last_row`."""
+
+    row: AgreementRow
+    instrument: Instrument
+    history: History
+    state: State
+    last_row: int
+
+
+class Folds:
+    """The last fold of each agreement of one process; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[AgreementId, Folded] = {}
+
+    def of(self, reading: Reading, agreement: AgreementId) -> Folded:
+        """The fold over exactly the records that `reading` sees.
+
+        Raises:
+            NotFoundError: this node knows no such agreement.
+        """
+        last = reading.last_row(agreement)
+        with self._lock:
+            kept = self._kept.get(agreement)
+        if kept is not None and kept.last_row == last:
+            return kept
+        if kept is not None and kept.last_row < last:
+            folded = _extended(kept, reading)
+        else:
+            folded = _fresh(reading, agreement)
+        with self._lock:
+            newest = self._kept.get(agreement)
+            if newest is None or newest.last_row < folded.last_row:
+                self._kept[agreement] = folded
+        return folded
+
+
+def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
+    row = reading.agreement(agreement)
+    if row is None:
+        raise NotFoundError("agreement.unknown", "no agreement here goes by that id")
+    instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
+    rows = reading.records(agreement)
+    past = history(read(stored.raw) for stored in rows)
+    last = rows[-1].row if rows else 0
+    return Folded(row, instrument, past, fold(instrument, past), last)
+
+
+def _extended(kept: Folded, reading: Reading) -> Folded:
+    rows = reading.records(kept.row.id, after_row=kept.last_row)
+    past = kept.history.extended(read(stored.raw) for stored in rows)
+    last = rows[-1].row if rows else kept.last_row
+    return Folded(kept.row, kept.instrument, past, fold(kept.instrument, past), last)

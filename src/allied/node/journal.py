@@ -1,0 +1,349 @@
+"""Appending to one's own chains, and taking in the records of others.
+
+A statement by a hosted organisation is appended inside the write unit that made it
+necessary: own head read, next number claimed, record signed and stored, all or nothing. A
+record of another organisation is believed when its envelope has the form, its issuer is
+named in the agreement, the issuer's key has signed it, its whole past is here, and (for an
+act) a person whom the issuer has listed assents. Until its past is here it is parked; a
+record that fails is refused with a code and has no effect on any other.
+
+Whether a believed record has an *effect* is not asked here; that is the fold's verdict.
+
+Words used here:
+    append   sign and store a record of a hosted organisation
+    take in  check and store records of others
+    parked   kept, unbelieved, until what it rests on has arrived
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allied.agreement.fold import read_listing
+from allied.errors import AlliedError, ConflictError, UnverifiedError
+from allied.node.ports import RecordRow
+from allied.record import blob
+from allied.record.circle import check_deps, covers
+from allied.record.identity import Identity, open_chain
+from allied.record.ids import Digest
+from allied.record.kinds import rule
+from allied.record.record import (
+    ChainKey,
+    Dep,
+    Header,
+    Record,
+    read,
+    require_assented,
+    require_issued,
+    sorted_deps,
+    whole_milliseconds,
+    written,
+)
+
+if TYPE_CHECKING:
+    from allied.node.folds import Folded
+    from allied.node.node import Actor, Node
+    from allied.node.ports import Reading, Writing
+    from allied.record.canonical import Json
+    from allied.record.circle import Circle
+    from allied.record.history import History
+    from allied.record.ids import AgreementId, OrganisationId, PersonId, RecordId
+    from allied.record.keys import PublicKey
+
+PARKED_PER_ISSUER = 2_000
+
+
+# --- own records ------------------------------------------------------------------------
+
+
+def append(
+    node: Node,
+    writing: Writing,
+    actor: Actor,
+    folded: Folded,
+    circle: Circle,
+    kind: str,
+    body: Mapping[str, Json],
+) -> Record:
+    """Sign a statement of the actor's organisation and store it at the end of its chain.
+
+    Cites the heads of every chain that all readers of the record may see and that its
+    own past does not contain already.
+
+    Args:
+        folded: the agreement exactly as `writing` sees it (`node.folds.of(writing, ...)`).
+        circle: where it is said; the organisation is a member of it.
+
+    Raises:
+        NotAuthorisedError: a key that is needed is locked.
+        ConflictError: `store.sequence-taken`; nothing was written.
+    """
+    organisation = actor.organisation
+    row = rule(kind)
+    signer = actor.keys.signer(organisation.id, row.key)
+    chain = ChainKey(circle.id, organisation.id, organisation.incarnation)
+    head = folded.history.heads.get(chain)
+    if chain in folded.history.frozen:
+        raise ConflictError(
+            "record.chain-frozen", "this organisation has signed one number twice; people decide"
+        )
+    previous = folded.history.get(head[1]) if head else None
+    claimed = whole_milliseconds(node.clock.now())
+    if previous is not None:
+        claimed = max(claimed, previous.header.claimed_at)
+    header = Header(
+        agreement=folded.row.id,
+        circle=circle.id,
+        issuer=organisation.id,
+        key=signer.public.key_id,
+        incarnation=organisation.incarnation,
+        sequence=head[0] + 1 if head else 1,
+        previous=head[1] if head else None,
+        deps=_deps(folded, circle, chain, previous),
+        version=folded.row.version,
+        kind=kind,
+        claimed_at=claimed,
+    )
+    persons = {}
+    if row.act:
+        person = actor.keys.person(organisation.id, actor.person, folded.row.id)
+        persons[person.person] = person.signer
+    record = written(header, body, signer, persons)
+    writing.claim_sequence(
+        circle.id, organisation.id, organisation.incarnation, header.sequence, record.id
+    )
+    writing.add_records([as_row(record)])
+    return record
+
+
+def _deps(
+    folded: Folded, circle: Circle, own: ChainKey, previous: Record | None
+) -> tuple[Dep, ...]:
+    """The heads that a record may cite and that its own past does not contain already."""
+    known = folded.history.clock(previous.id) if previous else {}
+    return tuple(
+        dep
+        for dep in heads_in(folded, circle)
+        if dep.chain != own and known.get(dep.chain, 0) < dep.sequence
+    )
+
+
+def heads_in(folded: Folded, circle: Circle) -> tuple[Dep, ...]:
+    """The heads of every chain in `circle` and in the standing circles that cover it."""
+    standing = folded.instrument.circles
+    wider = {
+        each.id
+        for each in (standing.all, standing.voters, *standing.bodies.values())
+        if covers(each, circle)
+    }
+    return sorted_deps(
+        [
+            Dep(chain.circle, chain.issuer, chain.incarnation, sequence, record)
+            for chain, (sequence, record) in folded.history.heads.items()
+            if chain.circle == circle.id or chain.circle in wider
+        ]
+    )
+
+
+def list_person(node: Node, writing: Writing, actor: Actor, folded: Folded) -> Folded:
+    """Make sure that the acting person is listed in the agreement; returns the fold after it."""
+    organisation = actor.organisation
+    person = actor.keys.person(organisation.id, actor.person, folded.row.id)
+    if person.person in folded.state.persons.get(organisation.id, {}):
+        return folded
+    public = person.signer.public
+    body: dict[str, Json] = {"person": person.person, **public.to_json()}
+    append(node, writing, actor, folded, folded.instrument.circles.all, "identity.person", body)
+    return node.folds.of(writing, folded.row.id)
+
+
+def keep_blob(
+    node: Node,
+    writing: Writing,
+    folded: Folded,
+    circle: Circle,
+    content: bytes,
+    media: str = "text/plain",
+) -> dict[str, Json]:
+    """Store free text or evidence outside the record; returns the reference for its body."""
+    reference, raw = blob.build(content, media, node.chance.token(16))
+    writing.add_blob(folded.row.id, circle.id, Digest(str(reference["blob"])), raw)
+    return dict(reference)
+
+
+# --- records of others ------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class TakenIn:
+    """What became of a batch of records of others."""
+
+    stored: list[Record] = field(default_factory=list)
+    parked: int = 0
+    known: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def take_in(
+    node: Node,
+    writing: Writing,
+    folded: Folded,
+    raws: Sequence[bytes],
+    offered: Mapping[OrganisationId, Sequence[bytes]],
+) -> TakenIn:
+    """Check records of one agreement and store those that hold.
+
+    Args:
+        folded: the agreement as `writing` sees it.
+        raws: envelopes in any order; duplicates are passed over.
+        offered: identity chains that came along; each proves itself against the id that
+            the genesis binds, so it does not matter who sent it.
+
+    Returns:
+        What was stored, parked, known, and the codes of what was refused.
+    """
+    result = TakenIn()
+    parked = {record: raw for record, _, raw in writing.parked(folded.row.id)}
+    fresh: dict[RecordId, Record] = {}
+    for raw in (*raws, *parked.values()):
+        try:
+            record = _acceptable(raw, folded, writing, offered)
+        except AlliedError as refusal:
+            result.refused.append(refusal.code)
+            continue
+        if folded.history.get(record.id) is not None:
+            result.known += 1
+        else:
+            fresh[record.id] = record
+    believed = _believed(folded, fresh, result)
+    rows = writing.add_records(as_row(record) for record in believed)
+    stored = {row.id for row in rows}
+    result.stored = [record for record in believed if record.id in stored]
+    for record in result.stored:
+        _want_blobs(writing, folded.row.id, record)
+    waiting = set(fresh) - {record.id for record in believed}
+    writing.unpark(set(parked) - waiting)
+    for record_id in sorted(waiting - set(parked)):
+        record = fresh[record_id]
+        result.parked += writing.park(
+            folded.row.id, record.id, record.header.issuer, record.raw, limit=PARKED_PER_ISSUER
+        )
+    return result
+
+
+def _acceptable(
+    raw: bytes,
+    folded: Folded,
+    reading: Reading,
+    offered: Mapping[OrganisationId, Sequence[bytes]],
+) -> Record:
+    """Read an envelope and check all that can be checked without its past."""
+    record = read(raw)
+    header = record.header
+    if header.agreement != folded.row.id:
+        raise UnverifiedError("record.other-agreement", "a record belongs to another agreement")
+    party = folded.instrument.party(header.issuer)
+    if party is None:
+        raise UnverifiedError("record.stranger", "a record's issuer is not named in the agreement")
+    circles = folded.state.circles_of(folded.instrument, party)
+    if header.circle not in circles:
+        raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
+    check_deps(record, circles)
+    require_issued(record, _identity(header.issuer, reading, offered))
+    return record
+
+
+def _identity(
+    organisation: OrganisationId,
+    reading: Reading,
+    offered: Mapping[OrganisationId, Sequence[bytes]],
+) -> Identity:
+    """The longest chain known or offered that proves to be this organisation's."""
+    chains = [reading.descriptors(organisation), offered.get(organisation, ())]
+    for chain in sorted(chains, key=len, reverse=True):
+        if chain:
+            identity = open_chain(chain)
+            if identity.id == organisation:
+                return identity
+    raise UnverifiedError("record.identity-unknown", "a record's issuer has not shown its keys")
+
+
+def _believed(folded: Folded, fresh: dict[RecordId, Record], result: TakenIn) -> list[Record]:
+    """The fresh records whose past is here and whose people assent, in causal order.
+
+    A record that fails takes along what rests on it: that stays unbelieved. Frozen records
+    are kept without asking for people: what their keys have signed is proof enough of a fork.
+    """
+    while True:
+        whole = folded.history.extended(fresh.values())
+        ordered = [record for record in whole.order if record.id in fresh]
+        failed = None
+        for record in ordered:
+            if not rule(record.header.kind).act:
+                continue
+            try:
+                require_assented(record, listed(whole, record))
+            except UnverifiedError as refusal:
+                failed = record
+                result.refused.append(refusal.code)
+                break
+        if failed is None:
+            return ordered + [fresh[each] for each in sorted(whole.aside) if each in fresh]
+        del fresh[failed.id]
+
+
+def listed(whole: History, record: Record) -> dict[PersonId, PublicKey]:
+    """The people whom a record's issuer had listed in the record's own past."""
+    found: dict[PersonId, PublicKey] = {}
+    for listing in whole.order:
+        header = listing.header
+        if (
+            header.kind == "identity.person"
+            and header.issuer == record.header.issuer
+            and whole.knows(record.id, listing.id)
+        ):
+            person, key, ends = read_listing(listing.body)
+            if ends:
+                found.pop(person, None)
+            else:
+                found[person] = key
+    return found
+
+
+def _want_blobs(writing: Writing, agreement: AgreementId, record: Record) -> None:
+    """Note the blobs that a record's body names, so that they are asked for."""
+    wanted = list(_references(record.body))
+    if wanted:
+        writing.want_blobs(agreement, record.header.circle, wanted)
+
+
+def _references(value: Json) -> Iterator[Digest]:
+    """Every blob that a body refers to, wherever it stands."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"blob", "size"}:
+            yield blob.read_reference(value)[0]
+        else:
+            for part in value.values():
+                yield from _references(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _references(part)
+
+
+def as_row(record: Record) -> RecordRow:
+    """A record as the store keeps it, not stored yet."""
+    header = record.header
+    return RecordRow(
+        row=0,
+        id=record.id,
+        agreement=header.agreement,
+        circle=header.circle,
+        issuer=header.issuer,
+        incarnation=header.incarnation,
+        sequence=header.sequence,
+        kind=header.kind,
+        claimed_at=header.claimed_at,
+        raw=record.raw,
+    )

@@ -1,0 +1,350 @@
+"""Keeping up with other nodes: hints out, everything else pulled.
+
+A node asks each confirmed peer which agreements name it and how much there is to see; what
+has changed is pulled: heads compared, missing ranges fetched, blobs fetched, items fetched.
+Nothing is pushed but a hint without content. Every step is stored before the next is
+asked for, so a process killed at any point goes on from there; asking twice changes nothing.
+
+Words used here:
+    seen mark   what a peer said last of an agreement; equal means that nothing is new
+    outcome     what one exchange with one peer did, for people and for the tests
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allied.agreement.genesis import open_instrument, read as read_genesis
+from allied.errors import (
+    AlliedError,
+    MalformedError,
+    NotFoundError,
+    UnreachableError,
+    UnverifiedError,
+)
+from allied.node import arrivals, journal, messages, peers, visibility
+from allied.node.messages import (
+    AgreementsAnswer,
+    BlobsQuestion,
+    Head,
+    Heads,
+    Named,
+    RecordsQuestion,
+    Span,
+)
+from allied.node.pages import BlobsAnswer, RecordsAnswer
+from allied.node.ports import AgreementRow, Listener, Speaker
+from allied.record.canonical import digest, encode
+from allied.record.identity import open_chain
+from allied.record.ids import AgreementId
+from allied.record.record import ChainKey, read
+
+if TYPE_CHECKING:
+    from allied.node.node import Node
+    from allied.node.ports import Keys, Organisation, Peer
+    from allied.record.ids import OrganisationId
+
+_ROUNDS = 1_000
+_SPAN = 5_000
+_BLOBS = 64
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one exchange with one peer did.
+
+    Attributes:
+        problem: stable code of what stopped it, or an empty string.
+        refused: codes of records and items that did not hold; they were not stored.
+    """
+
+    organisation: str
+    peer: str
+    agreements: int = 0
+    records: int = 0
+    blobs: int = 0
+    items: int = 0
+    problem: str = ""
+    message: str = ""
+    refused: list[str] = field(default_factory=list)
+
+
+def sync(
+    node: Node, keys: Keys, *, only: OrganisationId | None = None, due_only: bool = False
+) -> Sequence[Outcome]:
+    """Exchange with all confirmed peers (or only one), once.
+
+    Args:
+        due_only: pass over peers whose back-off has not run out.
+
+    Returns:
+        One outcome per hosted organisation and peer, also for those that failed.
+    """
+    outcomes = []
+    with node.store.read() as reading:
+        organisations, known = reading.organisations(), reading.peers()
+    now = node.clock.now()
+    for peer in known:
+        if peer.confirmed_at is None or only not in (None, peer.id):
+            continue
+        if due_only and peer.next_try_at is not None and peer.next_try_at > now:
+            continue
+        for organisation in organisations:
+            outcomes.append(_with_peer(node, keys, organisation, peer))
+    return outcomes
+
+
+def tell(node: Node, keys: Keys) -> int:
+    """Hint to every confirmed peer for whom there is more to see than it was told.
+
+    Returns:
+        How many peers were told. A peer that cannot be told is tried again next time; it
+        asks by itself anyway.
+    """
+    told = 0
+    now = node.clock.now()
+    for organisation, peer, marks in _news(node):
+        if peer.next_try_at is not None and peer.next_try_at > now:
+            continue
+        try:
+            _Exchange(node, keys, organisation, peer).ask(messages.HINT, messages.NOTHING)
+        except (UnreachableError, UnverifiedError, MalformedError) as problem:
+            peers.failed(node, peer, problem.code)
+            continue
+        except AlliedError:
+            continue
+        told += 1
+        with node.store.write() as writing:
+            for name, value in marks.items():
+                writing.set_cursor(name, value)
+    return told
+
+
+def _news(node: Node) -> list[tuple[Organisation, Peer, dict[str, str]]]:
+    """For whom there is more to see than it was told: from whom, to whom, the new marks."""
+    found = []
+    with node.store.read() as reading:
+        known = [peer for peer in reading.peers() if peer.confirmed_at is not None]
+        for organisation in reading.organisations():
+            for peer in known:
+                marks = {}
+                for row in reading.agreements():
+                    folded = node.folds.of(reading, row.id)
+                    if not folded.instrument.party(peer.id):
+                        continue
+                    value = visibility.mark(node, reading, folded, organisation.id, peer.id)
+                    name = f"told:{organisation.id}:{peer.id}:{row.id}"
+                    if value and reading.cursor(name) != str(value):
+                        marks[name] = str(value)
+                if marks:
+                    found.append((organisation, peer, marks))
+    return found
+
+
+def sync_now(node: Node, keys: Keys, *, label: str = "") -> Sequence[Outcome]:
+    """Exchange with all peers, or the one called `label`, and hint to those with news here.
+
+    Raises:
+        NotFoundError: `peer.unknown`, no peer goes by that label.
+    """
+    only = None
+    if label:
+        with node.store.read() as reading:
+            found = [peer for peer in reading.peers() if label in (peer.label, peer.id)]
+        if not found:
+            raise NotFoundError("peer.unknown", "no peer goes by that label")
+        only = found[0].id
+    outcomes = sync(node, keys, only=only)
+    tell(node, keys)
+    return outcomes
+
+
+def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -> Outcome:
+    outcome = Outcome(organisation.label, peer.label)
+    try:
+        exchange = _Exchange(node, keys, organisation, peer)
+        exchange.run(outcome)
+    except (UnreachableError, UnverifiedError, MalformedError) as problem:
+        outcome.problem, outcome.message = problem.code, problem.message
+        peers.failed(node, peer, problem.code)
+    except AlliedError as problem:
+        outcome.problem, outcome.message = problem.code, problem.message
+    else:
+        peers.answered(node, peer)
+    if outcome.records or outcome.items or outcome.agreements:
+        node.notifier.changed(None)
+    return outcome
+
+
+class _Exchange:
+    """One hosted organisation asking one peer."""
+
+    def __init__(self, node: Node, keys: Keys, organisation: Organisation, peer: Peer) -> None:
+        self._node = node
+        self._keys = keys
+        self._organisation = organisation
+        self._peer = peer
+        with node.store.read() as reading:
+            identity = open_chain(reading.descriptors(peer.id))
+        transport = identity.key("transport")
+        self._speaker = Speaker(organisation.id, keys.signer(organisation.id, "transport"))
+        self._listener = Listener(
+            peer.id, peer.url, {transport.key_id: transport}, peer.allowed_private
+        )
+
+    def ask(self, verb: str, question: bytes) -> bytes:
+        """One signed question, its verified answer."""
+        return self._node.peers.ask(
+            self._speaker, self._listener, verb, question, limit=messages.ANSWER_LIMITS[verb]
+        )
+
+    def run(self, outcome: Outcome) -> None:
+        """Pull everything that is new."""
+        named = AgreementsAnswer.decode(self.ask(messages.AGREEMENTS, messages.NOTHING))
+        for one in named.agreements:
+            mark = f"{one.rows}"
+            cursor = f"seen:{self._organisation.id}:{self._peer.id}:{one.id}"
+            with self._node.store.read() as reading:
+                if reading.cursor(cursor) == mark:
+                    continue
+            if self._pull(one, outcome):
+                with self._node.store.write() as writing:
+                    writing.set_cursor(cursor, mark)
+
+    def _pull(self, named: Named, outcome: Outcome) -> bool:
+        """Records, blobs and items of one agreement; False when something is still missing."""
+        agreement = named.id
+        if not self._is_known(agreement):
+            self._meet(agreement, outcome)
+        before = len(outcome.refused)
+        self._records(agreement, outcome)
+        whole = self._blobs(agreement, outcome)
+        outcome.items += arrivals.pull(
+            self._node,
+            self._keys,
+            self._organisation,
+            self._peer.id,
+            agreement,
+            lambda question: self.ask(messages.ITEMS, question),
+            outcome.refused,
+        )
+        return whole and len(outcome.refused) == before
+
+    def _is_known(self, agreement: AgreementId) -> bool:
+        with self._node.store.read() as reading:
+            return reading.agreement(agreement) is not None
+
+    # --- records ------------------------------------------------------------------------
+
+    def _meet(self, agreement: AgreementId, outcome: Outcome) -> None:
+        """Fetch the proposal of an agreement that is new here, and check that it names us."""
+        heads = Heads.decode(self.ask(messages.HEADS, Heads(agreement, ()).encode()))
+        answer = self._fetch(agreement, _spans({}, heads.heads))
+        for raw in answer.records:
+            record = read(raw)
+            if record.header.kind != "agreement.propose":
+                continue
+            row = _proposed(record.body, agreement, record.header.issuer, self._node)
+            if row is None:
+                continue
+            instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
+            if instrument.party(self._organisation.id) is None:
+                raise UnverifiedError(
+                    "agreement.not-named", "a peer sent an agreement that does not name us"
+                )
+            with self._node.store.write() as writing:
+                if writing.agreement(agreement) is None:
+                    writing.add_agreement(row)
+                    outcome.agreements += 1
+            return
+        raise MalformedError("agreement.no-proposal", "a peer names an agreement and has no text")
+
+    def _records(self, agreement: AgreementId, outcome: Outcome) -> None:
+        for _ in range(_ROUNDS):
+            with self._node.store.read() as reading:
+                folded = self._node.folds.of(reading, agreement)
+            mine = {chain: head[0] for chain, head in folded.history.heads.items()}
+            question = Heads(agreement, visibility.heads(folded, self._peer.id))
+            theirs = Heads.decode(self.ask(messages.HEADS, question.encode()))
+            spans = _spans(mine, theirs.heads)
+            if not spans:
+                return
+            answer = self._fetch(agreement, spans)
+            stored = self._store(agreement, answer, outcome)
+            if not stored:
+                return
+
+    def _fetch(self, agreement: AgreementId, spans: Sequence[Span]) -> RecordsAnswer:
+        question = RecordsQuestion(agreement, tuple(spans[: messages.MAX_SPANS]))
+        return RecordsAnswer.decode(self.ask(messages.RECORDS, question.encode()))
+
+    def _store(self, agreement: AgreementId, answer: RecordsAnswer, outcome: Outcome) -> int:
+        node = self._node
+        with node.store.write() as writing:
+            folded = node.folds.of(writing, agreement)
+            taken = journal.take_in(node, writing, folded, answer.records, answer.identities)
+            for issuer in {record.header.issuer for record in taken.stored}:
+                chain = answer.identities.get(issuer, ())
+                if len(chain) > len(writing.descriptors(issuer)):
+                    writing.add_descriptors(issuer, chain)
+        outcome.records += len(taken.stored)
+        outcome.refused += taken.refused
+        if taken.stored:
+            node.notifier.changed(agreement)
+            arrivals.acknowledge(node, self._keys, self._organisation, agreement, taken.stored)
+        return len(taken.stored)
+
+    # --- blobs --------------------------------------------------------------------------
+
+    def _blobs(self, agreement: AgreementId, outcome: Outcome) -> bool:
+        """Fetch what records name; False when some are not to be had here."""
+        for _ in range(_ROUNDS):
+            with self._node.store.read() as reading:
+                wanted = dict(reading.wanted_blobs(agreement, _BLOBS))
+            if not wanted:
+                return True
+            question = BlobsQuestion(agreement, tuple(sorted(wanted)))
+            got = BlobsAnswer.decode(self.ask(messages.BLOBS, question.encode())).blobs
+            useful = {blob: raw for blob, raw in got.items() if blob in wanted}
+            if not useful:
+                return True
+            with self._node.store.write() as writing:
+                for blob, raw in useful.items():
+                    writing.add_blob(agreement, wanted[blob], blob, raw)
+            outcome.blobs += len(useful)
+        return False
+
+
+def _spans(mine: Mapping[ChainKey, int], theirs: Iterable[Head]) -> list[Span]:
+    """What is missing here of chains that the peer holds further."""
+    spans = []
+    for head in theirs:
+        held = mine.get(ChainKey(head.circle, head.issuer, head.incarnation), 0)
+        if head.sequence > held:
+            spans.append(Span(head.circle, head.issuer, head.incarnation, held + 1, head.sequence))
+    return sorted(spans)
+
+
+def _proposed(
+    body: Mapping[str, object], agreement: AgreementId, issuer: OrganisationId, node: Node
+) -> AgreementRow | None:
+    """The agreement that a proposal carries, or None if it is not the one asked for."""
+    raw = encode(body.get("genesis"))  # type: ignore[arg-type]
+    if AgreementId(digest(raw)) != agreement:
+        return None
+    genesis = read_genesis(raw)
+    text, salt = body.get("text"), body.get("salt")
+    if not isinstance(text, str) or not isinstance(salt, str):
+        raise MalformedError("agreement.proposal-form", "a proposal carries its text and salt")
+    return AgreementRow(
+        id=agreement,
+        alias=genesis.alias,
+        genesis=raw,
+        text=text.encode(),
+        salt=salt,
+        version=genesis.version,
+        proposed_by=issuer,
+        known_since=node.clock.now(),
+    )
