@@ -1,0 +1,442 @@
+"""Who owes what to whom by when, over which incident, and why: the answer of all clauses.
+
+`evaluate` holds incidents against every agreement of a register that a viewpoint may see. It
+is a pure function of texts, register events, incidents, a day of the law and a day of
+knowledge. The clauses are asked by `judgement` and `restraint`, what follows is written by
+`duties`; here they are brought together, ordered, and held against each other.
+
+Words used here:
+    day of knowledge   facts, findings, calls and register events up to its end are known
+    day of the law     coverage is judged by who was bound on it: when the incident occurred
+    viewpoint          a party, who sees public agreements and those it is named in
+    prepared           the rules of a register, read once and asked many times
+
+Rules that hold everywhere below. An obligation arises from facts alone, never from another
+obligation. Conflicts are shown; one prevails only where a text says so. What a viewpoint may
+not see is left out before anything is asked, so nothing of it can show. The order of the
+answer is that of T1 and does not depend on the order of anything that was given.
+
+Source: obligation semantics of the agreement format, sections 4 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias, TypeVar
+
+from allied.agreement.clauses import InformationSharing
+from allied.agreement.standing import Event, Register
+from allied.agreement.terms import Agreement
+from allied.record.ids import PartyId
+from allied.response.conflict import conflicts_among, with_concurrent
+from allied.response.duties import owed
+from allied.response.ground import Ground, ground_of
+from allied.response.incident import Incident, Known, known
+from allied.response.judgement import Judgement, judge
+from allied.response.matter import Matter, matter
+from allied.response.moment import Moment, begin, end
+from allied.response.reading import rules_of
+from allied.response.restraint import judge_restraint, with_duties
+from allied.response.results import (
+    MET,
+    OPEN,
+    PROVISIONAL,
+    Evaluation,
+    Note,
+    Obligation,
+    Opening,
+    Report,
+    Result,
+    natural,
+)
+from allied.response.rule import CONSULTATION, DISPUTE, RESPONSE, RESTRAINT, Rule
+from allied.response.truth import Answer
+
+T = TypeVar("T")
+Order: TypeAlias = tuple[Any, ...]
+
+_INTRA: Final = "intra-party"
+_OUTER: Final = frozenset({"observer", "associate"})
+_WARNINGS: Final = frozenset({"contested-provocation", "finding-not-by-body"})
+
+_LOOK_BACK: Final = 64
+"""How many moments are looked at to say since when a clause has come to its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A register whose texts are read into rules.
+
+    Attributes:
+        rules: by the id of the agreement, in natural order of the articles.
+        events: by the id of the agreement.
+        kinds: of every party that any text names: "state", "company" ...
+    """
+
+    register: Register
+    rules: Mapping[str, tuple[Rule, ...]]
+    events: Mapping[str, tuple[Event, ...]]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One incident under one agreement: who is bound, and what is known."""
+
+    incident: Incident
+    siblings: tuple[Incident, ...]
+    agreement: Agreement
+    ground: Ground
+    said: Matter
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has been found so far, with the keys that order it."""
+
+    results: list[tuple[Order, Result]]
+    obligations: list[tuple[Order, Obligation]]
+    reports: list[tuple[Order, Report]]
+    consultations: list[tuple[Order, Opening]]
+    warnings: set[Note]
+
+
+def prepare(register: Register) -> Prepared:
+    """Read the texts of a register into rules.
+
+    Cost: linear in the texts and events; the larger part of what `evaluate` costs without it.
+    """
+    events: dict[str, list[Event]] = {}
+    for event in register.events:
+        events.setdefault(event.agreement, []).append(event)
+    return Prepared(
+        register=register,
+        rules={
+            agreement.id: tuple(
+                sorted(
+                    (with_duties(rule) for rule in rules_of(agreement)),
+                    key=lambda rule: natural(rule.art),
+                )
+            )
+            for agreement in register.agreements.values()
+        },
+        events={agreement: tuple(its) for agreement, its in events.items()},
+        kinds=_kinds(register.agreements.values()),
+    )
+
+
+def evaluate(
+    register: Register | Prepared,
+    incidents: Iterable[Incident],
+    law_date: Moment | None,
+    viewpoint: PartyId | None,
+    *,
+    at: Moment,
+) -> Evaluation:
+    """Hold incidents against the agreements that a viewpoint may see.
+
+    Args:
+        register: texts and events; `prepare` it when it is asked more than once.
+        incidents: those of one campaign are looked at together.
+        law_date: whose law decides on coverage; None takes the moment at which each
+            incident occurred. A day counts to its end.
+        viewpoint: a party; None sees everything.
+        at: the day of knowledge, or an aware instant.
+
+    Returns:
+        Everything in the order T1. An incident of which nothing was known yet has no result.
+
+    Raises:
+        MalformedError: `agreement.unknown-timezone`.
+
+    Cost: linear in acts times clauses times parties, for each incident.
+    Source: obligation semantics of the agreement format, sections 4 and 8.
+    """
+    prepared = register if isinstance(register, Prepared) else prepare(register)
+    incidents = sorted(incidents, key=lambda incident: incident.id)
+    seen = [each for each in prepared.register.agreements.values() if _sees(each, viewpoint)]
+    kinds = prepared.kinds if viewpoint is None else _kinds(seen)
+    answer = _Answer([], [], [], [], set())
+    facts: dict[tuple[str, str], Known] = {}
+    campaigns = _campaigns(incidents)
+    for agreement in seen:
+        rules = _visible(prepared.rules[agreement.id], agreement, viewpoint)
+        limit = end(at, agreement.timezone)
+        then = _events_by(prepared, agreement, limit)
+        grounds: dict[datetime, Ground] = {}
+        for incident in incidents:
+            so_far = _known(incident, limit, agreement.timezone, facts)
+            if so_far.first is None:
+                answer.warnings.add(
+                    Note("not-known-yet", f"Nothing was known of {incident.id} by then.")
+                )
+                continue
+            law_at = _law_at(so_far, law_date, agreement.timezone)
+            if law_at not in grounds:
+                grounds[law_at] = ground_of(then, agreement, law_at)
+                answer.warnings |= _warnings(agreement, grounds[law_at])
+            ground = grounds[law_at]
+            siblings = campaigns.get(incident.campaign or "", ())
+            said = matter(
+                incident,
+                siblings,
+                agreement.id,
+                ground.bodies,
+                agreement.timezone,
+                limit,
+                so_far,
+                law_given=law_date is not None,
+            )
+            case = Case(incident, siblings, agreement, ground, said)
+            for rule in rules:
+                _ask(case, rule, kinds, answer)
+    obligations = with_concurrent(_in_order(answer.obligations))
+    return Evaluation(
+        results=_in_order(answer.results),
+        obligations=obligations,
+        reports=_in_order(answer.reports),
+        consultations=_in_order(answer.consultations),
+        conflicts=conflicts_among(obligations, _sides(facts), prepared.register.agreements),
+        warnings=tuple(sorted(answer.warnings, key=lambda note: (note.code, note.text))),
+    )
+
+
+def case_of(
+    prepared: Prepared,
+    agreement: str,
+    incident: Incident,
+    at: Moment,
+    siblings: Iterable[Incident] = (),
+) -> Case | None:
+    """Look at one incident as one agreement does, by the law of when it occurred.
+
+    None where nothing of it was known by `at`.
+    """
+    text = prepared.register.agreements[agreement]
+    limit = end(at, text.timezone)
+    so_far = known(incident, limit, text.timezone)
+    if so_far.first is None:
+        return None
+    law_at = _law_at(so_far, None, text.timezone)
+    ground = ground_of(_events_by(prepared, text, limit), text, law_at)
+    others = tuple(siblings)
+    said = matter(incident, others, agreement, ground.bodies, text.timezone, limit, so_far)
+    return Case(incident, others, text, ground, said)
+
+
+def _campaigns(incidents: Iterable[Incident]) -> dict[str, tuple[Incident, ...]]:
+    campaigns: dict[str, tuple[Incident, ...]] = {}
+    for incident in incidents:
+        if incident.campaign:
+            campaigns[incident.campaign] = (*campaigns.get(incident.campaign, ()), incident)
+    return campaigns
+
+
+def _events_by(prepared: Prepared, agreement: Agreement, limit: datetime) -> Register:
+    """Narrow the register to one agreement and to what was known."""
+    events = prepared.events.get(agreement.id, ())
+    return Register({agreement.id: agreement}, tuple(e for e in events if e.at <= limit))
+
+
+def _visible(
+    rules: tuple[Rule, ...], agreement: Agreement, viewpoint: PartyId | None
+) -> tuple[Rule, ...]:
+    """Leave out the clauses that a viewpoint may not see."""
+    roles = {party.id: party.role_name for party in agreement.parties}
+    if viewpoint is None or roles.get(viewpoint, "observer") not in _OUTER:
+        return rules
+    return tuple(rule for rule in rules if not rule.restricted)
+
+
+def _in_order(entries: list[tuple[Order, T]]) -> tuple[T, ...]:
+    return tuple(entry for _, entry in sorted(entries, key=lambda pair: pair[0]))
+
+
+def _sees(agreement: Agreement, viewpoint: PartyId | None) -> bool:
+    return (
+        viewpoint is None
+        or agreement.visibility == "public"
+        or any(party.id == viewpoint for party in agreement.parties)
+    )
+
+
+def _kinds(agreements: Iterable[Agreement]) -> dict[str, str]:
+    kinds: dict[str, str] = {}
+    for agreement in sorted(agreements, key=lambda each: each.id):
+        for party in agreement.parties:
+            kinds.setdefault(party.id, party.kind)
+    return kinds
+
+
+def _known(
+    incident: Incident, limit: datetime, zone: str, facts: dict[tuple[str, str], Known]
+) -> Known:
+    """Merge the versions of an incident once for all agreements of one time zone."""
+    found = facts.get((incident.id, zone))
+    if found is None:
+        found = facts[incident.id, zone] = known(incident, limit, zone)
+    return found
+
+
+def _law_at(so_far: Known, law_date: Moment | None, zone: str) -> datetime:
+    moment = law_date or so_far.facts.occurred_at or so_far.first
+    return end(moment, zone) if moment is not None else datetime.max.replace(tzinfo=UTC)
+
+
+def _warnings(agreement: Agreement, ground: Ground) -> set[Note]:
+    """Say what a reader must know of an agreement on the day of the law."""
+    found = set(ground.notes)
+    today = ground.today
+    shields = {each.name: each.valid for each in agreement.protections}
+    for clause in agreement.clauses(InformationSharing):
+        valid = shields.get(clause.legal_shield, ())
+        if valid and not any(each.holds(today) for each in valid):
+            found.add(
+                Note(
+                    "legal-shield-lapsed",
+                    f"{agreement.id} Art {clause.art} relies on {clause.legal_shield},"
+                    f" which is not in force on {today}.",
+                )
+            )
+    return found
+
+
+def _ask(case: Case, rule: Rule, kinds: Mapping[str, str], answer: _Answer) -> None:
+    """Ask one clause about one incident and keep what it says."""
+    judged = _judge(case, rule, case.said, kinds)
+    base: Order = (case.ground.law_at, rule.agreement, natural(rule.art))
+    incident = case.incident.id
+    notes: list[Note] = []
+    brought = owed(judged, case.ground, case.said, _opened_at(case, judged, kinds))
+    obligations = brought.obligations
+    if judged.reason == _INTRA:
+        notes.append(
+            Note(
+                _INTRA,
+                "The attacker is itself a party: restraint and dispute clauses apply to both,"
+                " and a consultation stays open to everybody.",
+            )
+        )
+        obligations = _rebutted(case, judged, kinds)
+        if obligations:
+            rebutted = Note(
+                "presumption-rebutted",
+                f"{rule.ref}: the attacker was presumed to be an outsider and proved to be a party;"
+                " what was owed is suspended until people decide.",
+            )
+            notes.append(rebutted)
+            answer.warnings.add(rebutted)
+    if judged.outcome in {MET, PROVISIONAL, OPEN}:
+        notes += rule.notes
+    result = judged.result(incident)
+    result = replace(result, notes=tuple(dict.fromkeys((*result.notes, *notes, *brought.notes))))
+    answer.warnings |= {note for note in result.notes if note.code in _WARNINGS}
+    answer.results.append(((*base, incident), result))
+    answer.obligations += [
+        ((*base, each.debtor, each.creditor, incident, each.duty), each) for each in obligations
+    ]
+    answer.reports += [((*base, incident, each.to), each) for each in brought.reports]
+    if rule.type == CONSULTATION:
+        open_to = _open_to(rule, judged, case.ground)
+        if open_to:
+            opening = Opening(incident, rule.agreement, rule.art, open_to)
+            answer.consultations.append(((*base, incident), opening))
+
+
+def _judge(case: Case, rule: Rule, said: Matter, kinds: Mapping[str, str]) -> Judgement:
+    if rule.type in {RESTRAINT, DISPUTE}:
+        return judge_restraint(rule, case.ground, said)
+    return judge(rule, case.ground, said, kinds)
+
+
+def _moments(case: Case) -> list[datetime]:
+    """Return the moments at which anything became known, the latest first."""
+    incident, zone_ = case.incident, case.said.zone
+    moments = {
+        begin(each, zone_)
+        for each in (
+            *(version.known_at for version in incident.versions),
+            *(finding.at for finding in incident.findings),
+            *(call.at for call in incident.invocations),
+            *(decision.at for decision in incident.decisions),
+        )
+    }
+    return sorted((each for each in moments if each <= case.said.at), reverse=True)[:_LOOK_BACK]
+
+
+def _opened_at(case: Case, judged: Judgement, kinds: Mapping[str, str]) -> datetime | None:
+    """Return since when a clause has come to its present answer."""
+    if judged.outcome not in {MET, PROVISIONAL}:
+        return None
+    opened = None
+    for moment in _moments(case):
+        if opened is not None:
+            then = _judge(case, judged.rule, _said_at(case, moment), kinds)
+            if then.outcome != judged.outcome:
+                break
+        opened = moment
+    return opened
+
+
+def _rebutted(case: Case, judged: Judgement, kinds: Mapping[str, str]) -> tuple[Obligation, ...]:
+    """Return, suspended, what was owed while a party was presumed to be an outsider."""
+    rule = judged.rule
+    if rule.type != RESPONSE:
+        return ()
+    attackers = {(act.by, act.against) for act in case.said.facts.acts}
+    for moment in _moments(case)[1:]:
+        said = _said_at(case, moment)
+        then = _judge(case, rule, said, kinds)
+        presumed = any(
+            note.code == "rebuttable-presumption" for gate in then.gates for note in gate.notes
+        )
+        if then.outcome == MET and presumed:
+            return tuple(
+                replace(each, state="suspended", answer_by=None, perform_by=None)
+                for each in owed(then, case.ground, said, moment).obligations
+                if (each.debtor, each.creditor) not in attackers
+            )
+    return ()
+
+
+def _said_at(case: Case, moment: datetime) -> Matter:
+    so_far = known(case.incident, moment, case.said.zone)
+    return matter(
+        case.incident,
+        case.siblings,
+        case.agreement.id,
+        case.ground.bodies,
+        case.said.zone,
+        moment,
+        so_far,
+        law_given=case.said.law_given,
+    )
+
+
+def _open_to(rule: Rule, judged: Judgement, ground: Ground) -> tuple[str, ...]:
+    """Return who may call a consultation now: nobody unless its facts are there."""
+    if any(
+        gate.answer is not Answer.YES for gate in judged.gates if gate.gate not in {"G9", "G10"}
+    ):
+        return ()
+    names: set[str] = set()
+    for caller in rule.callers:
+        if caller == "any-member":
+            names |= ground.bound
+        elif caller == "victim":
+            names |= {each.against for each in judged.met if each.against} & ground.bound
+        elif caller == "body":
+            names |= ground.bodies
+    return tuple(sorted(names))
+
+
+def _sides(facts: Mapping[tuple[str, str], Known]) -> frozenset[frozenset[str]]:
+    """Return every pair that some act sets against each other."""
+    return frozenset(
+        frozenset({act.by, act.against})
+        for its in facts.values()
+        for act in its.facts.acts
+        if act.by and act.against and act.by != act.against
+    )

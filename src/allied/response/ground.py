@@ -1,0 +1,181 @@
+"""Who is bound on the day of the law, and what the answer of a gate looks like.
+
+The gates (`act_gates`, `gates`) share these values and the few questions at the end; nothing
+is decided here.
+
+Words used here:
+    ground     one agreement on the day of the law: who is bound, as what, and what is suspended
+    topic      what a missing fact is about, as `provisional.pending` names it
+    awaited    neither yes nor no, because somebody may still act
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from allied.agreement.standing import RESERVATION, Register, standing
+from allied.agreement.terms import Agreement
+from allied.response.moment import zone
+from allied.response.reading import reservations_of
+from allied.response.results import Line, Note
+from allied.response.rule import Condition, Reserved, Rule
+from allied.response.truth import Answer
+
+PARTICIPANTS: Final = frozenset({"member", "guarantor", "protected"})
+DEBTORS: Final = frozenset({"member", "guarantor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Who is bound by one agreement on the day of the law.
+
+    Attributes:
+        agreement: the id in its file.
+        state: of the agreement: "in-force", "expired" ...
+        legal: of each party: "bound", "leaving", "signed", "former" ...
+        roles: of each party: "member", "observer" ...
+        bound: parties that are bound and take part: observers are not among them.
+        everyone: all parties that are bound, in whatever role.
+        suspended: pairs (debtor, creditor) between which nothing is owed.
+        reservations: from the text and from the register.
+        features: of each party, what adaptations are keyed by: {"armed_force": "no"}.
+        law_at: the moment of the law.
+    """
+
+    agreement: str
+    title: str
+    state: str
+    legal: Mapping[str, str]
+    roles: Mapping[str, str]
+    bound: frozenset[str]
+    everyone: frozenset[str]
+    suspended: frozenset[tuple[str, str]]
+    bodies: frozenset[str]
+    reservations: tuple[Reserved, ...]
+    features: Mapping[str, Mapping[str, str]]
+    zone: str
+    law_at: datetime
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def today(self) -> date:
+        """The day of the law in the agreement's time zone."""
+        return self.law_at.astimezone(zone(self.zone)).date()
+
+
+def ground_of(register: Register, agreement: Agreement, law_at: datetime) -> Ground:
+    """Look up who is bound by `agreement` at `law_at`.
+
+    Raises:
+        NotFoundError: the register does not hold the agreement.
+
+    Cost: linear in its parties and in the events of the register.
+    """
+    stands = standing(register, agreement.id, law_at)
+    roles: dict[str, str] = {party.id: party.role_name for party in agreement.parties}
+    notes = [Note(code, text) for code, text in stands.warnings]
+    notes += [
+        Note(
+            "practice",
+            f"{party} is {each.practice} in practice; its legal status, {each.legal}, decides.",
+        )
+        for party, each in stands.parties.items()
+        if each.practice
+    ]
+    declared = [
+        Reserved(event.party or "", event.art, event.effect or "exclude", True)
+        for event in register.events
+        if event.agreement == agreement.id and event.event == RESERVATION and event.at <= law_at
+    ]
+    return Ground(
+        agreement=agreement.id,
+        title=agreement.title or agreement.id,
+        state=stands.state,
+        legal={party: each.legal for party, each in stands.parties.items()},
+        roles=roles,
+        bound=frozenset(p for p in stands.bound if roles.get(p) in PARTICIPANTS),
+        everyone=frozenset(stands.bound),
+        suspended=frozenset(stands.suspended_pairs),
+        bodies=frozenset(agreement.bodies),
+        reservations=(*reservations_of(agreement), *declared),
+        features={
+            party.id: {**party.capabilities, **party.status_notes}
+            for party in agreement.parties
+            if party.capabilities or party.status_notes
+        },
+        zone=agreement.timezone,
+        law_at=law_at,
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A fact that nobody has stated: its field, and the topic it belongs to."""
+
+    topic: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The answer of one gate.
+
+    Attributes:
+        code: the reason code of a no, an unknown or something awaited; empty for yes.
+        awaited: the answer is neither yes nor no because somebody may still act.
+        final: of a call or decision: this no stands against every unknown before it.
+    """
+
+    gate: str
+    answer: Answer
+    because: str
+    code: str = ""
+    missing: tuple[Missing, ...] = ()
+    change: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    awaited: bool = False
+
+    def line(self, rule: Rule) -> Line:
+        """Write it as one step of an explanation."""
+        answer = "awaited" if self.awaited else self.answer.value
+        return Line(self.gate, answer, self.because, rule.ref, rule.text_hash, self.change)
+
+
+def matches(kind: str | None, wanted: tuple[str, ...]) -> Answer:
+    """Whether a kind is one of `wanted`; a parent stands for its children.
+
+    A kind that is less exact than what is wanted leaves it unknown.
+    """
+    if kind is None:
+        return Answer.UNKNOWN
+    if any(kind == each or kind.startswith(each + ".") for each in wanted):
+        return Answer.YES
+    if any(each.startswith(kind + ".") for each in wanted):
+        return Answer.UNKNOWN
+    return Answer.NO
+
+
+def overlap(given: tuple[str, ...] | None, allowed: tuple[str, ...]) -> Answer:
+    """Whether what an act says has something in common with what is allowed."""
+    if given is None:
+        return Answer.UNKNOWN
+    return Answer.of(any(each in allowed for each in given))
+
+
+def only(value: str | None) -> tuple[str, ...] | None:
+    """Make one stated value a row of one; None stays unknown."""
+    return None if value is None else (value,)
+
+
+def first(names: Iterable[str]) -> str:
+    """Name one of `names`, the same one every time."""
+    return min(names, default="a bound party")
+
+
+def practice(condition: Condition, name: str) -> str:
+    """Say that a field states practice and not the words of the text."""
+    return " [practice, not the words of the text]" if name in condition.from_practice else ""
