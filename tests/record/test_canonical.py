@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import rfc8785
@@ -12,6 +12,11 @@ from hypothesis import given, strategies as st
 
 from allied.errors import MalformedError
 from allied.record import canonical
+
+
+class Spot(NamedTuple):
+    at: int
+
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -107,6 +112,7 @@ def test_the_twins_that_pass(raw: bytes) -> None:
         pytest.param({1: 2}, "canonical.not-json", id="a number as a key"),
         pytest.param({"a": {1, 2}}, "canonical.not-json", id="a set"),
         pytest.param(b"a", "canonical.not-json", id="bytes"),
+        pytest.param(Spot(1), "canonical.not-json", id="a tuple with names"),
     ],
 )
 def test_what_cannot_be_written(value: Any, code: str) -> None:
@@ -142,6 +148,18 @@ def test_hostile_bytes_are_refused_in_one_pass(raw: bytes) -> None:
         canonical.decode(raw, limit=4_000_000)
     assert refusal.value.code == "canonical.too-deep"
     assert time.process_time() - start < 3
+
+
+def test_a_small_text_cannot_become_a_large_memory() -> None:
+    few = b"[" + b",".join([b"[]"] * (canonical.MAX_VALUES - 1)) + b"]"
+    assert len(canonical.decode(few, limit=10**6)) == canonical.MAX_VALUES - 1  # type: ignore[arg-type]
+    # Commas in texts are nothing to a parser.
+    canonical.decode(b'["' + b"," * 10**6 + b'"]', limit=2 * 10**6)
+
+    many = b"[" + b",".join([b"{}"] * (canonical.MAX_VALUES + 1)) + b"]"
+    with pytest.raises(MalformedError) as refusal:
+        canonical.decode(many, limit=10**6)
+    assert refusal.value.code == "canonical.too-many"
 
 
 def test_the_refusal_does_not_echo_what_was_refused() -> None:

@@ -76,8 +76,8 @@ def decode(raw: bytes, *, limit: int) -> Json:
 
     Raises:
         MalformedError: `canonical.too-large`, `canonical.too-many`,
-            `canonical.too-deep`, `canonical.not-json`, `canonical.duplicate-key`, `canonical.number`,
-            `canonical.not-canonical` for any other spelling than ours.
+            `canonical.too-deep`, `canonical.not-json`, `canonical.duplicate-key`,
+            `canonical.number`, `canonical.not-canonical` for any other spelling.
 
     Cost: a few passes over `raw`; memory in proportion to `limit`.
     """
@@ -176,7 +176,7 @@ def _parts(value: object) -> Iterable[object] | None:
         )
     if isinstance(value, dict):
         return value.values()
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list) or type(value) is tuple:
         return value
     raise MalformedError("canonical.not-json", f"JSON cannot say a {type(value).__name__}")
 
