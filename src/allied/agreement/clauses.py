@@ -209,7 +209,7 @@ class Clause:
     operative: Annotated[
         bool,
         Field(
-            YES_NO, "It creates rights and duties.", SHOWN, "It creates no rights and no duties."
+            YES_NO, "It creates rights and duties.", RESPONSE, "It creates no rights and no duties."
         ),
     ] = True
 
@@ -441,6 +441,7 @@ class InformationSharing(Clause):
                 "caveats",
             ),
             "Caveats that an originator may add: {}.",
+            by=EXCHANGE,
             absent="No caveats may be added.",
         ),
     ] = ()
@@ -656,7 +657,7 @@ class Consultation(Clause):
     about: Annotated[str, Field(SENTENCE, "It is about {}.", SHOWN, "On any matter.")] = ""
     meet_within: Annotated[
         Duration | None,
-        Field(WITHIN, "The parties meet {}.", absent="No time for meeting is set."),
+        Field(WITHIN, "The parties meet {}.", by=RESPONSE, absent="No time for meeting is set."),
     ] = None
     body: Annotated[
         str, Field(Ref("body"), "They meet in {}.", SHOWN, "They meet without a body.")
@@ -757,6 +758,7 @@ class CollectiveResponse(Clause):
         Field(
             Group(Provisional, "a provisional invocation"),
             "While facts are missing: {}.",
+            by=RESPONSE,
             absent="It cannot be invoked while facts are missing.",
         ),
     ] = None
@@ -765,6 +767,7 @@ class CollectiveResponse(Clause):
         Field(
             Group(Interim, "interim measures"),
             "Before a decision: {}.",
+            by=RESPONSE,
             absent="Nothing is provided for before a decision.",
         ),
     ] = None
@@ -791,6 +794,7 @@ class CollectiveResponse(Clause):
         Field(
             Many(Group(Adaptation, "an adaptation"), "adaptations"),
             "Some give something else: {}.",
+            by=RESPONSE,
             absent="Nobody gives anything else instead.",
         ),
     ] = ()
@@ -882,7 +886,7 @@ class MutualAid(Clause):
         Field(
             Many(Group(Resource, "a resource", scalar="kind"), "resources"),
             "What can be asked for: {}.",
-            SHOWN,
+            RESPONSE,
             "No list of what can be asked for.",
         ),
     ] = ()
@@ -897,11 +901,13 @@ class MutualAid(Clause):
     ] = None
     modality: Annotated[
         str,
-        Field(Choice(MODALITY, "how binding it is"), "The party asked {} help."),
+        Field(Choice(MODALITY, "how binding it is"), "The party asked {} help.", RESPONSE),
     ] = "may"
     answer_within: Annotated[
         Duration | None,
-        Field(WITHIN, "A request is answered {}.", absent="No deadline for the answer."),
+        Field(
+            WITHIN, "A request is answered {}.", by=RESPONSE, absent="No deadline for the answer."
+        ),
     ] = None
     cost: Annotated[
         str,
@@ -953,7 +959,7 @@ class MutualAid(Clause):
         Field(
             YES_NO,
             "The lender may take back what it lent in its own emergency.",
-            SHOWN,
+            RESPONSE,
             "The lender may not take back what it lent.",
         ),
     ] = True
@@ -962,7 +968,7 @@ class MutualAid(Clause):
         Field(SENTENCE, "When two ask: {}.", SHOWN, "Nothing is said for when two ask at once."),
     ] = ""
     scope: Annotated[
-        tuple[str, ...] | Scope, Field(SCOPE, "It holds for {}.", SHOWN, "It holds anywhere.")
+        tuple[str, ...] | Scope, Field(SCOPE, "It holds for {}.", RESPONSE, "It holds anywhere.")
     ] = ()
 
 
@@ -1010,19 +1016,20 @@ class Restraint(Clause):
                 "a kind of restraint",
             ),
             "What is agreed: {}.",
+            RESPONSE,
         ),
     ]
     benevolent: Annotated[
         bool,
-        Field(YES_NO, "Neutrality is to be benevolent.", SHOWN, "No benevolence is asked for."),
+        Field(YES_NO, "Neutrality is to be benevolent.", RESPONSE, "No benevolence is asked for."),
     ] = False
     towards: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "those meant"), "Towards {}.", SHOWN, "Towards each other."),
+        Field(Many(SENTENCE, "those meant"), "Towards {}.", RESPONSE, "Towards each other."),
     ] = ()
     while_: Annotated[str, Field(SENTENCE, "While {}.", SHOWN, "At all times.", key="while")] = ""
     scope: Annotated[
-        tuple[str, ...] | Scope, Field(SCOPE, "It holds for {}.", SHOWN, "It holds anywhere.")
+        tuple[str, ...] | Scope, Field(SCOPE, "It holds for {}.", RESPONSE, "It holds anywhere.")
     ] = ()
     beneficiary: Annotated[
         str,
@@ -1354,9 +1361,15 @@ class Step:
 
     do: Annotated[
         str,
-        Field(Choice("consult mediate arbitrate adjudicate", "a step", free=True), "They {}."),
+        Field(
+            Choice("consult mediate arbitrate adjudicate", "a step", free=True),
+            "They {}.",
+            RESPONSE,
+        ),
     ]
-    within: Annotated[Duration | None, Field(WITHIN, "{}.", absent="Without a time limit.")] = None
+    within: Annotated[
+        Duration | None, Field(WITHIN, "{}.", by=RESPONSE, absent="Without a time limit.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1372,7 +1385,7 @@ class Dispute(Clause):
         Field(
             Many(Ref("party"), "parties", every="parties", empty="any of the parties"),
             "It is for disputes between {}.",
-            SHOWN,
+            RESPONSE,
             "It is for disputes between any of the parties.",
         ),
     ] = ()
@@ -1381,6 +1394,7 @@ class Dispute(Clause):
         Field(
             Many(Group(Step, "a step", scalar="do"), "steps", ordered=True),
             "In this order: {}.",
+            by=RESPONSE,
             absent="No steps are set.",
         ),
     ] = ()
@@ -1395,6 +1409,7 @@ class Dispute(Clause):
                 "what an incident between parties does",
             ),
             "If one party attacks another, {}.",
+            RESPONSE,
         ),
     ] = "suspend-response"
 
@@ -1403,8 +1418,8 @@ class Dispute(Clause):
 class Reservation:
     """One party's reservation to one clause."""
 
-    party: Annotated[str, Field(Ref("party"), "Made by {}.")]
-    clause: Annotated[str, Field(Ref("clause"), "To article {}.")]
+    party: Annotated[str, Field(Ref("party"), "Made by {}.", RESPONSE)]
+    clause: Annotated[str, Field(Ref("clause"), "To article {}.", RESPONSE)]
     effect: Annotated[
         str,
         Field(
@@ -1417,11 +1432,12 @@ class Reservation:
                 "an effect",
             ),
             "Effect: {}.",
+            RESPONSE,
         ),
     ]
     reciprocal: Annotated[
         bool,
-        Field(YES_NO, "The others may rely on it too.", LATER, "The others may not rely on it."),
+        Field(YES_NO, "The others may rely on it too.", RESPONSE, "The others may not rely on it."),
     ] = True
     text: Annotated[str, Field(SENTENCE, "Its wording: {}.", SHOWN, "It has no wording.")] = ""
 
@@ -1442,6 +1458,7 @@ class Reservations(Clause):
         Field(
             Many(Group(Reservation, "a reservation"), "reservations"),
             "Made so far: {}.",
+            by=RESPONSE,
             absent="None is made in the text.",
             key="list",
         ),

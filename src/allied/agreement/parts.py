@@ -379,7 +379,8 @@ class Aggregate:
         ),
     ] = True
     window: Annotated[
-        Duration | None, Field(WITHIN, "They lie {} of each other.", absent="Over any time.")
+        Duration | None,
+        Field(WITHIN, "They lie {} of each other.", by=RESPONSE, absent="Over any time."),
     ] = None
     severity: Annotated[
         str,
@@ -393,6 +394,7 @@ class Aggregate:
                 "how severities are added up",
             ),
             "Together they are as severe as {}.",
+            RESPONSE,
         ),
     ] = "max"
 
@@ -473,6 +475,7 @@ class Trigger:
         Field(
             Group(Aggregate, "an aggregation"),
             "Smaller incidents are added up: {}.",
+            by=RESPONSE,
             absent="Smaller incidents are not added up.",
         ),
     ] = None
@@ -542,7 +545,6 @@ class Trigger:
             ATTRIBUTION,
             "Of who did it: {}.",
             RESPONSE,
-            later=frozenset({"from-outside", "to-anyone", "to-a-state"}),
         ),
     ] = NOT_NEEDED
     unprovoked: Annotated[
@@ -557,7 +559,6 @@ class Trigger:
             ),
             "Whether the victim provoked it {}.",
             RESPONSE,
-            later=frozenset({"required"}),
         ),
     ] = "irrelevant"
     capacity: Annotated[
@@ -568,6 +569,7 @@ class Trigger:
                 "a condition of capacity",
             ),
             "The victim {}.",
+            by=RESPONSE,
             absent="The victim's own capacity does not matter.",
         ),
     ] = ""
@@ -576,6 +578,7 @@ class Trigger:
         Field(
             Many(Choice("threatened imminent active past", "a phase"), "phases", last="or"),
             "It must be {}.",
+            by=RESPONSE,
             absent="In any phase.",
         ),
     ] = ()
@@ -602,7 +605,7 @@ class Trigger:
         Field(
             YES_NO,
             "The victim must have asked for it.",
-            LATER,
+            RESPONSE,
             "The victim need not have asked for it.",
         ),
     ] = False
@@ -695,7 +698,9 @@ class Duty:
         Duration | None,
         Field(WITHIN, "To be performed {}.", RESPONSE, "No deadline for performing."),
     ] = None
-    quantity: Annotated[str, Field(SENTENCE, "Quantity: {}.", SHOWN, "No quantity is fixed.")] = ""
+    quantity: Annotated[
+        str, Field(SENTENCE, "Quantity: {}.", RESPONSE, "No quantity is fixed.")
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -718,20 +723,30 @@ class Provisional:
         Field(
             YES_NO,
             "It may be called while facts are missing.",
-            LATER,
+            RESPONSE,
             "It may not be called while facts are missing.",
         ),
     ] = True
     pending: Annotated[
         tuple[str, ...],
-        Field(Many(TRIGGER_FIELDS, "fields"), "These may be missing: {}.", absent="None may be."),
+        Field(
+            Many(TRIGGER_FIELDS, "fields"),
+            "These may be missing: {}.",
+            by=RESPONSE,
+            absent="None may be.",
+        ),
     ] = ()
     lapses_after: Annotated[
-        Duration | None, Field(AFTER, "It lapses {}.", absent="It does not lapse.")
+        Duration | None, Field(AFTER, "It lapses {}.", by=RESPONSE, absent="It does not lapse.")
     ] = None
     duties_meanwhile: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "duties"), "Owed meanwhile: {}.", absent="Nothing is owed meanwhile."),
+        Field(
+            Many(SENTENCE, "duties"),
+            "Owed meanwhile: {}.",
+            by=RESPONSE,
+            absent="Nothing is owed meanwhile.",
+        ),
     ] = ()
 
 
@@ -744,7 +759,7 @@ class Interim:
         Field(
             YES_NO,
             "Only on the request of the victim.",
-            LATER,
+            RESPONSE,
             "Also without a request of the victim.",
         ),
     ] = True
@@ -761,15 +776,19 @@ class Interim:
 class Adaptation:
     """What a party does instead of what it cannot do."""
 
-    party: Annotated[str, Field(Ref("party"), "For {}.", absent="For no single party.")] = ""
+    party: Annotated[
+        str, Field(Ref("party"), "For {}.", by=RESPONSE, absent="For no single party.")
+    ] = ""
     capability: Annotated[
-        str, Field(SENTENCE, "For a party with `{}`.", absent="Whatever its capabilities.")
+        str,
+        Field(SENTENCE, "For a party with `{}`.", by=RESPONSE, absent="Whatever its capabilities."),
     ] = ""
     status: Annotated[
-        str, Field(SENTENCE, "For a party with `{}`.", absent="Whatever its status.")
+        str, Field(SENTENCE, "For a party with `{}`.", by=RESPONSE, absent="Whatever its status.")
     ] = ""
     instead: Annotated[
-        tuple[str, ...], Field(Many(SENTENCE, "measures", least=1), "It gives instead: {}.")
+        tuple[str, ...],
+        Field(Many(SENTENCE, "measures", least=1), "It gives instead: {}.", RESPONSE),
     ]
 
 

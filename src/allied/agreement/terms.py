@@ -212,6 +212,7 @@ class Party:
         Field(
             Named(ANSWER, CAPABILITY, "capabilities"),
             "Its capabilities: {}.",
+            by=RESPONSE,
             absent="No capabilities are stated.",
         ),
     ] = NOTHING
@@ -220,6 +221,7 @@ class Party:
         Field(
             Named(ANSWER, CAPABILITY, "status notes"),
             "Its status: {}.",
+            by=RESPONSE,
             absent="No special status.",
         ),
     ] = NOTHING
