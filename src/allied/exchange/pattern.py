@@ -26,7 +26,7 @@ MAX_FULL = 32 << 10
 
 _MAX_NESTED = 64
 _TEXT = r"'(?:[^'\\\x00-\x1f]|\\['\\])*+'"
-_STEP = rf"(?:[a-zA-Z_][a-zA-Z0-9_-]*+|{_TEXT})"
+_STEP = rf"(?:[a-zA-Z_][a-zA-Z0-9_]*+|{_TEXT})"
 _TYPE = r"[a-z][a-z0-9-]{2,249}+"
 _FIRST = r"(?!hashes\b)(?:[a-z_][a-z0-9_]{2,249}+|id)(?![a-zA-Z0-9_-])"
 _STEPS = rf"(?:\.(?!hashes\b){_STEP}|\[(?:0|[1-9][0-9]*+|\*)\])*+"
