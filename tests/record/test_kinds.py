@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from allied.errors import AlliedError
@@ -102,6 +104,27 @@ def test_a_kind_that_is_not_in_the_table_is_refused() -> None:
 def test_the_table_cannot_be_changed_while_running() -> None:
     with pytest.raises(TypeError):
         kinds.KINDS["hack.back"] = kinds.rule("receipt")  # type: ignore[index]
+
+
+def in_words(names: frozenset[str], order: str) -> str:
+    every = order.split()
+    return "any" if names == set(every) else ", ".join(name for name in every if name in names)
+
+
+@pytest.mark.parametrize("kind", sorted(kinds.KINDS))
+def test_the_documentation_shows_the_row_as_it_is(kind: str) -> None:
+    row = kinds.rule(kind)
+    cells = [
+        f"`{kind}`",
+        ", ".join(sorted(row.issuers)),
+        in_words(row.circles, "all voters body pair incident proposal obligation loan"),
+        in_words(row.states, "none proposed in-force ended"),
+        "yes" if row.act else "no",
+        row.key,
+        str(row.max_bytes // 1024),
+    ]
+    page = Path(__file__).parents[2] / "docs" / "reference" / "records.md"
+    assert f"| {' | '.join(cells)} |\n" in page.read_text("utf-8")
 
 
 def table_digest() -> Digest:
