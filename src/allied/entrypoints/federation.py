@@ -36,9 +36,9 @@ from starlette.types import Receive, Scope, Send
 from allied.entrypoints.statuses import http_status
 from allied.errors import AlliedError, MalformedError, NotAuthorisedError, NotFoundError
 from allied.node.messages import QUESTION_LIMITS
-from allied.node.ports import Introduction, Signer
+from allied.node.ports import Introduction
 from allied.record.ids import KeyId, OrganisationId
-from allied.record.keys import ED25519, PrivateKey, PublicKey
+from allied.record.keys import ED25519, PrivateKey, PublicKey, Signer
 from allied.wire import paths
 from allied.wire.freshness import Freshness, Nonces
 from allied.wire.messages import WRONG_TIME, Refusal, encode_identities
@@ -58,11 +58,11 @@ class Answers(Protocol):
         """Whom this node hosts, for everybody to know."""
         ...
 
-    def listener_keys(self, organisation: OrganisationId) -> Mapping[KeyId, PublicKey] | None:
+    def listener_keys(self, organisation: OrganisationId, /) -> Mapping[KeyId, PublicKey] | None:
         """The transport keys of a confirmed peer; None for everybody else."""
         ...
 
-    def signer(self, organisation: OrganisationId) -> Signer:
+    def signer(self, organisation: OrganisationId, /) -> Signer:
         """The transport key of a hosted organisation; NotFoundError for everybody else."""
         ...
 
@@ -71,9 +71,9 @@ class Answers(Protocol):
         ...
 
     def answer(
-        self, caller: OrganisationId, addressee: OrganisationId, path: str, body: bytes
+        self, caller: OrganisationId, addressee: OrganisationId, verb: str, question: bytes, /
     ) -> bytes:
-        """The answer to the question `path` (a verb of `allied.node.messages`).
+        """The answer to a question of `allied.node.messages`.
 
         Raises:
             NotFoundError: the caller may not know that there is such a thing.

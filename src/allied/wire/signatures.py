@@ -32,11 +32,11 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from allied.errors import MalformedError
 from allied.record.ids import KeyId, OrganisationId
-from allied.record.keys import PublicKey, verify
+from allied.record.keys import PublicKey, Signer, verify
 
 TAG: Final = "allied-federation-1"
 METHOD: Final = "POST"
@@ -73,19 +73,6 @@ _SIGNATURE: Final = re.compile(r"allied=:(?P<bytes>[A-Za-z0-9+/]{86}==):", re.AS
 _DIGEST: Final = re.compile(r"sha-256=:(?P<bytes>[A-Za-z0-9+/]{43}=):", re.ASCII)
 _ORGANISATION: Final = re.compile(_ID, re.ASCII)
 _NONCE: Final = re.compile("[0-9a-f]{32}", re.ASCII)
-
-
-class Signs(Protocol):
-    """A private key that can be used and not be read."""
-
-    @property
-    def public(self) -> PublicKey:
-        """Its public half."""
-        ...
-
-    def sign(self, message: bytes) -> bytes:
-        """64 bytes over `message`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +137,7 @@ def content_digest(body: bytes) -> str:
 
 
 def sign_request(
-    signer: Signs,
+    signer: Signer,
     path: str,
     body: bytes,
     *,
@@ -182,7 +169,7 @@ def sign_request(
 
 
 def sign_answer(
-    signer: Signs,
+    signer: Signer,
     status: int,
     body: bytes,
     *,
