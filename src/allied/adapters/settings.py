@@ -109,9 +109,10 @@ def load(file: Path, flags: Mapping[str, object]) -> Settings:
             return (*before, InitSettingsSource(settings_cls, init_kwargs=written))
 
     try:
-        return Loaded(**given)
+        loaded = Loaded(**given)
     except ValidationError as error:
         raise _bad_value(error, given, written, file) from None  # the cause holds the value
+    return Settings.model_construct(**loaded.model_dump())
 
 
 def passphrase(
@@ -194,14 +195,16 @@ def _written(file: Path) -> dict[str, Any]:
         raw = disk.read(file, limit=_FILE_LIMIT, code="settings.too-long")
     except FileNotFoundError:
         return {}
+    text = raw.decode("utf-8", "replace")
     try:
-        found = tomllib.loads(raw.decode("utf-8"))
+        raw.decode("utf-8")
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MalformedError(
             "settings.not-toml",
             "this line is not TOML",
             hint='a setting is written like host = "127.0.0.1"',
-            place=_place(file, str(error)),
+            place=_place(file, text, str(error)),
         ) from error
     except (UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("settings.not-toml", f"{file.name} is not TOML in UTF-8") from error
@@ -217,10 +220,13 @@ def _written(file: Path) -> dict[str, Any]:
     return found
 
 
-def _place(file: Path, complaint: str) -> Place | None:
+def _place(file: Path, text: str, complaint: str) -> Place:
     """Where the parser stopped; its own sentence may repeat what stands there."""
     found = re.search(r"at line (\d+), column (\d+)", complaint)
-    return Place(file.name, int(found[1]), int(found[2])) if found else None
+    if found:
+        return Place(file.name, int(found[1]), int(found[2]))
+    before, _, last = text.rpartition("\n")
+    return Place(file.name, before.count("\n") + bool(before) + 1, len(last) + 1)
 
 
 def _bad_value(
