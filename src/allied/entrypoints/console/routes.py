@@ -1,0 +1,230 @@
+"""The pages of the console: one table of paths, and what each demands of a visitor.
+
+Default is refusal. A path without an entry does not exist; an entry that demands more than
+a visitor's role grants is answered with the way to the login page. What a session may not
+see does not exist for it (404), whether or not it exists for somebody else on this node.
+
+Words used here:
+    visit       one request with the session behind it
+    demand      what a page asks of a visitor: nothing, or a permission
+    fragment    the content of a page without what is around it, for a page that is open
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from allied.entrypoints.console import door, pages
+from allied.entrypoints.console.assets import Assets, load
+from allied.entrypoints.console.live import MOST_STREAMS, Streams
+from allied.entrypoints.console.pages import Visit
+from allied.entrypoints.console.showing import Templates, templates
+from allied.entrypoints.statuses import http_status
+from allied.errors import AlliedError, ExhaustedError, NotAuthorisedError
+from allied.node import people
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+
+    from allied.node.node import Node
+
+_LOG: Final = logging.getLogger("allied.console")
+_YEAR: Final = "public, max-age=31536000, immutable"
+
+NOTHING, READ = "nothing", "read"
+
+ROLES: Final = {"viewer": frozenset({READ})}
+"""What each role may do; everybody with a session is a viewer until roles are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One path: how it is asked for, what it demands, and who answers."""
+
+    path: str
+    method: str
+    demands: str
+    answer: Callable[[Visit], Response]
+
+
+TABLE: Final = (
+    Page("/", "GET", READ, pages.overview),
+    Page("/agreements/{id}", "GET", READ, pages.agreement),
+    Page("/items", "GET", READ, pages.items),
+    Page("/items/{seq}", "GET", READ, pages.item),
+    Page("/login", "GET", NOTHING, pages.how_to_log_in),
+    Page("/login/{secret}", "GET", NOTHING, pages.login),
+    Page("/login/{secret}", "POST", NOTHING, pages.log_in),
+    Page("/logout", "POST", READ, pages.log_out),
+)
+STREAM: Final = "/events"
+STATIC: Final = "/static/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The console of one process: its node, its files, its open streams."""
+
+    node: Node
+    assets: Assets
+    templates: Templates
+    streams: Streams
+
+    def end(self) -> None:
+        """Let open pages go, so that the process can stop; they say that they are not live."""
+        self.streams.end()
+
+    def routes(self) -> list[Route]:
+        """Every path of the console."""
+        found = [
+            Route(page.path, self._answering(page), methods=[page.method], name=page.path)
+            for page in TABLE
+        ]
+        found.append(Route(STREAM, self._stream, methods=["GET"], name=STREAM))
+        found.append(Route(STATIC, self._static, methods=["GET"], name=STATIC))
+        return found
+
+    def _answering(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                response = await self._answer(page, request)
+            except AlliedError as refusal:
+                response = await run_in_threadpool(self._refusal, request, refusal)
+            except ClientDisconnect:
+                raise
+            except Exception as error:  # noqa: BLE001 - the visitor is told that, and not what
+                response = await run_in_threadpool(self._failure, page, request, error)
+            return _guarded(response)
+
+        return answer
+
+    async def _answer(self, page: Page, request: Request) -> Response:
+        body = b""
+        if page.method != "GET":
+            door.require_own_origin(request)
+            body = await door.read_form(request)
+        visit = await run_in_threadpool(self._visit, request, body)
+        if page.demands != NOTHING:
+            if visit.login is None:
+                return self._to_the_door(request)
+            if page.demands not in ROLES["viewer"]:
+                raise NotAuthorisedError("console.not-allowed", "your role does not allow this")
+            if page.method != "GET":
+                door.require_form_token(visit.secret, visit.form.get("token", ""))
+        return await run_in_threadpool(page.answer, visit)
+
+    def _visit(self, request: Request, body: bytes = b"") -> Visit:
+        """The request with the session behind it."""
+        secret = door.session_secret(request)
+        login = people.session(self.node, secret) if secret else None
+        fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=20) if body else {}
+        return Visit(
+            node=self.node,
+            templates=self.templates,
+            request=request,
+            state=self.streams.now(),
+            login=login,
+            secret=secret if login else "",
+            form={name: values[0] for name, values in fields.items()},
+        )
+
+    def _to_the_door(self, request: Request) -> Response:
+        """Where a visitor without a session is sent."""
+        if request.method in ("GET", "HEAD") and "hx-request" not in request.headers:
+            return RedirectResponse("/login", status_code=303)
+        raise _NoSessionError(
+            "console.no-session", "your session has ended", hint="log in again with a new link"
+        )
+
+    def _refusal(self, request: Request, refusal: AlliedError) -> Response:
+        status = 401 if isinstance(refusal, _NoSessionError) else http_status(refusal)
+        return pages.refused(self._visit(request), refusal, status)
+
+    def _failure(self, page: Page, request: Request, error: Exception) -> Response:
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+        _LOG.error("failed to show %s: %s at %s", page.path, type(error).__name__, where)
+        broken = ExhaustedError(
+            "console.failed",
+            "this page could not be made",
+            hint="the log of the node says where; nothing was changed",
+        )
+        return pages.refused(self._visit(request), broken, 500)
+
+    async def _stream(self, request: Request) -> Response:
+        """The stream of a page that is open; see `live`."""
+        secret = door.session_secret(request)
+
+        async def admitted() -> bool:
+            return await run_in_threadpool(people.session, self.node, secret) is not None
+
+        if not secret or not await admitted():
+            return _guarded(Response(status_code=401))
+        if self.streams.open >= MOST_STREAMS:
+            return _guarded(Response(status_code=503, headers={"Retry-After": "30"}))
+        seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
+        messages: AsyncIterator[bytes] = self.streams.follow(seen[:64], admitted)
+        return _guarded(
+            StreamingResponse(
+                messages,
+                media_type="text/event-stream",
+                headers={"X-Accel-Buffering": "no"},
+            )
+        )
+
+    async def _static(self, request: Request) -> Response:
+        """A file of the table in `assets`, for a year."""
+        asset = self.assets.served.get(request.path_params["name"])
+        if asset is None:
+            return _guarded(Response(status_code=404))
+        response = Response(asset.content, media_type=asset.media)
+        response.headers["Cache-Control"] = _YEAR
+        return _guarded(response)
+
+
+class _NoSessionError(NotAuthorisedError):
+    """The visitor has to log in first; pages say so with 401 instead of 403."""
+
+
+def _guarded(response: Response) -> Response:
+    """Add what every answer carries; pages are never kept by a browser."""
+    for name, value in door.HEADERS.items():
+        response.headers[name] = value
+    if "cache-control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def mount(app: Starlette, node: Node) -> Console:
+    """Add the console to an application, and return what its process ends it with.
+
+    The application serves nothing else at these paths; `Console.end` is to be called when
+    the server is told to stop, before it waits for open connections.
+    """
+    assets = load()
+    console = Console(node, assets, templates(assets), Streams(_changes(node)))
+    app.router.routes.extend(console.routes())
+    return console
+
+
+def _changes(node: Node) -> Callable[[], int]:
+    def changes() -> int:
+        with node.store.read() as reading:
+            return reading.changes()
+
+    return changes
+
+
+__all__ = ["ROLES", "STATIC", "STREAM", "TABLE", "Console", "Page", "mount"]
