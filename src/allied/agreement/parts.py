@@ -22,73 +22,64 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
+from allied.agreement.rules import RULE, Decision, DecisionRule, Recusal, SecondCondition, Silence
 from allied.agreement.scalars import (
     AFTER,
-    AT_LEAST,
-    ATTRIBUTION,
-    COUNT,
     DAY,
-    DECIMAL,
     DURATION,
-    QUORUM,
     SENTENCE,
-    SEVERITY,
-    SHARE,
     WITHIN,
     YES_NO,
     Choice,
-    Name,
     Ref,
 )
-from allied.agreement.shape import LATER, LIFE, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
-from allied.agreement.values import Attribution, Duration, Severity, Table
-
-NOTHING: Final[Table[Any]] = Table()
-IMMEDIATELY: Final = Duration(0, "hours")
-NOT_NEEDED: Final = Attribution("not-needed")
-
-TARGETS: Final = Choice("territory forces ships aircraft systems customers funds", "a target")
-SYSTEM: Final = Name(
-    "a system",
-    r"(?:asn|domain|net|account):[!-~]{1,253}",
-    "`asn:`, `domain:`, `net:` or `account:` and what it names, like `domain:river.example`",
+from allied.agreement.shape import LIFE, RESPONSE, SHOWN, Field, Many
+from allied.agreement.triggers import (
+    INCIDENT,
+    INCIDENT_KINDS,
+    SCOPE,
+    SYSTEM,
+    TARGETS,
+    TRIGGER_FIELDS,
+    Aggregate,
+    Case,
+    Scope,
+    Trigger,
 )
+from allied.agreement.values import IMMEDIATELY, Duration
 
+__all__ = [
+    "DEBTORS",
+    "EXCUSES",
+    "INCIDENT",
+    "INCIDENT_KINDS",
+    "MODALITY",
+    "RULE",
+    "SCOPE",
+    "SYSTEM",
+    "TARGETS",
+    "TRIGGER_FIELDS",
+    "Adaptation",
+    "Aggregate",
+    "Case",
+    "Decision",
+    "DecisionRule",
+    "Duty",
+    "Integrated",
+    "Interim",
+    "Provisional",
+    "Recusal",
+    "Report",
+    "Scope",
+    "SecondCondition",
+    "Silence",
+    "Target",
+    "Trigger",
+    "Withdrawal",
+]
 
-def _incident_words(kind: str) -> str:
-    """`attack.cyber.fraud` as `cyber attack: fraud (attack.cyber.fraud)`."""
-    group, _, rest = kind.partition(".")
-    what, _, detail = rest.partition(".")
-    words = f"{what} {group}" if group in {"attack", "coercion", "disaster"} and what else group
-    if group in {"act", "threat", "supply"} and what:
-        words = f"{group}: {what}"
-    said = f"{words}: {detail}" if detail else words
-    return f"{said.replace('-', ' ')} ({kind})" if "." in kind else said.replace("-", " ")
-
-
-INCIDENT_KINDS: Final = (
-    "attack attack.armed attack.terror attack.cyber attack.cyber.availability"
-    " attack.cyber.intrusion attack.cyber.malicious-code attack.cyber.content"
-    " attack.cyber.information-gathering attack.cyber.fraud act act.mobilisation"
-    " act.war-declaration act.blockade threat threat.force threat.integrity"
-    " threat.independence threat.security coercion coercion.economic supply"
-    " supply.disruption disaster disaster.natural disaster.man-made vulnerability"
-    " breach-of-agreement"
-)
-INCIDENT: Final = Choice(
-    {word: _incident_words(word) for word in INCIDENT_KINDS.split()}, "a kind of incident"
-)
-TRIGGER_FIELDS: Final = Choice(
-    "kind incident may_be_found_to_be severity aggregate scope against victims victim_is"
-    " attacker attackers supported_by attribution unprovoked capacity phase act_by cases"
-    " requested_by_victim",
-    "a field of a trigger",
-)
-PARTY_NAME: Final = Name("the name of a state, an organisation or a party")
 EXCUSES: Final = Choice(
     {
         "constitutional-process-pending": "its constitution asks for a decision still pending",
@@ -106,527 +97,6 @@ EXCUSES: Final = Choice(
     "an excuse",
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Where, against what and on which systems an incident counts."""
-
-    title: Annotated[str, Field(SENTENCE, "It is called {}.", SHOWN, "It has no title.")] = ""
-    places: Annotated[
-        tuple[str, ...],
-        Field(Many(SENTENCE, "places", last="or"), "Places: {}.", RESPONSE, "Any place."),
-    ] = ()
-    north_of_latitude: Annotated[
-        Decimal | None,
-        Field(DECIMAL, "North of latitude {}.", RESPONSE, "Any latitude."),
-    ] = None
-    targets: Annotated[
-        tuple[str, ...],
-        Field(Many(TARGETS, "targets", last="or"), "Targets: {}.", RESPONSE, "Any target."),
-    ] = ()
-    systems: Annotated[
-        tuple[str, ...],
-        Field(Many(SYSTEM, "systems", last="or"), "Systems: {}.", RESPONSE, "Any system."),
-    ] = ()
-    growth: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "none": "none",
-                    "existing": "those that exist when the agreement is signed",
-                    "future": "those added later",
-                    "all": "those that exist and those added later",
-                },
-                "how a scope grows",
-            ),
-            "Of what hangs below the systems named, it takes in: {}.",
-        ),
-    ] = "none"
-    sectors: Annotated[
-        tuple[str, ...],
-        Field(Many(SENTENCE, "sectors", last="or"), "Sectors: {}.", RESPONSE, "Any sector."),
-    ] = ()
-    contested: Annotated[
-        bool,
-        Field(
-            YES_NO,
-            "Its limits are contested between the parties.",
-            RESPONSE,
-            "Its limits are not contested.",
-        ),
-    ] = False
-
-
-SCOPE: Final = OneOf(
-    Group(Scope, "a scope"),
-    Many(Ref("scope"), "scopes", empty="anywhere", last="or"),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
-    """How a proposal is adopted by nobody objecting in time."""
-
-    period: Annotated[
-        Duration | None,
-        Field(DURATION, "The silence lasts {}.", absent="Each proposal names its own period."),
-    ] = None
-    break_by: Annotated[
-        str,
-        Field(Choice("written-objection objection", "how a silence is broken"), "A {} breaks it."),
-    ] = "written-objection"
-    may_extend: Annotated[
-        bool, Field(YES_NO, "The period may be extended.", LATER, "The period is not extended.")
-    ] = False
-    reasons_required: Annotated[
-        bool, Field(YES_NO, "An objection needs reasons.", LATER, "An objection needs no reasons.")
-    ] = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecondCondition:
-    """A second count that must hold as well."""
-
-    threshold: Annotated[
-        int | Fraction | None, Field(SHARE, "At least {}.", absent="No threshold is given.")
-    ] = None
-    of: Annotated[
-        str, Field(Choice("members ratified present voting", "a group", free=True), "Of {}.")
-    ] = "members"
-    weights: Annotated[Table[int], Field(Named(COUNT, Ref("party"), "weights"), "Weights: {}.")] = (
-        NOTHING
-    )
-    note: Annotated[str, Field(SENTENCE, "Note: {}.", SHOWN, "No note.")] = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recusal:
-    """Who does not vote, and when."""
-
-    who: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "attacker": "the attacker",
-                    "parties-to-dispute": "the parties to the dispute",
-                    "subject": "whoever the decision is about",
-                },
-                "who does not vote",
-            ),
-            "Not voting: {}.",
-        ),
-    ]
-    only_if: Annotated[str, Field(SENTENCE, "Only if {}.", absent="In every case.")] = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionRule:
-    """How a body decides."""
-
-    kind: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "unanimity": "unanimity",
-                    "consensus": "consensus: nobody objects",
-                    "silence": "silence: adopted unless somebody objects in time",
-                    "simple-majority": "more yes than no",
-                    "absolute-majority": "more than half of those entitled",
-                    "qualified-majority": "a qualified majority",
-                    "weighted": "weighted votes",
-                    "named-party": "a named party decides",
-                    "none": "nobody decides, it follows of itself",
-                },
-                "a decision rule",
-            ),
-            "Decided by {}.",
-        ),
-    ]
-    of: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "members": "all members",
-                    "ratified": "the members that have ratified",
-                    "present": "those present",
-                    "voting": "those voting yes or no",
-                },
-                "a group that is counted",
-                free=True,
-            ),
-            "Counted are {}.",
-        ),
-    ] = "members"
-    party: Annotated[str, Field(Ref("party"), "{} decides.", absent="No single party decides.")] = (
-        ""
-    )
-    threshold: Annotated[
-        int | Fraction | None,
-        Field(SHARE, "Needed: {}.", absent="The threshold follows from the rule."),
-    ] = None
-    weights: Annotated[
-        Table[int],
-        Field(Named(COUNT, Ref("party"), "weights"), "Weights: {}.", absent="Each counts once."),
-    ] = NOTHING
-    also: Annotated[
-        SecondCondition | None,
-        Field(
-            Group(SecondCondition, "a second condition"),
-            "And besides: {}.",
-            absent="There is no second condition.",
-        ),
-    ] = None
-    quorum: Annotated[
-        int | Fraction | str | None,
-        Field(QUORUM, "Quorum: {}.", absent="No quorum is needed."),
-    ] = None
-    abstention: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "ignored": "ignored",
-                    "counts-against": "counted against",
-                    "allowed-without-blocking": "allowed, and blocks nothing",
-                },
-                "what an abstention does",
-            ),
-            "An abstention is {}.",
-        ),
-    ] = "ignored"
-    silence: Annotated[
-        Silence | None,
-        Field(
-            Group(Silence, "a silence procedure"),
-            "Silence procedure: {}.",
-            absent="There is no silence procedure.",
-        ),
-    ] = None
-    veto: Annotated[
-        tuple[str, ...],
-        Field(Many(Ref("party"), "parties"), "A veto has: {}.", absent="Nobody has a veto."),
-    ] = ()
-    recuse: Annotated[
-        tuple[Recusal, ...],
-        Field(
-            Many(Group(Recusal, "a recusal", scalar="who"), "recusals"),
-            "Not voting: {}.",
-            absent="Everybody entitled votes.",
-        ),
-    ] = ()
-    tie: Annotated[
-        str,
-        Field(
-            Choice(
-                {"fails": "means that it fails", "chair-casts": "is broken by the chair"},
-                "what a tie does",
-            ),
-            "A tie {}.",
-        ),
-    ] = "fails"
-    tolerates: Annotated[
-        int,
-        Field(
-            COUNT,
-            "A decision stays safe although this many of the voters cheat: {}.",
-        ),
-    ] = 0
-    grace: Annotated[
-        Duration,
-        Field(DURATION, "Votes signed in time are still counted when they arrive later by: {}."),
-    ] = IMMEDIATELY
-    assembler: Annotated[
-        str,
-        Field(Ref("party"), "{} counts the votes.", absent="Who counts is not fixed."),
-    ] = ""
-    deputies: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(Ref("party"), "parties", ordered=True),
-            "In its place count, in this order: {}.",
-            absent="No deputy is named.",
-        ),
-    ] = ()
-    measure_consent: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(SENTENCE, "measures"),
-            "These measures need the consent of each party that is to take them: {}.",
-            absent="No measure needs a consent of its own.",
-        ),
-    ] = ()
-
-
-RULE: Final = OneOf(Ref("body"), Group(DecisionRule, "a decision rule"))
-"""A body that decides by its own rule, or a rule written out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aggregate:
-    """Several incidents taken as one."""
-
-    same_campaign: Annotated[
-        bool,
-        Field(
-            YES_NO,
-            "Only incidents of the same campaign are added up.",
-            LATER,
-            "Incidents of any campaign are added up.",
-        ),
-    ] = True
-    window: Annotated[
-        Duration | None,
-        Field(WITHIN, "They lie {} of each other.", by=RESPONSE, absent="Over any time."),
-    ] = None
-    severity: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "max": "the gravest among them",
-                    "sum": "their sum",
-                    "body-decides": "what the body finds",
-                },
-                "how severities are added up",
-            ),
-            "Together they are as severe as {}.",
-            RESPONSE,
-        ),
-    ] = "max"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One of several alternatives inside a trigger; all that it names must hold."""
-
-    victim: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(PARTY_NAME, "victims", last="or"),
-            "{} is the victim.",
-            RESPONSE,
-            "Any party is the victim.",
-        ),
-    ] = ()
-    attacker: Annotated[
-        tuple[str, ...],
-        Field(Many(PARTY_NAME, "attackers", last="or"), "{} attacks.", RESPONSE, "Anyone attacks."),
-    ] = ()
-    supported_by: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(PARTY_NAME, "supporters", last="or"),
-            "The attacker is supported by {}.",
-            RESPONSE,
-            "Supported by anyone or nobody.",
-        ),
-    ] = ()
-    incident: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(INCIDENT, "kinds", last="or"),
-            "It is {}.",
-            RESPONSE,
-            "Of any kind that the trigger names.",
-        ),
-    ] = ()
-    against: Annotated[
-        tuple[str, ...],
-        Field(Many(TARGETS, "targets", last="or"), "Against {}.", RESPONSE, "Against any target."),
-    ] = ()
-    act_by: Annotated[
-        tuple[str, ...],
-        Field(Many(PARTY_NAME, "actors", last="or"), "Done by {}.", RESPONSE, "Done by anyone."),
-    ] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger:
-    """What must be true of an incident."""
-
-    incident: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(INCIDENT, "kinds of incident", last="or"),
-            "It answers to {}, and to every kind below.",
-            RESPONSE,
-            "It answers to incidents of every kind.",
-        ),
-    ] = ()
-    may_be_found_to_be: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(INCIDENT, "kinds of incident", last="or"),
-            "These count only once a body has found them to be one of those: {}.",
-            RESPONSE,
-            "No other kind can be found to count.",
-        ),
-    ] = ()
-    severity: Annotated[
-        Severity | None,
-        Field(SEVERITY, "It must be {}.", RESPONSE, "Its severity does not matter."),
-    ] = None
-    aggregate: Annotated[
-        Aggregate | None,
-        Field(
-            Group(Aggregate, "an aggregation"),
-            "Smaller incidents are added up: {}.",
-            by=RESPONSE,
-            absent="Smaller incidents are not added up.",
-        ),
-    ] = None
-    scope: Annotated[
-        tuple[str, ...] | Scope,
-        Field(SCOPE, "It must lie within {}.", RESPONSE, "It may happen anywhere."),
-    ] = ()
-    against: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(TARGETS, "targets", last="or"),
-            "It must be against {}.",
-            RESPONSE,
-            "Against any target.",
-        ),
-    ] = ()
-    victims: Annotated[
-        int | None,
-        Field(AT_LEAST, "It must hit {} of the parties.", RESPONSE, "One victim is enough."),
-    ] = None
-    victim_is: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(PARTY_NAME, "victims", last="or"),
-            "The victim must be {}.",
-            RESPONSE,
-            "Any party may be it.",
-        ),
-    ] = ()
-    attacker: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(
-                Choice(
-                    {
-                        "anyone": "anyone who is not a party",
-                        "not-a-party": "known not to be a party",
-                        "even-a-party": "anyone, even a party",
-                    },
-                    "an attacker",
-                    free=True,
-                ),
-                "attackers",
-                last="or",
-                least=1,
-            ),
-            "The attacker may be {}.",
-            RESPONSE,
-        ),
-    ] = ("anyone",)
-    attackers: Annotated[
-        int | None,
-        Field(AT_LEAST, "There must be {} attackers.", RESPONSE, "One attacker is enough."),
-    ] = None
-    supported_by: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(PARTY_NAME, "supporters", last="or"),
-            "The attacker must be supported by {}.",
-            RESPONSE,
-            "Who supports the attacker does not matter.",
-        ),
-    ] = ()
-    attribution: Annotated[
-        Attribution,
-        Field(
-            ATTRIBUTION,
-            "Of who did it: {}.",
-            RESPONSE,
-        ),
-    ] = NOT_NEEDED
-    unprovoked: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "irrelevant": "does not matter",
-                    "required": "must be ruled out",
-                },
-                "whether provocation matters",
-            ),
-            "Whether the victim provoked it {}.",
-            RESPONSE,
-        ),
-    ] = "irrelevant"
-    capacity: Annotated[
-        str,
-        Field(
-            Choice(
-                {"own-exhausted": "has exhausted its own capacity, by its own statement"},
-                "a condition of capacity",
-            ),
-            "The victim {}.",
-            by=RESPONSE,
-            absent="The victim's own capacity does not matter.",
-        ),
-    ] = ""
-    phase: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(Choice("threatened imminent active past", "a phase"), "phases", last="or"),
-            "It must be {}.",
-            by=RESPONSE,
-            absent="In any phase.",
-        ),
-    ] = ()
-    act_by: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(PARTY_NAME, "actors", last="or"),
-            "It must be an act of {}; no victim is needed.",
-            RESPONSE,
-            "It needs a victim.",
-        ),
-    ] = ()
-    cases: Annotated[
-        tuple[Case, ...],
-        Field(
-            Many(Group(Case, "a case"), "cases"),
-            "One of these cases must hold: {}.",
-            RESPONSE,
-            "There are no further cases to choose from.",
-        ),
-    ] = ()
-    requested_by_victim: Annotated[
-        bool,
-        Field(
-            YES_NO,
-            "The victim must have asked for it.",
-            RESPONSE,
-            "The victim need not have asked for it.",
-        ),
-    ] = False
-    from_practice: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(TRIGGER_FIELDS, "fields"),
-            "This states practice, not the words of the text: {}.",
-            SHOWN,
-            "All of this is in the words of the text.",
-        ),
-    ] = ()
-
-    @property
-    def attackers_named(self) -> tuple[str, ...]:
-        """The attackers that are named; empty where a rule stands instead of names."""
-        return tuple(
-            each for each in self.attacker if each not in {"anyone", "not-a-party", "even-a-party"}
-        )
-
-
 DEBTORS: Final = Many(
     Ref(
         "party",
@@ -640,6 +110,7 @@ DEBTORS: Final = Many(
     "parties",
     least=1,
 )
+
 MODALITY: Final = {
     "must": "must",
     "should": "should",
@@ -701,17 +172,6 @@ class Duty:
     quantity: Annotated[
         str, Field(SENTENCE, "Quantity: {}.", RESPONSE, "No quantity is fixed.")
     ] = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """A decision that must be taken before duties arise."""
-
-    body: Annotated[str, Field(Ref("body"), "It is taken by {}.", absent="By all members.")] = ""
-    rule: Annotated[
-        str | DecisionRule | None,
-        Field(RULE, "The rule: {}.", absent="By the body's own rule."),
-    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

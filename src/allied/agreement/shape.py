@@ -25,312 +25,78 @@ The scalar kinds are in `agreement.scalars`, the declarations in `agreement.clau
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import typing
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Generic, TypeVar
 
+from allied.agreement.fields import (
+    EXCHANGE,
+    LATER,
+    LIFE,
+    LOADER,
+    RESPONSE,
+    SHOWN,
+    Declared,
+    Field,
+    Kind,
+    Schema,
+    Tree,
+    declared,
+    is_declaration,
+    is_nothing,
+    keys_of,
+)
+from allied.agreement.reading import (
+    FINDING_LIMIT,
+    Finding,
+    MalformedTextError,
+    Reading,
+    Reference,
+    UnreadError,
+    listed,
+    suggestion,
+)
 from allied.agreement.text import ListNode, MapNode, Node, TextNode
 from allied.agreement.values import Table
-from allied.errors import MalformedError, Place
+
+__all__ = [
+    "EXCHANGE",
+    "FINDING_LIMIT",
+    "LATER",
+    "LIFE",
+    "LIST_LIMIT",
+    "LOADER",
+    "RESPONSE",
+    "SHOWN",
+    "Declared",
+    "Field",
+    "Finding",
+    "Group",
+    "Kind",
+    "MalformedTextError",
+    "Many",
+    "Named",
+    "OneOf",
+    "Reading",
+    "Reference",
+    "Schema",
+    "Tree",
+    "UnreadError",
+    "declared",
+    "groups_within",
+    "is_declaration",
+    "is_nothing",
+    "keys_of",
+    "listed",
+    "read_group",
+    "scalar_of",
+    "show_group",
+    "suggestion",
+]
 
 T = TypeVar("T")
 
-Tree: TypeAlias = "str | list[Tree] | dict[str, Tree] | None"
-"""What stands in a file; None only in the full, canonical form."""
-
-Schema: TypeAlias = dict[str, Any]
-
-FINDING_LIMIT: Final = 100
-"""How many findings one reading collects before it stops."""
-
 LIST_LIMIT: Final = 10_000
 """How many values a list holds unless its declaration says otherwise."""
-
-SHOWN: Final = "shown only"
-"""It informs people; there is nothing to enforce."""
-
-LATER: Final = "not enforced yet"
-"""It is read, printed and signed, but no part of this release acts on it."""
-
-EXCHANGE: Final = "sharing"
-RESPONSE: Final = "evaluation of incidents"
-LIFE: Final = "the lifecycle of the agreement"
-LOADER: Final = "reading the text"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a reader or a check has to say about a text.
-
-    Attributes:
-        code: stable, for machines: `agreement.unknown-key`.
-        severity: `error`, `warning` or `note`.
-        clause: number of the article it is about, or an empty text.
-        place: where it stands; None where the text was not at hand.
-        text: one sentence.
-        advice: what to do, or an empty text.
-    """
-
-    code: str
-    severity: str
-    clause: str
-    place: Place | None
-    text: str
-    advice: str = ""
-
-
-class MalformedTextError(MalformedError):
-    """A text cannot be read as what it claims to be.
-
-    Attributes:
-        findings: every mistake found, in the order of the text; never empty.
-    """
-
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        first = findings[0]
-        more = len(findings) - 1
-        super().__init__(
-            first.code,
-            first.text + (f" (and {more} more)" if more else ""),
-            hint=first.advice,
-            place=first.place,
-            facts={"findings": len(findings)},
-        )
-        self.findings = tuple(findings)
-
-
-class UnreadError(Exception):
-    """A value could not be read; the reading already has the finding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What a declaration says about one field.
-
-    Attributes:
-        kind: how its values are read and shown.
-        phrase: a sentence in which `{}` stands for the value in words.
-        by: who enforces it in this release, `SHOWN` or `LATER`.
-        absent: the sentence for a value that is none, nothing or empty.
-        key: the key in the file, where a field cannot bear that name in Python.
-        follows: the field whose value it takes when it is left out.
-        later: spellings of the value that are not enforced yet although the field is.
-    """
-
-    kind: Kind
-    phrase: str
-    by: str = LATER
-    absent: str = ""
-    key: str = ""
-    follows: str = ""
-    later: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One field of a declaration, ready for use."""
-
-    name: str
-    key: str
-    field: Field
-    required: bool
-    default: Any
-
-    def is_default(self, owner: object) -> bool:
-        """Whether `owner` has the value here that leaving the key out gives."""
-        return bool(getattr(owner, self.name) == self.default_of(owner))
-
-    def enforced_by(self, value: object) -> str:
-        """Who enforces this value in this release; `LATER` where nobody does yet."""
-        if self.field.later and not is_nothing(value):
-            tree = self.field.kind.show(value)
-            words = tree if isinstance(tree, list) else ["*map" if isinstance(tree, dict) else tree]
-            if any(isinstance(w, str) and self._is_later(w) for w in words):
-                return LATER
-        return self.field.by
-
-    def _is_later(self, word: str) -> bool:
-        return any(word == each or word.startswith(f"{each} ") for each in self.field.later)
-
-    def default_of(self, owner: object) -> Any:
-        """What leaving the key out gives."""
-        if self.field.follows:
-            return getattr(owner, self.field.follows)
-        return ... if self.required else self.default
-
-
-def declared(declaration: type[Any]) -> tuple[Declared, ...]:
-    """The fields of a declaration, in order."""
-    return _declared(declaration)  # type: ignore[arg-type]  # a class is hashable
-
-
-@cache
-def _declared(declaration: Any) -> tuple[Declared, ...]:
-    hints = typing.get_type_hints(declaration, include_extras=True)
-    found = []
-    for each in dataclasses.fields(declaration):
-        notes = getattr(hints[each.name], "__metadata__", ())
-        about = next(note for note in notes if isinstance(note, Field))
-        if each.default_factory is not dataclasses.MISSING:
-            default: Any = each.default_factory()
-        else:
-            default = each.default
-        required = default is dataclasses.MISSING
-        key = about.key or each.name
-        found.append(Declared(each.name, key, about, required, None if required else default))
-    return tuple(found)
-
-
-def is_declaration(value: object) -> bool:
-    """Whether a value has declared fields of its own."""
-    return _is_declaration(type(value))  # type: ignore[arg-type]  # as above
-
-
-@cache
-def _is_declaration(kind: Any) -> bool:
-    return dataclasses.is_dataclass(kind) and all(
-        str(each.type).startswith("Annotated[") for each in dataclasses.fields(kind)
-    )
-
-
-def keys_of(declaration: type[Any]) -> Mapping[str, Declared]:
-    """The fields of a declaration by the key that stands in the file."""
-    return _keys_of(declaration)  # type: ignore[arg-type]  # a class is hashable
-
-
-@cache
-def _keys_of(declaration: Any) -> Mapping[str, Declared]:
-    return {each.key: each for each in declared(declaration)}
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A name that stands in the text and must be declared in the same document."""
-
-    targets: tuple[str, ...]
-    fixed: tuple[str, ...]
-    node: TextNode
-    clause: str
-
-
-@dataclass(slots=True)
-class Reading:
-    """One pass over one document."""
-
-    source: str
-    area: str = "agreement"
-    clause: str = ""
-    findings: list[Finding] = field(default_factory=list)
-    references: list[Reference] = field(default_factory=list)
-    remarks: list[Finding] = field(default_factory=list)
-
-    def place(self, node: Node) -> Place:
-        """Where a node stands."""
-        return Place(self.source, node.line, node.column)
-
-    def note(self, node: Node, code: str, text: str, advice: str = "") -> None:
-        """Keep a finding and go on."""
-        code = f"{self.area}.{code}"
-        self.findings.append(Finding(code, "error", self.clause, self.place(node), text, advice))
-        if len(self.findings) >= FINDING_LIMIT:
-            raise MalformedTextError(self.findings)
-
-    def remark(self, node: Node, code: str, text: str, advice: str = "") -> None:
-        """Keep what does not make the text unreadable, up to `FINDING_LIMIT`."""
-        if len(self.remarks) < FINDING_LIMIT:
-            code = f"{self.area}.{code}"
-            self.remarks.append(Finding(code, "note", self.clause, self.place(node), text, advice))
-
-    def fail(self, node: Node, code: str, text: str, advice: str = "") -> UnreadError:
-        """Keep a finding and hand back what to raise."""
-        self.note(node, code, text, advice)
-        return UnreadError()
-
-    def finish(self) -> None:
-        """Raise MalformedTextError when anything was found."""
-        if self.findings:
-            far = Place(self.source, 1 << 30, 0)
-            order = sorted(
-                self.findings, key=lambda each: ((p := each.place or far).line, p.column)
-            )
-            raise MalformedTextError(order)
-
-    def resolve(self, names: Mapping[str, Iterable[str]]) -> None:
-        """Hold every reference against the names that the document declares.
-
-        Args:
-            names: for each target (`party`, `body`, ...) the ids declared.
-        """
-        known = {target: frozenset(ids) for target, ids in names.items()}
-        ordered = {target: sorted(ids) for target, ids in known.items()}
-        for each in self.references:
-            if not any(each.node.text in known.get(target, ()) for target in each.targets):
-                self.clause = each.clause
-                named = [name for target in each.targets for name in ordered.get(target, ())]
-                self.note(
-                    each.node,
-                    "dangling-reference",
-                    f"no {' or '.join(each.targets)} of that name is declared",
-                    suggestion(each.node.text, [*each.fixed, *named], what=each.targets[0]),
-                )
-        self.clause = ""
-
-
-def suggestion(text: str, candidates: Sequence[str], *, what: str = "word") -> str:
-    """Advice that names what was probably meant, or what may stand here.
-
-    Cost: bounded, however many candidates there are.
-    """
-    some: Sequence[str] = candidates
-    if len(some) > 200:
-        some = [each for each in some if each[:1] == text[:1] and abs(len(each) - len(text)) < 3]
-    if len(text) <= 64:
-        close = difflib.get_close_matches(text, some[:200], n=1, cutoff=0.6)
-        if not close:
-            lower = {each.lower(): each for each in some[:200]}
-            close = [lower[text.lower()]] if text.lower() in lower else []
-        if close:
-            return f"did you mean `{close[0]}`?"
-    if not candidates:
-        return f"no {what} is declared"
-    shown = ", ".join(f"`{each}`" for each in candidates[:14])
-    return f"one of {shown}{', ...' if len(candidates) > 14 else ''}"
-
-
-class Kind(ABC):
-    """How one kind of value is read and shown."""
-
-    shapes: tuple[type, ...] = (TextNode,)
-    """The nodes that it reads, to choose between alternatives."""
-
-    @abstractmethod
-    def read(self, node: Node, reading: Reading) -> Any:
-        """Read a node; raises UnreadError after keeping a finding."""
-
-    @abstractmethod
-    def show(self, value: Any, *, full: bool = False) -> Tree:
-        """The plain tree that reads back to `value`."""
-
-    @abstractmethod
-    def words(self, value: Any) -> str:
-        """The value as people say it."""
-
-    @abstractmethod
-    def schema(self) -> Schema:
-        """JSON Schema; declarations are referred to under `#/$defs/`."""
-
-    def owns(self, value: Any) -> bool:
-        """Whether a value is of this kind, to choose between alternatives."""
-        return isinstance(value, str)
-
-    def parts(self) -> tuple[Kind, ...]:
-        """The kinds inside this one."""
-        return ()
 
 
 def scalar_of(node: Node, reading: Reading, form: str) -> str:
@@ -677,18 +443,6 @@ def show_group(value: object, *, full: bool = False) -> dict[str, Tree]:
         one = getattr(value, each.name)
         tree[each.key] = None if one is None else each.field.kind.show(one, full=full)
     return tree
-
-
-def is_nothing(value: object) -> bool:
-    """Whether a value says nothing: none, an empty text, list or map."""
-    return value is None or (isinstance(value, str | tuple | Table) and not value)
-
-
-def listed(words: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def groups_within(kind: Kind) -> Iterator[type]:

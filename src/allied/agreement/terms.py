@@ -23,656 +23,90 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import date
-from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
+from allied.agreement.articles import ARTICLE_LIMIT, Articles
 from allied.agreement.clauses import (
-    CLAUSES,
-    NOTHING,
-    RULE,
     VISIBILITY,
-    AmendmentEntry,
     Clause,
     DecisionRule,
     Membership,
     Scope,
     Withdrawal,
 )
+from allied.agreement.frame import (
+    Annex,
+    AnnexAmendment,
+    Body,
+    Chair,
+    Form,
+    Languages,
+    LawAndForum,
+    Protection,
+)
+from allied.agreement.life import ALL_SIGNED, AS_BY_DEFAULT, EntryCondition, Life, Renewal
+from allied.agreement.parties import PARTY_LIMIT, ROLES, ConditionalRole, Parties, Party
 from allied.agreement.scalars import (
-    AMENDMENT_ENTRY,
-    COUNT,
-    DAY,
-    DURATION,
-    FRACTION,
-    INTERVAL,
     PARAGRAPHS,
     SENTENCE,
-    YES_NO,
     Choice,
     Name,
     Ref,
-    Words,
 )
 from allied.agreement.shape import (
     LIFE,
-    LOADER,
     RESPONSE,
     SHOWN,
     Field,
     Finding,
     Group,
-    Kind,
     Many,
     Named,
-    OneOf,
     Reading,
-    Schema,
     Tree,
     UnreadError,
-    declared,
     read_group,
     show_group,
     suggestion,
 )
 from allied.agreement.text import ListNode, MapNode, Node, TextNode, load_yaml
-from allied.agreement.values import Duration, Interval, Table
+from allied.agreement.values import NOTHING, Table
 from allied.agreement.writing import write
 from allied.errors import NotFoundError
 from allied.record.canonical import Json
 from allied.record.ids import PartyId
 
-ARTICLE_LIMIT: Final = 5_000
-PARTY_LIMIT: Final = 10_000
+__all__ = [
+    "ALL_SIGNED",
+    "ARTICLE_LIMIT",
+    "PARTY_LIMIT",
+    "ROLES",
+    "Agreement",
+    "Annex",
+    "AnnexAmendment",
+    "Articles",
+    "Body",
+    "Chair",
+    "ConditionalRole",
+    "Document",
+    "EntryCondition",
+    "Form",
+    "Languages",
+    "LawAndForum",
+    "Life",
+    "Parties",
+    "Party",
+    "Protection",
+    "Renewal",
+    "View",
+    "canonical",
+    "dump",
+    "load",
+    "read",
+]
 
 C = TypeVar("C", bound=Clause)
-Day: TypeAlias = date
-
-ROLES: Final = Choice(
-    {
-        "member": "member",
-        "observer": "observer",
-        "associate": "associate",
-        "guarantor": "guarantor",
-        "protected": "protected party",
-        "steward": "steward",
-        "secretariat": "secretariat",
-    },
-    "a role",
-)
-ANSWER: Final = Words(500, answers=True)
-CAPABILITY: Final = Name(
-    "a capability",
-    "[A-Za-z][A-Za-z0-9_-]{0,63}",
-    "a letter, then letters, digits, `_` and `-`",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """What kind of paper it is, and whether it binds in law."""
-
-    kind: Annotated[
-        str,
-        Field(
-            Choice(
-                "treaty protocol exchange-of-letters declaration contract memorandum charter"
-                " membership-terms oral",
-                "a form of agreement",
-            ),
-            "It is a {}.",
-            SHOWN,
-        ),
-    ]
-    binding: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "yes": "binds in law",
-                    "political": "binds politically, not in law",
-                    "no": "does not bind",
-                },
-                "whether it binds",
-            ),
-            "It {}.",
-            SHOWN,
-        ),
-    ] = "yes"
-    note: Annotated[str, Field(SENTENCE, "Note: {}.", SHOWN, "No note.")] = ""
-    law: Annotated[
-        str, Field(SENTENCE, "Under the law of {}.", SHOWN, "No governing law is named.")
-    ] = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Languages:
-    """Which language counts."""
-
-    authentic: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(
-                Name("a language", "[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", "a code like `en`"), "codes"
-            ),
-            "Equally authentic: {}.",
-            SHOWN,
-            "The language of the text.",
-        ),
-    ] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionalRole:
-    """A role that depends on something."""
-
-    role: Annotated[str, Field(ROLES, "It is {}.", LIFE)]
-    when: Annotated[str, Field(SENTENCE, "When {}.")]
-    otherwise: Annotated[str, Field(ROLES, "Else it is {}.", LIFE, key="else")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
-    """An organisation named in the agreement."""
-
-    id: Annotated[PartyId, Field(Name("the id of a party"), "It goes by {} here.", LOADER)]
-    name: Annotated[
-        str, Field(SENTENCE, "Its name is {}.", SHOWN, "Its full name is not given.")
-    ] = ""
-    kind: Annotated[
-        str,
-        Field(
-            Choice("state company agency sector-body person community", "a kind of party"),
-            "Kind: {}.",
-            SHOWN,
-        ),
-    ] = "company"
-    role: Annotated[
-        str | ConditionalRole,
-        Field(OneOf(ROLES, Group(ConditionalRole, "a conditional role")), "Its role: {}.", LIFE),
-    ] = "member"
-    tier: Annotated[
-        str,
-        Field(Name("a tier"), "Its tier is {}.", "sharing", "It is in no tier."),
-    ] = ""
-    constituency: Annotated[
-        str, Field(SENTENCE, "It speaks for {}.", SHOWN, "It speaks for itself.")
-    ] = ""
-    authorised_people: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(SENTENCE, "people"),
-            "It acts through {}.",
-            absent="Who acts for it is its own affair.",
-        ),
-    ] = ()
-    capabilities: Annotated[
-        Table[str],
-        Field(
-            Named(ANSWER, CAPABILITY, "capabilities"),
-            "Its capabilities: {}.",
-            by=RESPONSE,
-            absent="No capabilities are stated.",
-        ),
-    ] = NOTHING
-    status_notes: Annotated[
-        Table[str],
-        Field(
-            Named(ANSWER, CAPABILITY, "status notes"),
-            "Its status: {}.",
-            by=RESPONSE,
-            absent="No special status.",
-        ),
-    ] = NOTHING
-    successor_of: Annotated[
-        str, Field(SENTENCE, "It succeeds {}.", SHOWN, "It succeeds nobody.")
-    ] = ""
-    side: Annotated[str, Field(SENTENCE, "It is on the side {}.", absent="There are no sides.")] = (
-        ""
-    )
-    joined: Annotated[
-        date | None,
-        Field(
-            DAY,
-            "It joined on {}; this is status in the text and cannot be proposed on a node.",
-            LIFE,
-            "When it joined follows from its signature.",
-        ),
-    ] = None
-
-    @property
-    def role_name(self) -> str:
-        """Its role; of a conditional role, the one it has while the condition is not met."""
-        return self.role if isinstance(self.role, str) else self.role.otherwise
-
-    @property
-    def is_member(self) -> bool:
-        """Whether its role is `member`."""
-        return self.role_name == "member"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryCondition:
-    """When the agreement enters into force; all that is named must hold.
-
-    `in_force_when: all signed`, `all ratified` and a day are short for the whole.
-    """
-
-    all: Annotated[
-        str,
-        Field(
-            Choice({"signed": "signed", "ratified": "ratified"}, "`signed` or `ratified`"),
-            "All parties have {} it.",
-            LIFE,
-            "Not all parties are needed.",
-        ),
-    ] = ""
-    majority_ratified: Annotated[
-        bool,
-        Field(
-            YES_NO,
-            "More than half of the parties have ratified it.",
-            LIFE,
-            "No majority of ratifications is asked for.",
-        ),
-    ] = False
-    count: Annotated[
-        int | None,
-        Field(COUNT, "At least this many: {}.", LIFE, "No number of parties is set."),
-    ] = None
-    share: Annotated[
-        Fraction | None,
-        Field(FRACTION, "At least {} of the parties.", LIFE, "No share of the parties is set."),
-    ] = None
-    of: Annotated[
-        str,
-        Field(
-            Choice(
-                {"signed": "have signed", "ratified": "have ratified"}, "`signed` or `ratified`"
-            ),
-            "Those counted {}.",
-            LIFE,
-        ),
-    ] = "ratified"
-    including: Annotated[
-        tuple[str, ...],
-        Field(
-            Many(Ref("party"), "parties"), "Among them {}.", LIFE, "No party must be among them."
-        ),
-    ] = ()
-    date: Annotated[Day | None, Field(DAY, "Not before {}.", LIFE, "No day is set.")] = None
-
-
-_ENTRY_WORDS: Final[Mapping[str, EntryCondition]] = {
-    "all signed": EntryCondition(all="signed"),
-    "all ratified": EntryCondition(all="ratified"),
-}
-ALL_SIGNED: Final = _ENTRY_WORDS["all signed"]
-ENTRY: Final = Group(
-    EntryCondition,
-    "a condition of entry",
-    short=_ENTRY_WORDS,
-    said={"all signed": "all parties have signed", "all ratified": "all parties have ratified"},
-    scalar="date",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renewal:
-    """What happens when the term is over."""
-
-    automatic: Annotated[
-        bool, Field(YES_NO, "It is renewed of itself.", LIFE, "It is not renewed of itself.")
-    ] = False
-    each: Annotated[
-        Duration | None, Field(DURATION, "Each time for {}.", LIFE, "For another term each time.")
-    ] = None
-    stop_notice: Annotated[
-        Duration | None,
-        Field(
-            DURATION,
-            "A party can stop that by notice of {} before.",
-            LIFE,
-            "A party can stop that up to the last day.",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """When the agreement begins, and how it ends."""
-
-    signature_window: Annotated[
-        Interval | None,
-        Field(INTERVAL, "It can be signed {}.", absent="It can be signed at any time."),
-    ] = None
-    in_force_when: Annotated[
-        EntryCondition,
-        Field(
-            ENTRY,
-            "It enters into force once {}.",
-            LIFE,
-        ),
-    ] = ALL_SIGNED
-    entry_deadline: Annotated[
-        date | None,
-        Field(
-            DAY,
-            "It lapses unless it is in force by {}.",
-            absent="It waits for its entry into force without end.",
-        ),
-    ] = None
-    term: Annotated[
-        Duration | None,
-        Field(DURATION, "It runs for {}.", LIFE, "It runs without end."),
-    ] = None
-    tied_to: Annotated[
-        str,
-        Field(
-            Name("the id of an instrument"),
-            "It ends when {} ends.",
-            absent="It does not depend on another instrument.",
-        ),
-    ] = ""
-    renewal: Annotated[
-        Renewal,
-        Field(Group(Renewal, "a renewal"), "At the end of its term: {}.", LIFE),
-    ] = Renewal()
-    withdrawal: Annotated[
-        Withdrawal | None,
-        Field(
-            Group(Withdrawal, "a withdrawal"),
-            "A party may leave: {}.",
-            LIFE,
-            "Nothing is said here about leaving.",
-        ),
-    ] = None
-    survives_end: Annotated[
-        tuple[str, ...],
-        Field(Many(SENTENCE, "things"), "These outlive it: {}.", absent="Nothing outlives it."),
-    ] = ()
-    history: Annotated[
-        str,
-        Field(
-            Choice(
-                {
-                    "none": "nothing of what was before",
-                    "from-joining": "what happens from its joining on",
-                    "all": "everything since the beginning",
-                },
-                "what a later party sees",
-            ),
-            "Who joins later sees {}.",
-        ),
-    ] = "from-joining"
-
-
-NO_RENEWAL: Final = Renewal()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chair:
-    """Who chairs a body."""
-
-    rotation: Annotated[
-        str,
-        Field(Choice("name alphabet vote", "a rotation"), "The chair rotates by {}."),
-    ]
-    period: Annotated[
-        Duration | None, Field(DURATION, "Every {}.", absent="At no fixed interval.")
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """A group of parties that decides or meets."""
-
-    title: Annotated[str, Field(SENTENCE, "It is called {}.", SHOWN, "It has no title.")] = ""
-    members: Annotated[
-        tuple[PartyId, ...],
-        Field(
-            Many(Ref("party"), "parties", every="all", empty="all members"),
-            "It consists of {}.",
-            LIFE,
-            "It consists of all members.",
-        ),
-    ] = ()
-    chair: Annotated[
-        Chair | None, Field(Group(Chair, "a chair"), "Its chair: {}.", absent="It has no chair.")
-    ] = None
-    meets: Annotated[
-        str, Field(SENTENCE, "It meets: {}.", SHOWN, "When it meets is not fixed.")
-    ] = ""
-    rule: Annotated[
-        DecisionRule | None,
-        Field(Group(DecisionRule, "a decision rule"), "It decides: {}.", absent="By no set rule."),
-    ] = None
-    reports_to: Annotated[
-        str, Field(Ref("body"), "It reports to {}.", SHOWN, "It reports to nobody.")
-    ] = ""
-    escalates_to: Annotated[
-        str, Field(Ref("body"), "It escalates to {}.", SHOWN, "It does not escalate.")
-    ] = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnexAmendment:
-    """How an annex is changed."""
-
-    rule: Annotated[str | DecisionRule, Field(RULE, "Decided by {}.")]
-    in_force: Annotated[
-        AmendmentEntry | None,
-        Field(AMENDMENT_ENTRY, "It takes effect {}.", absent="It takes effect at once."),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Annex:
-    """A text beside the articles, with its own way of being changed."""
-
-    id: Annotated[str, Field(Name("the id of an annex"), "It goes by {}.", SHOWN)]
-    title: Annotated[str, Field(SENTENCE, "Its title is {}.", SHOWN, "It has no title.")] = ""
-    text: Annotated[str, Field(PARAGRAPHS, "Its text: {}", SHOWN, "Its text is kept apart.")] = ""
-    amendment: Annotated[
-        AnnexAmendment | None,
-        Field(
-            Group(AnnexAmendment, "an amendment of an annex"),
-            "It is changed: {}.",
-            absent="It is changed like the rest.",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protection:
-    """A law that protects those who share, while it is in force."""
-
-    name: Annotated[str, Field(SENTENCE, "It is {}.", SHOWN)]
-    jurisdiction: Annotated[
-        str, Field(SENTENCE, "In {}.", SHOWN, "The jurisdiction is not named.")
-    ] = ""
-    covers: Annotated[
-        tuple[str, ...], Field(Many(SENTENCE, "things"), "It covers {}.", SHOWN, "As the law says.")
-    ] = ()
-    valid: Annotated[
-        tuple[Interval, ...],
-        Field(Many(INTERVAL, "intervals"), "In force {}.", absent="At all times."),
-    ] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LawAndForum:
-    """Which law governs, and who judges."""
-
-    law: Annotated[
-        str, Field(SENTENCE, "Governed by the law of {}.", SHOWN, "No governing law is named.")
-    ] = ""
-    arbitration_seat: Annotated[
-        str, Field(SENTENCE, "Arbitration in {}.", SHOWN, "No arbitration is agreed.")
-    ] = ""
-    forum: Annotated[str, Field(SENTENCE, "Disputes go to {}.", SHOWN, "No court is agreed.")] = ""
-
-
-class Parties(Kind):
-    """The parties; `ids: [a, b]` stands for several that are alike in the rest."""
-
-    shapes = (ListNode, MapNode)
-
-    def read(self, node: Node, reading: Reading) -> tuple[Party, ...]:
-        nodes = node.items if isinstance(node, ListNode) else [node]
-        found: dict[str, Party] = {}
-        bad = False
-        for each in nodes:
-            try:
-                parties = _parties_of(each, reading)
-            except UnreadError:
-                bad = True
-                continue
-            for party, at in parties:
-                if party.id in found:
-                    reading.note(at, "duplicate-party", "this party is declared twice", "keep one")
-                found[party.id] = party
-            if len(found) > PARTY_LIMIT:
-                raise reading.fail(
-                    each, "too-many-parties", f"at most {PARTY_LIMIT} parties may be named"
-                )
-        if not found and not bad:
-            raise reading.fail(node, "no-party", "an agreement names at least one party")
-        if bad:
-            raise UnreadError
-        return tuple(found.values())
-
-    def show(self, value: Any, *, full: bool = False) -> Tree:
-        trees: list[Tree] = []
-        alike: list[Party] = []
-        for party in (*value, None):
-            same = alike and party and replace(party, id=alike[0].id) == alike[0]
-            if alike and (full or not same):
-                tree = show_group(alike[0], full=full)
-                if len(alike) > 1:
-                    tree = {"ids": [each.id for each in alike], **tree}
-                    del tree["id"]
-                trees.append(tree)
-                alike = []
-            if party:
-                alike.append(party)
-        return trees
-
-    def words(self, value: Any) -> str:
-        return ", ".join(party.name or party.id for party in value)
-
-    def schema(self) -> Schema:
-        return {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/PartyEntry"}}
-
-    def parts(self) -> tuple[Kind, ...]:
-        return (Group(Party, "a party"),)
-
-
-def _parties_of(node: Node, reading: Reading) -> list[tuple[Party, Node]]:
-    if not isinstance(node, MapNode):
-        return [(read_group(Party, "a party", node, reading), node)]
-    ids = next((pair for pair in node.entries if pair[0].text == "ids"), None)
-    if ids is None:
-        return [(read_group(Party, "a party", node, reading, beside={"ids": ()}), node)]
-    key, value = ids
-    if node.get("id") is not None:
-        raise reading.fail(key, "unknown-key", "`id` and `ids` exclude each other", "keep one")
-    names = value.items if isinstance(value, ListNode) else [value]
-    if not names:
-        raise reading.fail(value, "list-size", "at least one id may stand here")
-    first = TextNode(key.line, key.column, "id", quoted=False)
-    rest = [pair for pair in node.entries if pair is not ids]
-    pattern = read_group(
-        Party, "a party", MapNode(node.line, node.column, [(first, names[0]), *rest]), reading
-    )
-    kind = declared(Party)[0].field.kind
-    parties = [(pattern, names[0])]
-    parties += [
-        (replace(pattern, id=PartyId(kind.read(name, reading))), name)
-        for name in names[1 : PARTY_LIMIT + 2]
-    ]
-    return parties
-
-
-class Articles(Kind):
-    """The clauses; which declaration reads one is decided by its `type`."""
-
-    shapes = (ListNode, MapNode)
-
-    def read(self, node: Node, reading: Reading) -> tuple[Clause, ...]:
-        nodes = node.items if isinstance(node, ListNode) else [node]
-        if len(nodes) > ARTICLE_LIMIT:
-            raise reading.fail(
-                node, "too-many-articles", f"at most {ARTICLE_LIMIT} articles may stand here"
-            )
-        found: dict[str, Clause] = {}
-        bad = False
-        for each in nodes:
-            art = each.get("art") if isinstance(each, MapNode) else None
-            reading.clause = art.text if isinstance(art, TextNode) and len(art.text) < 65 else ""
-            try:
-                clause = _clause(each, reading)
-            except UnreadError:
-                bad = True
-                continue
-            finally:
-                reading.clause = ""
-            if clause.art in found:
-                reading.clause = clause.art
-                reading.note(
-                    art or each,
-                    "duplicate-article",
-                    "two articles have this number",
-                    "renumber one",
-                )
-                reading.clause = ""
-            found[clause.art] = clause
-        if bad:
-            raise UnreadError
-        return tuple(found.values())
-
-    def show(self, value: Any, *, full: bool = False) -> Tree:
-        return [_clause_tree(each, full=full) for each in value]
-
-    def words(self, value: Any) -> str:
-        return f"{len(value)} articles"
-
-    def schema(self) -> Schema:
-        return {
-            "type": "array",
-            "maxItems": ARTICLE_LIMIT,
-            "items": {"$ref": "#/$defs/Article"},
-        }
-
-
-def _clause(node: Node, reading: Reading) -> Clause:
-    if not isinstance(node, MapNode):
-        raise reading.fail(node, "wrong-type", "an article is a map", "write `art:` and `type:`")
-    kind = node.get("type")
-    if kind is None:
-        raise reading.fail(
-            node,
-            "missing-key",
-            "an article needs the key `type`",
-            "one of " + ", ".join(f"`{each}`" for each in CLAUSES),
-        )
-    if not isinstance(kind, TextNode) or kind.text not in CLAUSES:
-        text = kind.text if isinstance(kind, TextNode) else ""
-        raise reading.fail(
-            kind, "unknown-type", "this is no type of clause", suggestion(text, list(CLAUSES))
-        )
-    declaration = CLAUSES[kind.text]
-    return read_group(declaration, declaration.CALLED, node, reading, beside={"type": ()})
-
-
-def _clause_tree(clause: Clause, *, full: bool) -> dict[str, Tree]:
-    tree = show_group(clause, full=full)
-    head: dict[str, Tree] = {"art": tree.pop("art")}
-    for key in ("title",):
-        if key in tree:
-            head[key] = tree.pop(key)
-    return {**head, "type": clause.TYPE, **tree}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -744,7 +178,7 @@ class Agreement:
     ] = "UTC"
     parties: Annotated[tuple[Party, ...], Field(Parties(), "Its parties are {}.", LIFE)]
     life: Annotated[Life, Field(Group(Life, "the life of an agreement"), "Its life: {}.", LIFE)] = (
-        Life()
+        AS_BY_DEFAULT
     )
     depositary: Annotated[
         str,

@@ -26,7 +26,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from functools import total_ordering
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 V = TypeVar("V")
 
@@ -372,3 +372,10 @@ class Table(Mapping[str, V]):
 
     def __repr__(self) -> str:
         return f"Table({self._values!r})"
+
+
+IMMEDIATELY: Final = Duration(0, "hours")
+"""Without any delay."""
+
+NOTHING: Final[Table[Any]] = Table()
+"""A map without entries."""

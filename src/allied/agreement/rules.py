@@ -1,0 +1,245 @@
+"""How a body decides: one declaration for every decision rule of an agreement.
+
+Declarations only; `agreement.shape` reads, prints and explains them. Nothing here counts
+votes.
+
+Words used here:
+    rule      who counts, how many are needed, what silence, abstention and a tie mean
+    recusal   who does not vote, and when
+
+Rule that holds everywhere below: what is left out takes the default that stands here, and
+`LATER` says that nobody acts on a field yet.
+
+Source: agreement format, "Decision rules"; NATO 2003 (silence), Rio 17 to 20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Final
+
+from allied.agreement.scalars import (
+    COUNT,
+    DURATION,
+    QUORUM,
+    SENTENCE,
+    SHARE,
+    YES_NO,
+    Choice,
+    Ref,
+)
+from allied.agreement.shape import LATER, SHOWN, Field, Group, Many, Named, OneOf
+from allied.agreement.values import IMMEDIATELY, NOTHING, Duration, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """How a proposal is adopted by nobody objecting in time."""
+
+    period: Annotated[
+        Duration | None,
+        Field(DURATION, "The silence lasts {}.", absent="Each proposal names its own period."),
+    ] = None
+    break_by: Annotated[
+        str,
+        Field(Choice("written-objection objection", "how a silence is broken"), "A {} breaks it."),
+    ] = "written-objection"
+    may_extend: Annotated[
+        bool, Field(YES_NO, "The period may be extended.", LATER, "The period is not extended.")
+    ] = False
+    reasons_required: Annotated[
+        bool, Field(YES_NO, "An objection needs reasons.", LATER, "An objection needs no reasons.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondCondition:
+    """A second count that must hold as well."""
+
+    threshold: Annotated[
+        int | Fraction | None, Field(SHARE, "At least {}.", absent="No threshold is given.")
+    ] = None
+    of: Annotated[
+        str, Field(Choice("members ratified present voting", "a group", free=True), "Of {}.")
+    ] = "members"
+    weights: Annotated[Table[int], Field(Named(COUNT, Ref("party"), "weights"), "Weights: {}.")] = (
+        NOTHING
+    )
+    note: Annotated[str, Field(SENTENCE, "Note: {}.", SHOWN, "No note.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recusal:
+    """Who does not vote, and when."""
+
+    who: Annotated[
+        str,
+        Field(
+            Choice(
+                {
+                    "attacker": "the attacker",
+                    "parties-to-dispute": "the parties to the dispute",
+                    "subject": "whoever the decision is about",
+                },
+                "who does not vote",
+            ),
+            "Not voting: {}.",
+        ),
+    ]
+    only_if: Annotated[str, Field(SENTENCE, "Only if {}.", absent="In every case.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRule:
+    """How a body decides."""
+
+    kind: Annotated[
+        str,
+        Field(
+            Choice(
+                {
+                    "unanimity": "unanimity",
+                    "consensus": "consensus: nobody objects",
+                    "silence": "silence: adopted unless somebody objects in time",
+                    "simple-majority": "more yes than no",
+                    "absolute-majority": "more than half of those entitled",
+                    "qualified-majority": "a qualified majority",
+                    "weighted": "weighted votes",
+                    "named-party": "a named party decides",
+                    "none": "nobody decides, it follows of itself",
+                },
+                "a decision rule",
+            ),
+            "Decided by {}.",
+        ),
+    ]
+    of: Annotated[
+        str,
+        Field(
+            Choice(
+                {
+                    "members": "all members",
+                    "ratified": "the members that have ratified",
+                    "present": "those present",
+                    "voting": "those voting yes or no",
+                },
+                "a group that is counted",
+                free=True,
+            ),
+            "Counted are {}.",
+        ),
+    ] = "members"
+    party: Annotated[str, Field(Ref("party"), "{} decides.", absent="No single party decides.")] = (
+        ""
+    )
+    threshold: Annotated[
+        int | Fraction | None,
+        Field(SHARE, "Needed: {}.", absent="The threshold follows from the rule."),
+    ] = None
+    weights: Annotated[
+        Table[int],
+        Field(Named(COUNT, Ref("party"), "weights"), "Weights: {}.", absent="Each counts once."),
+    ] = NOTHING
+    also: Annotated[
+        SecondCondition | None,
+        Field(
+            Group(SecondCondition, "a second condition"),
+            "And besides: {}.",
+            absent="There is no second condition.",
+        ),
+    ] = None
+    quorum: Annotated[
+        int | Fraction | str | None,
+        Field(QUORUM, "Quorum: {}.", absent="No quorum is needed."),
+    ] = None
+    abstention: Annotated[
+        str,
+        Field(
+            Choice(
+                {
+                    "ignored": "ignored",
+                    "counts-against": "counted against",
+                    "allowed-without-blocking": "allowed, and blocks nothing",
+                },
+                "what an abstention does",
+            ),
+            "An abstention is {}.",
+        ),
+    ] = "ignored"
+    silence: Annotated[
+        Silence | None,
+        Field(
+            Group(Silence, "a silence procedure"),
+            "Silence procedure: {}.",
+            absent="There is no silence procedure.",
+        ),
+    ] = None
+    veto: Annotated[
+        tuple[str, ...],
+        Field(Many(Ref("party"), "parties"), "A veto has: {}.", absent="Nobody has a veto."),
+    ] = ()
+    recuse: Annotated[
+        tuple[Recusal, ...],
+        Field(
+            Many(Group(Recusal, "a recusal", scalar="who"), "recusals"),
+            "Not voting: {}.",
+            absent="Everybody entitled votes.",
+        ),
+    ] = ()
+    tie: Annotated[
+        str,
+        Field(
+            Choice(
+                {"fails": "means that it fails", "chair-casts": "is broken by the chair"},
+                "what a tie does",
+            ),
+            "A tie {}.",
+        ),
+    ] = "fails"
+    tolerates: Annotated[
+        int,
+        Field(
+            COUNT,
+            "A decision stays safe although this many of the voters cheat: {}.",
+        ),
+    ] = 0
+    grace: Annotated[
+        Duration,
+        Field(DURATION, "Votes signed in time are still counted when they arrive later by: {}."),
+    ] = IMMEDIATELY
+    assembler: Annotated[
+        str,
+        Field(Ref("party"), "{} counts the votes.", absent="Who counts is not fixed."),
+    ] = ""
+    deputies: Annotated[
+        tuple[str, ...],
+        Field(
+            Many(Ref("party"), "parties", ordered=True),
+            "In its place count, in this order: {}.",
+            absent="No deputy is named.",
+        ),
+    ] = ()
+    measure_consent: Annotated[
+        tuple[str, ...],
+        Field(
+            Many(SENTENCE, "measures"),
+            "These measures need the consent of each party that is to take them: {}.",
+            absent="No measure needs a consent of its own.",
+        ),
+    ] = ()
+
+
+RULE: Final = OneOf(Ref("body"), Group(DecisionRule, "a decision rule"))
+"""A body that decides by its own rule, or a rule written out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A decision that must be taken before duties arise."""
+
+    body: Annotated[str, Field(Ref("body"), "It is taken by {}.", absent="By all members.")] = ""
+    rule: Annotated[
+        str | DecisionRule | None,
+        Field(RULE, "The rule: {}.", absent="By the body's own rule."),
+    ] = None
