@@ -201,6 +201,9 @@ def assertion_json(**changes: object) -> dict[str, object]:
             shape(lambda v: v.update(assertions=[assertion_json()] * 17)), id="17 assertions"
         ),
         pytest.param(
+            shape(lambda v: v.update(assertions=["yes"])), id="an assertion that is a text"
+        ),
+        pytest.param(
             shape(lambda v: v.update(assertions=[assertion_json(scheme="pin")])),
             id="a scheme not known",
         ),

@@ -62,8 +62,11 @@ def a_chain(issuer: int, circle: int = 0, incarnation: int = 0) -> ChainKey:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, forks: bool = True) -> list[Record]:
-    """A set of records of up to five chains, some of them parting, with any causal deps."""
+def worlds(draw: st.DrawFn, *, forks: bool = True, liars: bool = False) -> list[Record]:
+    """A set of records of up to five chains, some of them parting, with any causal deps.
+
+    A liar says of a record it cites that it stands at another number.
+    """
     chains = [a_chain(0), a_chain(1), a_chain(2), a_chain(0, 1), a_chain(1, 0, 1)]
     records: list[Record] = []
     for number in range(draw(st.integers(1, 14))):
@@ -78,9 +81,11 @@ def worlds(draw: st.DrawFn, *, forks: bool = True) -> list[Record]:
                 others[each.header.chain] = each
         sequence = previous.header.sequence + 1 if previous else 1
         late = draw(st.integers(-3, 3))
-        records.append(
-            made(f"r{number}", chain, sequence, previous, others.values(), number + late)
-        )
+        record = made(f"r{number}", chain, sequence, previous, others.values(), number + late)
+        if liars and record.header.deps and draw(st.integers(0, 4)) == 0:
+            first, *rest = record.header.deps
+            record = with_deps(record, first._replace(sequence=first.sequence + 1), *rest)
+        records.append(record)
     return records
 
 
@@ -89,7 +94,7 @@ def parents(record: Record) -> list[RecordId]:
     return [dep.id for dep in record.header.deps] + ([previous] if previous else [])
 
 
-@given(worlds(), st.data())
+@given(worlds(liars=True), st.data())
 def test_any_order_duplication_or_batching_gives_the_same_history(
     records: list[Record], data: st.DataObject
 ) -> None:
@@ -353,6 +358,17 @@ def test_whether_a_record_is_refused_does_not_depend_on_what_else_it_waits_for()
     liar = with_deps(liar, *sorted(liar.header.deps))
     assert history.history([A1, liar]).refused == {liar.id: "history.not-its-parent"}
     assert history.history([liar]).extended([A1]) == history.history([A1, liar])
+
+
+def test_a_mistake_found_late_is_told_before_a_bad_past() -> None:
+    liar = with_deps(B1, misplaced(A1, sequence=9))
+    c1 = made("c1", C, 1, None)
+    child = made("child", B, 2, liar)
+    child = with_deps(child, misplaced(c1, sequence=7))
+    known = history.history([A1, liar, child])
+    assert known.refused[child.id] == "history.past-refused"
+    assert known.extended([c1]).refused[child.id] == "history.not-its-parent"
+    assert known.extended([c1]) == history.history([c1, child, liar, A1])
 
 
 def test_a_claimed_time_that_runs_backwards_is_kept_and_flagged() -> None:
