@@ -54,7 +54,7 @@ def test_a_database_says_how_durable_it_is(open_sqlite: Open) -> None:
 def test_a_new_database_takes_no_time(open_sqlite: Open, tmp_path: Path) -> None:
     open_sqlite(tmp_path / "warm.db")
     best = 10.0
-    for n in range(3):
+    for n in range(5):  # the best of some: others use this machine too
         started = time.perf_counter()
         open_sqlite(tmp_path / f"{n}.db")
         best = min(best, time.perf_counter() - started)

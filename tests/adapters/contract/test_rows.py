@@ -100,6 +100,12 @@ def test_people_belong_to_one_organisation(store: Store) -> None:
         writing.add_person(rows.person("anna"))
 
 
+def test_nobody_belongs_to_an_organisation_that_is_not_hosted(store: Store) -> None:
+    with pytest.raises(ConflictError) as refusal, store.write() as writing:
+        writing.add_person(rows.person("anna", "stranger"))
+    assert refusal.value.code == "store.dangling"
+
+
 def test_agreements_are_listed_by_alias_then_id(store: Store) -> None:
     given_rows = [
         rows.agreement("a", "treaty"),

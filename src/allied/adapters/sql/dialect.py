@@ -11,6 +11,7 @@ folds write less. No error that leaves here carries a statement's parameters.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -153,9 +154,20 @@ def _translate(context: ExceptionContext) -> BaseException | None:
     if isinstance(original, AlliedError | ValueError):
         return original  # raised while a value was bound
     if isinstance(context.sqlalchemy_exception, IntegrityError):
+        if _is_dangling(original):
+            return ConflictError(
+                "store.dangling", "it belongs to something that is not stored here"
+            )
         return ConflictError("store.already-there", "something of that name is stored already")
     code = getattr(original, "sqlite_errorcode", None)
     return refusal(code) if isinstance(code, int) else None
+
+
+def _is_dangling(error: BaseException | None) -> bool:
+    """Whether a foreign key was not found: 23503 is its code in the SQL standard."""
+    if getattr(error, "sqlstate", None) == "23503":
+        return True
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 
 
 def refusal(code: int) -> ExhaustedError | None:

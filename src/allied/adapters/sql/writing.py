@@ -60,7 +60,9 @@ class SqlWriting(SqlReading):
 
     def _do(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Run a change; how many rows it touched."""
-        result = self._connection.execute(statement, rows)
+        result = self._connection.execute(
+            statement, rows, execution_options={"preserve_rowcount": True}
+        )
         self._changed = self._changed or result.rowcount != 0
         return int(result.rowcount)
 
