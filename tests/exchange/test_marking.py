@@ -228,6 +228,16 @@ def test_what_the_author_adds_stands_beside_the_marking() -> None:
     assert found.handling == Handling(Tlp.RED, frozenset({HARBOUR}), frozenset({"ORCON"}))
 
 
+def test_an_object_may_carry_so_many_markings() -> None:
+    known = [Definition(id_of("marking-definition", number)) for number in range(1, 66)]
+    ids = [each.id for each in known]
+    assert marked(ids[:64], ids[:3], find(*known)).tlp is None
+
+    with pytest.raises(MarkingError) as refusal:
+        marked(ids, [], find(*known))
+    assert refusal.value.code == "exchange.too-many-markings"
+
+
 tlps = st.sampled_from(list(Tlp))
 tightenings = st.builds(
     Tightening,

@@ -73,6 +73,9 @@ _IEP_TERMS = {
     "unmodified_resale": ("may", "must-not"),
 }
 _COLOURS = ("red", "amber", "green", "clear", "white")
+MAX_REFS = 64
+"""How many markings one object may carry; a proof has room for so many."""
+
 _SAYS_TLP = re.compile(r"\s*tlp\b", re.IGNORECASE)
 
 
@@ -80,7 +83,7 @@ class MarkingError(RefusedError):
     """Markings that cannot be honoured, so that the object may go to no one.
 
     `exchange.unknown-marking`, `exchange.contradictory-marking`, `exchange.forged-marking`,
-    `exchange.marking-not-enforced`.
+    `exchange.marking-not-enforced`, `exchange.too-many-markings`.
     """
 
 
@@ -261,8 +264,15 @@ def marked(
     Raises:
         MarkingError: nobody may be given the object.
     """
-    whole = [_resolved(id_, find) for id_ in refs]
-    parts = [_resolved(id_, find) for id_ in granular]
+    whole_ids, part_ids = set(refs), set(granular)
+    if len(whole_ids | part_ids) > MAX_REFS:
+        raise MarkingError(
+            "exchange.too-many-markings",
+            f"it carries more than {MAX_REFS} markings",
+            hint="make several objects of it",
+        )
+    whole = [_resolved(id_, find) for id_ in sorted(whole_ids)]
+    parts = [_resolved(id_, find) for id_ in sorted(part_ids)]
     stated = {each.tlp for each in whole if each.tlp is not None}
     if len(stated) > 1:
         raise MarkingError(
