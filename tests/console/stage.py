@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from allied.entrypoints.console import Console, mount
-from allied.node import items, people
+from allied.node import incidents, items, obligations, people
 from tests.node.network import House, Network
 
 DEMO = (resources.files("allied.agreement") / "templates" / "demo.yaml").read_bytes()
 INTEL = (resources.files("allied.story") / "intel.json").read_bytes()
+ATTACK = (resources.files("allied.story") / "incident.yaml").read_bytes()
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 ODD_NAME = 'Odd <script>alert(1)</script> \u202egnirts\u0007 "quoted"'
 
@@ -35,7 +37,20 @@ class Stage:
 
     network: Network
     agreement: str
-    foreign: str
+    incident: str
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Every page that a reader of River can open, by a name."""
+        return {
+            "overview": "/",
+            "agreement": f"/agreements/{self.agreement}",
+            "items": "/items",
+            "item": "/items/41",
+            "incidents": "/incidents",
+            "incident": f"/incidents/{self.incident}",
+            "report": f"/incidents/{self.incident}/report",
+        }
 
     def house(self, label: str = "river") -> House:
         return self.network.houses[label]
@@ -53,10 +68,37 @@ def play(root: Path) -> Stage:
     network.introduce_all()
     agreement = network.sign_all(DEMO, "river")
     river = network.houses["river"]
-    items.share(river.node, river.actor, lambda: iter((INTEL,)), agreement, items.Wish())
-    items.share(river.node, river.actor, lambda: iter((odd_bundle(),)), agreement, items.Wish())
+    for bundle in (INTEL, odd_bundle()):
+        items.share(
+            river.node,
+            river.organisation,
+            river.keys,
+            lambda raw=bundle: iter((raw,)),  # type: ignore[misc]
+            agreement,
+            items.Wish(),
+        )
     network.settle()
-    return Stage(network, agreement, "")
+    incident = attack(network, agreement)
+    return Stage(network, agreement, incident)
+
+
+def attack(network: Network, agreement: str) -> str:
+    """An attack on Harbour, called in; River answers, Harbour waits for the rest."""
+    harbour, river = network.houses["harbour"], network.houses["river"]
+    network.advance(timedelta(hours=1))
+    found = incidents.report(harbour.node, harbour.actor, ATTACK, "incident.yaml", agreement)[0]
+    network.advance(timedelta(minutes=6))
+    called = incidents.invoke(harbour.node, harbour.actor, found.id, "2")
+    network.advance(timedelta(minutes=1))
+    network.settle()
+    key = called.obligations[0].key
+    network.advance(timedelta(minutes=17))
+    obligations.say(river.node, river.actor, key, "acknowledge")
+    network.advance(timedelta(minutes=34))
+    obligations.say(river.node, river.actor, key, "accept")
+    network.advance(timedelta(minutes=50))
+    network.settle()
+    return found.id
 
 
 def odd_bundle() -> bytes:

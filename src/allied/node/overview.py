@@ -15,9 +15,10 @@ with. Seen for none, it holds everything, for whoever owns the folder.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allied.node import agreements as agreeing
+from allied.node.obligations import list_obligations
 from allied.record.identity import fingerprint
 
 if TYPE_CHECKING:
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allied.node.agreements import AgreementView
+    from allied.node.cases import ObligationView
     from allied.node.node import Node
     from allied.node.ports import Organisation, Peer, Reading
     from allied.record.ids import AgreementId, OrganisationId, PartyId
+
+
+_TO_ANSWER: Final = frozenset({"owed", "acknowledged", "overdue-answer"})
+_TO_PERFORM: Final = frozenset({"accepted", "overdue"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Awaiting:
     """Something that somebody here has to do.
 
     Attributes:
-        kind: `signature`, `ratification`, `peer`, `obligation` or `verification`.
+        kind: `signature`, `ratification`, `peer`, `obligation`, `verification` or `excuse`.
         by: the deadline, where there is one.
     """
 
@@ -130,8 +136,10 @@ def overview(node: Node, organisation: OrganisationId | None = None) -> Overview
         ]
         peers = _peers(reading, views, alone=len(eyes) == len(hosted))
         lines = tuple(_agreement(reading, found, eyes) for found in views)
+    owed = [each for one in eyes for each in list_obligations(node, one, mine_only=True)]
     awaiting = (
         *(each for found in views for each in _papers(found, eyes)),
+        *_duties(owed),
         *_unconfirmed(peers),
     )
     return Overview(
@@ -204,6 +212,26 @@ def _papers(found: AgreementView, eyes: Sequence[Organisation]) -> Iterator[Awai
         elif party.ratified_at is None and party.party in found.awaited:
             text = f"{party.party} has not ratified {found.title}"
             yield Awaiting(text, "ratification", f"/agreements/{found.id}")
+
+
+def _duties(owed: Sequence[ObligationView]) -> Iterator[Awaiting]:
+    """What debtors have to answer or to do, and creditors to judge; the most urgent first."""
+    for each in owed:
+        link = f"/incidents/{each.incident}"
+        if each.mine == "debtor" and each.state in _TO_ANSWER:
+            text = (
+                f"{each.debtor} has to answer: {each.act} {each.creditor} in {each.incident_name}"
+            )
+            yield Awaiting(text, "obligation", link, each.answer_by or each.perform_by)
+        elif each.mine == "debtor" and each.state in _TO_PERFORM:
+            text = f"{each.debtor} has to {each.act} {each.creditor} in {each.incident_name}"
+            yield Awaiting(text, "obligation", link, each.perform_by)
+        elif each.mine == "creditor" and each.state == "performed":
+            text = f"{each.debtor} says that it is done: verify it in {each.incident_name}"
+            yield Awaiting(text, "verification", link)
+        elif each.mine == "creditor" and each.state == "excuse-claimed":
+            text = f"{each.debtor} claims an excuse in {each.incident_name}"
+            yield Awaiting(text, "excuse", link)
 
 
 def _unconfirmed(peers: Sequence[Peer]) -> Iterator[Awaiting]:

@@ -5,6 +5,8 @@ concerns the organisation of the session, and works without JavaScript; with it,
 says when it is no longer live.
 
     routes      the one table of paths, and what each demands of a visitor
+    pages       what each page asks, and which template shows it
+    cases       the same for incidents
     door        sessions, cookies, where a request came from
     showing     templates, escaping, times, marks
     assets      style sheet, script and drawings under names that change with their content

@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from allied.entrypoints.console import door, pages
+from allied.entrypoints.console import cases, door, pages
 from allied.entrypoints.console.assets import Assets, load
 from allied.entrypoints.console.live import MOST_STREAMS, Streams
 from allied.entrypoints.console.pages import Visit
@@ -62,6 +62,9 @@ TABLE: Final = (
     Page("/agreements/{id}", "GET", READ, pages.agreement),
     Page("/items", "GET", READ, pages.items),
     Page("/items/{seq}", "GET", READ, pages.item),
+    Page("/incidents", "GET", READ, cases.incidents),
+    Page("/incidents/{id}", "GET", READ, cases.incident),
+    Page("/incidents/{id}/report", "GET", READ, cases.report),
     Page("/login", "GET", NOTHING, pages.how_to_log_in),
     Page("/login/{secret}", "GET", NOTHING, pages.login),
     Page("/login/{secret}", "POST", NOTHING, pages.log_in),

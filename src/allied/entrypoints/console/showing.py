@@ -45,7 +45,8 @@ _STATES: Final = {
     "owed": WAITING, "acknowledged": WAITING, "accepted": GOOD, "performed": GOOD,
     "verified": GOOD, "discharged": GOOD, "excused": QUIET, "excuse-claimed": WAITING,
     "waived": QUIET, "declined": BAD, "overdue": BAD, "overdue-answer": BAD,
-    "pending": WAITING, "active": WAITING, "closed": QUIET, "over": QUIET,
+    "invoked": GOOD, "responding": WAITING, "answered": GOOD,
+    "reported": WAITING, "not-covered": QUIET, "pending": WAITING,
 }  # fmt: skip
 
 
