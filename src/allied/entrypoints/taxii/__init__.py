@@ -1,0 +1,13 @@
+"""TAXII 2.1: other tools of an organisation read what it holds.
+
+mount       puts the routes on the web application
+asking      what a request asks for: credentials, media types, parameters
+answering   how an answer is said: envelopes of stored bytes, headers, errors
+routes      which path means what
+"""
+
+from __future__ import annotations
+
+from allied.entrypoints.taxii.routes import mount
+
+__all__ = ["mount"]

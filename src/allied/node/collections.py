@@ -1,0 +1,523 @@
+"""What tools of a hosted organisation may read of what that organisation holds.
+
+One question answers them all: which items does the holder of this token see, under which
+agreement, in which order. TAXII asks here; others that read page by page can.
+
+Words used here:
+    root         one agreement of the token's organisation, or all of them
+    collection   the items of a root with one effective TLP, or all of them
+    ceiling      the highest TLP that the token may read; never RED
+    page         a stretch of a collection in the order in which items were added
+    last         the newest version of an object that one originator shared, among those
+                 that the collection shows
+
+Rules. Every question goes from the token to its organisation, from there to the agreements
+that name it and that the token lists, and from there to the handling classes that are not
+above the ceiling and have not expired; what fails a step does not exist for the token. This
+is the organisation's own view of what it holds: no release to another party, so it stands
+in no ledger. Versions of different originators stand beside each other; none supersedes the
+other's. A version that came under two agreements is shown once in the root of all. Pages
+are made of stored bytes, nothing is parsed; a page is bounded in number and in bytes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.values import Tlp
+from allied.errors import NotFoundError
+from allied.exchange.stix import Instant, instant
+from allied.node import release
+from allied.node.additions import Additions, date_text, stream
+
+if TYPE_CHECKING:
+    from allied.node.node import Node
+    from allied.node.ports import ItemRow, Reading, Token
+    from allied.record.ids import AgreementId, Digest, OrganisationId
+
+ALL: Final = "all"
+"""The name of the root over all agreements, and of the collection of every TLP."""
+
+DEFAULT_LIMIT: Final = 1_000
+MAX_LIMIT: Final = 5_000
+PAGE_BYTES: Final = 24 * 2**20
+LOOKED_AT: Final = 50_000
+"""Items looked at for one page; when few of them fit the question, the page is short."""
+
+_ALL_TITLE: Final = "Everything this organisation may see"
+_NAMES: Final = uuid.UUID("9fd5c7c0-3a5e-5b0e-9d43-6a1b5f0f7a11")
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection of a root.
+
+    Attributes:
+        id: a UUID that follows from organisation, root and TLP.
+        alias: a short name that is unique within the root.
+        tlp: None where items of every TLP are shown.
+    """
+
+    id: str
+    alias: str
+    title: str
+    description: str
+    tlp: Tlp | None
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One root as a token sees it; `name` is an agreement's id, or `all`."""
+
+    name: str
+    title: str
+    description: str
+    collections: tuple[Collection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Which versions of an object are asked for; one that fits any of it is shown.
+
+    Attributes:
+        at: versions of exactly these instants; see `exchange.stix.instant`.
+    """
+
+    last: bool = False
+    first: bool = False
+    every: bool = False
+    at: frozenset[Instant] = frozenset()
+
+
+LAST: Final = Versions(last=True)
+EVERY: Final = Versions(every=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a reader asks for.
+
+    Attributes:
+        after: only items with a number above this one.
+        added_after: only items dated after this; microseconds since 1970, None for all.
+        ids, types: None for any.
+    """
+
+    limit: int = DEFAULT_LIMIT
+    after: int = 0
+    added_after: int | None = None
+    ids: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
+    versions: Versions = LAST
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item on a page.
+
+    Attributes:
+        version: as it stands in the object; its date added where the object has none.
+        added: microseconds since 1970; unique and growing within an organisation.
+    """
+
+    number: int
+    id: str
+    version: str
+    added: int
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a collection.
+
+    Attributes:
+        bodies: the exact bytes of each entry, where they were asked for.
+        next: the number to go on after, where there may be more; else None.
+    """
+
+    entries: tuple[Entry, ...]
+    bodies: tuple[bytes, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One agreement of an organisation: its handling classes with TLP and end."""
+
+    agreement: AgreementId
+    title: str
+    classes: tuple[tuple[int, Tlp, datetime | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The part of a collection that lies under one agreement."""
+
+    agreement: AgreementId
+    classes: tuple[int, ...]
+
+
+class Collections:
+    """The collections of one node, and what was found out about them already."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._lock = threading.Lock()
+        self._titles: dict[tuple[OrganisationId, AgreementId], str | None] = {}
+        self._held: dict[OrganisationId, tuple[int, tuple[_Held, ...]]] = {}
+        self._additions: dict[OrganisationId, Additions] = {}
+
+    def roots(self, token: Token) -> Sequence[Root]:
+        """What the token may read: the root of all first, then one per agreement."""
+        with self._node.store.read() as reading:
+            permitted = self._permitted(reading, token)
+        return [
+            self._root(token, ALL, _ALL_TITLE),
+            *(self._root(token, each.agreement, each.title) for each in permitted),
+        ]
+
+    def root(self, token: Token, name: str) -> Root:
+        """One root.
+
+        Raises:
+            NotFoundError: `collection.unknown`; there is none, or the token may not see it.
+        """
+        with self._node.store.read() as reading:
+            return self._root_in(reading, token, name)
+
+    def collection(self, token: Token, root: str, name: str) -> Collection:
+        """One collection of a root, by id or alias.
+
+        Raises:
+            NotFoundError: `collection.unknown`, as for `root`.
+        """
+        with self._node.store.read() as reading:
+            return self._collection_in(reading, token, root, name)
+
+    def page(self, token: Token, root: str, name: str, question: Question, *, bodies: bool) -> Page:
+        """The first items of a collection that fit a question, by date added.
+
+        Args:
+            bodies: whether the items' bytes are wanted, or entries only.
+
+        Raises:
+            NotFoundError: `collection.unknown`, as for `root`.
+
+        Cost: about the size of the page; a version asked for by its instant, and objects
+        with several versions, cost a look-up each.
+        """
+        return self._answer(token, root, name, question, bodies=bodies)
+
+    def versions(
+        self, token: Token, root: str, name: str, item: str, question: Question, *, bodies: bool
+    ) -> Page:
+        """As `page`, for one object.
+
+        Raises:
+            NotFoundError: `collection.unknown`; also where no version of the object is in
+                the collection. One that merely does not fit the question gives no entries.
+        """
+        return self._answer(token, root, name, question, bodies=bodies, item=item)
+
+    def _answer(
+        self,
+        token: Token,
+        root: str,
+        name: str,
+        question: Question,
+        *,
+        bodies: bool,
+        item: str | None = None,
+    ) -> Page:
+        with self._node.store.read() as reading:
+            collection = self._collection_in(reading, token, root, name)
+            sources = self._sources(reading, token, root, collection.tlp)
+            additions = self._up_to_date(reading, token.organisation)
+            look = _Look(reading, token.organisation, sources, additions, question)
+            if item is not None:
+                look.require(item)
+            return look.page(bodies=bodies)
+
+    # --- what a token may see -----------------------------------------------------------
+
+    def _root_in(self, reading: Reading, token: Token, name: str) -> Root:
+        permitted = self._permitted(reading, token)
+        if name == ALL:
+            return self._root(token, ALL, _ALL_TITLE)
+        for each in permitted:
+            if each.agreement == name:
+                return self._root(token, name, each.title)
+        raise _unknown()
+
+    def _collection_in(self, reading: Reading, token: Token, root: str, name: str) -> Collection:
+        for collection in self._root_in(reading, token, root).collections:
+            if name in (collection.id, collection.alias):
+                return collection
+        raise _unknown()
+
+    def _permitted(self, reading: Reading, token: Token) -> list[_Held]:
+        """The agreements that name the token's organisation and that the token lists."""
+        held = self._held_by(reading, token.organisation)
+        if not token.agreements:
+            return list(held)
+        listed = frozenset(token.agreements)
+        return [each for each in held if each.agreement in listed]
+
+    def _sources(self, reading: Reading, token: Token, root: str, tlp: Tlp | None) -> list[_Source]:
+        now = self._node.clock.now()
+        ceiling = ceiling_of(token)
+        if ceiling is None:
+            return []
+        sources = []
+        for each in self._permitted(reading, token):
+            if root not in (ALL, each.agreement):
+                continue
+            classes = tuple(
+                number
+                for number, marked, ends in each.classes
+                if marked <= ceiling
+                and (tlp is None or marked == tlp)
+                and (ends is None or ends > now)
+            )
+            if classes:
+                sources.append(_Source(each.agreement, classes))
+        return sources
+
+    def _held_by(self, reading: Reading, organisation: OrganisationId) -> tuple[_Held, ...]:
+        """The agreements that name an organisation, by alias; kept until something changes."""
+        changes = reading.changes()
+        with self._lock:
+            kept = self._held.get(organisation)
+        if kept is not None and kept[0] == changes:
+            return kept[1]
+        held = tuple(
+            _Held(row.id, title, _classes(reading, row.id))
+            for row in reading.agreements()
+            if (title := self._title(reading, organisation, row.id)) is not None
+        )
+        with self._lock:
+            self._held[organisation] = (changes, held)
+        return held
+
+    def _title(
+        self, reading: Reading, organisation: OrganisationId, agreement: AgreementId
+    ) -> str | None:
+        """The title of an agreement that names an organisation; None where it does not."""
+        key = (organisation, agreement)
+        if key not in self._titles:
+            instrument = self._node.folds.of(reading, agreement).instrument
+            named = instrument.party(organisation) is not None
+            self._titles[key] = instrument.terms.title or instrument.terms.id if named else None
+        return self._titles[key]
+
+    def _up_to_date(self, reading: Reading, organisation: OrganisationId) -> Additions:
+        with self._lock:
+            additions = self._additions.setdefault(organisation, Additions(organisation))
+        held = self._held_by(reading, organisation)
+        additions.extend(reading, [each.agreement for each in held if each.classes])
+        return additions
+
+    def _root(self, token: Token, name: str, title: str) -> Root:
+        where = "under all agreements that this token may see"
+        if name != ALL:
+            where = f"under the agreement {name}"
+        ceiling = ceiling_of(token)
+        levels = [tlp for tlp in Tlp if ceiling is not None and tlp <= ceiling]
+        collections = [
+            Collection(
+                collection_id(token.organisation, name, None),
+                ALL,
+                "All items",
+                f"What this organisation may see {where}",
+                None,
+            )
+        ]
+        collections += [
+            Collection(
+                collection_id(token.organisation, name, tlp),
+                alias_of(tlp),
+                tlp.label,
+                f"What this organisation may see {where}, if its effective marking is {tlp.label}",
+                tlp,
+            )
+            for tlp in levels
+        ]
+        return Root(name, title, f"Items {where}", tuple(collections))
+
+
+# --- names ------------------------------------------------------------------------------
+
+
+def collection_id(organisation: OrganisationId, root: str, tlp: Tlp | None) -> str:
+    """The id of a collection: always the same for the same organisation, root and TLP."""
+    return str(uuid.uuid5(_NAMES, f"{organisation}/{root}/{tlp.value if tlp else ALL}"))
+
+
+def alias_of(tlp: Tlp) -> str:
+    """The alias of the collection of one TLP: `tlp-amber-strict`."""
+    return f"tlp-{tlp.value.lower().replace('+', '-')}"
+
+
+def ceiling_of(token: Token) -> Tlp | None:
+    """The highest TLP that a token may read, at most AMBER+STRICT; None when it says none."""
+    try:
+        return min(Tlp.of(token.ceiling), Tlp.AMBER_STRICT)
+    except ValueError:
+        return None
+
+
+def _classes(
+    reading: Reading, agreement: AgreementId
+) -> tuple[tuple[int, Tlp, datetime | None], ...]:
+    found = []
+    for number, each in release.classes_of(reading, agreement).items():
+        ends = [demand.handling.expires for demand in each.demands if demand.handling.expires]
+        found.append((number, each.tlp, min(ends, default=None)))
+    return tuple(found)
+
+
+def _unknown() -> NotFoundError:
+    return NotFoundError(
+        "collection.unknown", "there is nothing here by that name that this token may read"
+    )
+
+
+# --- one look into a collection ---------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Look:
+    """One question put to one collection, in one snapshot."""
+
+    reading: Reading
+    holder: OrganisationId
+    sources: Sequence[_Source]
+    additions: Additions
+    question: Question
+    _known: dict[tuple[str, str], dict[str, ItemRow]] = field(default_factory=dict)
+
+    def require(self, item: str) -> None:
+        """Narrow the question to one object; NotFoundError if the collection has none of it."""
+        if not any(
+            self.reading.items(
+                source.agreement, self.holder, limit=1, classes=source.classes, item=item
+            )
+            for source in self.sources
+        ):
+            raise _unknown()
+        question = self.question
+        self.question = Question(
+            question.limit, question.after, question.added_after, (item,), None, question.versions
+        )
+
+    def page(self, *, bodies: bool) -> Page:
+        """The page; see `Collections.page`."""
+        chosen: list[ItemRow] = []
+        size = 0
+        last = 0
+        following = None
+        for looked_at, row in enumerate(self._rows(), start=1):
+            if self._fits(row):
+                size += row.size
+                if chosen and (len(chosen) >= self.question.limit or size > PAGE_BYTES):
+                    following = last
+                    break
+                chosen.append(row)
+            last = row.seq
+            if looked_at >= LOOKED_AT:
+                following = last
+                break
+        found = self.reading.item_bytes([row.digest for row in chosen]) if bodies else {}
+        if bodies:
+            chosen = [row for row in chosen if row.digest in found]
+        return Page(
+            tuple(self._entry(row) for row in chosen),
+            tuple(found[row.digest] for row in chosen) if bodies else (),
+            following,
+        )
+
+    def _rows(self) -> Iterator[ItemRow]:
+        """Candidates, by number."""
+        question = self.question
+        after = question.after
+        if question.added_after is not None:
+            after = max(after, self.additions.number_at(question.added_after))
+        chunk = question.limit + 1
+        if len(self.sources) > 1:
+            chunk = max(100, 2 * chunk // len(self.sources))
+        streams = [
+            stream(
+                self.reading,
+                source.agreement,
+                self.holder,
+                after=after,
+                chunk=chunk,
+                classes=source.classes,
+                item=item,
+                types=question.types,
+            )
+            for source in self.sources
+            for item in (question.ids if question.ids is not None else (None,))
+        ]
+        if len(streams) == 1:
+            return streams[0]
+        return heapq.merge(*streams, key=attrgetter("seq"))
+
+    def _fits(self, row: ItemRow) -> bool:
+        """Whether the question asks for this version of its object."""
+        wanted = self.question.versions
+        alone = not self.additions.repeated(row.id)
+        if wanted.every and (alone or len(self.sources) == 1):
+            return True
+        if alone:
+            return wanted.last or wanted.first or self._instant(row) in wanted.at
+        shown = self._shown(row)
+        if shown[row.modified].seq != row.seq:
+            return False  # the same version came earlier, under another agreement
+        if wanted.every or (wanted.at and self._instant(row) in wanted.at):
+            return True
+        order = sorted(shown.values(), key=lambda each: (self._instant(each), each.seq))
+        return (wanted.last and order[-1].seq == row.seq) or (
+            wanted.first and order[0].seq == row.seq
+        )
+
+    def _shown(self, row: ItemRow) -> dict[str, ItemRow]:
+        """The versions of an object from one originator, each by its first item."""
+        key = (row.id, row.originator)
+        if key not in self._known:
+            versions: dict[str, ItemRow] = {}
+            for source in self.sources:
+                for each in stream(
+                    self.reading,
+                    source.agreement,
+                    self.holder,
+                    classes=source.classes,
+                    originator=row.originator,
+                    item=row.id,
+                ):
+                    first = versions.get(each.modified)
+                    if first is None or each.seq < first.seq:
+                        versions[each.modified] = each
+            self._known[key] = versions
+        return self._known[key]
+
+    def _instant(self, row: ItemRow) -> Instant:
+        """The version as an instant; that of its addition where the object has no time."""
+        at = instant(row.modified) or instant(date_text(self.additions.added(row.seq)))
+        if at is None:
+            raise ValueError("a date added is no instant")
+        return at
+
+    def _entry(self, row: ItemRow) -> Entry:
+        added = self.additions.added(row.seq)
+        timed = instant(row.modified) is not None
+        version = row.modified if timed else date_text(added)
+        return Entry(row.seq, row.id, version, added, row.digest)
