@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from allied.errors import AlliedError, MalformedError, UnreachableError
-from allied.exchange import bundle
+from allied.exchange import bundle, stream
 from allied.exchange.bundle import BrokenError, Found, Limits, Refused, scan
 
 ONE = {"type": "indicator", "id": "indicator--6c0f3a9e-1f2a-4b52-9c0e-000000000001"}
@@ -252,7 +252,7 @@ def test_a_huge_text_is_passed_over_without_being_held() -> None:
 
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":', b"[{},"])
 def test_a_file_of_brackets_ends(bracket: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "_BRACKETS", 10_000)
+    monkeypatch.setattr(stream, "_BRACKETS", 10_000)
 
     with pytest.raises(BrokenError) as refusal:
         read(b'{"type":"bundle","objects":[' + bracket * 20_000)
@@ -301,6 +301,7 @@ def test_any_bundle_in_any_pieces_gives_what_json_reads(
     pieces = [encoded[a:b] for a, b in pairwise(places)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundle, "WINDOW", window)
+        patch.setattr(stream, "WINDOW", window)
         got = list(scan(pieces))
 
     assert [each.index for each in got] == list(range(len(given_objects)))

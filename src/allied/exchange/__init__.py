@@ -1,6 +1,7 @@
 """Who may see which item, and why: STIX 2.1 in, verdicts and statements out.
 
-    bundle      a stream of bytes -> the exact bytes of each object in it
+    bundle, stream
+                chunks of bytes -> the exact bytes of each object in a bundle
     stix        the little of an object that the rules look at; which kind of intelligence it is
     schemas, observables, schema_notation
                 what each STIX 2.1 type has to look like, as JSON Schema of our own
@@ -10,7 +11,8 @@
     handling    everything a release decision looks at, as one small value
     channels    how an agreement reads to policy
     policy      may this class of items go to this recipient, under which clause
-    intake      a bundle in two bounded passes -> accepted and refused objects
+    survey, intake, scratch
+                a bundle in two bounded passes -> accepted and refused objects
     statement   the originator's signed word on what was shared and how it is to be handled
 
 Nothing here reads a clock, a file, a network or a key store: all of these are arguments.
