@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from allied.adapters.bundles import source
 from allied.adapters.clock import SystemChance, SystemClock
 from allied.adapters.folder import DataFolder, default_root
 from allied.adapters.outgoing import Outgoing
@@ -146,6 +147,11 @@ def find_passphrase(file: Path | None, ask: Callable[[], str]) -> str:
 def disk_free(root: Path | None) -> int:
     """Bytes free where the data folder lies."""
     return shutil.disk_usage(folder_at(root).root).free
+
+
+def bundle_source(file: Path, limit: int) -> Callable[[], Iterator[bytes]]:
+    """A bundle file, plain or gzip, as something that can be read from its start again."""
+    return source(file, limit=limit)
 
 
 def template_text(name: str) -> str:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("allied.serve")
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 3
+_CONNECTIONS = 1_000
 
 
 class Keeper:
@@ -154,6 +155,8 @@ def _server(app: FastAPI, log_level: str) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             date_header=True,
+            http="h11",
+            limit_concurrency=_CONNECTIONS,
             timeout_graceful_shutdown=_STOP_SECONDS,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=64 * 1024,
@@ -165,7 +168,7 @@ def _server(app: FastAPI, log_level: str) -> uvicorn.Server:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -62,7 +62,7 @@ class Answers:
         return self._keys.signer(organisation, "transport")
 
     def listener_keys(self, organisation: OrganisationId) -> Mapping[KeyId, PublicKey] | None:
-        """The present transport keys of a confirmed peer (or of a neighbour on this node); else None."""
+        """The transport keys of a confirmed peer or of a neighbour on this node; else None."""
         with self._node.store.read() as reading:
             peer = reading.peer(organisation)
             mine = any(each.id == organisation for each in reading.organisations())

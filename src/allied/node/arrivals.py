@@ -44,7 +44,17 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 _MOST_PAGES = 100_000
-_ACKNOWLEDGED = frozenset({"incident.report", "incident.facts", "incident.invoke"})
+_ACKNOWLEDGED = frozenset(
+    {
+        "incident.report",
+        "incident.facts",
+        "incident.invoke",
+        "obligation.accept",
+        "obligation.decline",
+        "obligation.excuse",
+        "obligation.perform",
+    }
+)
 
 
 def pull(

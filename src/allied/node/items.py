@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from allied.exchange.handling import HandlingClass
     from allied.exchange.marking import Definition
     from allied.node.folds import Folded
-    from allied.node.node import Actor, Node
-    from allied.node.ports import ItemsAdded, Organisation, Reading, Writing
+    from allied.node.node import Node
+    from allied.node.ports import ItemsAdded, Keys, Organisation, Reading, Writing
     from allied.record.ids import AgreementId, Digest
+    from allied.record.keys import Signer
 
 BATCH = 4_000
 _BATCH_BYTES = 32 * 2**20
@@ -141,7 +142,8 @@ class Shared:
 
 def share(
     node: Node,
-    actor: Actor,
+    organisation: Organisation,
+    keys: Keys | None,
     source: Source,
     agreement: str,
     wish: Wish,
@@ -152,6 +154,7 @@ def share(
     """Share a STIX 2.1 bundle under an agreement.
 
     Args:
+        keys: None only for a dry run, which signs nothing.
         source: gives the bytes of the bundle from the start; called twice.
         on_decision: called with every object's decision, in the order of the second pass.
 
@@ -164,7 +167,7 @@ def share(
     """
     with node.store.read() as reading:
         folded = node.folds.of(reading, resolve(reading, agreement).id)
-    sharing = _Sharing(node, actor, folded, wish, dry_run, on_decision)
+    sharing = _Sharing(node, organisation, None if dry_run else keys, folded, wish, on_decision)
     return sharing.run(source)
 
 
@@ -174,23 +177,24 @@ class _Sharing:
     def __init__(
         self,
         node: Node,
-        actor: Actor,
+        organisation: Organisation,
+        keys: Keys | None,
         folded: Folded,
         wish: Wish,
-        dry_run: bool,
         on_decision: Callable[[Decision], None] | None,
     ) -> None:
         self._node = node
-        self._actor = actor
+        self._organisation = organisation
+        self._keys = keys
         self._folded = folded
         self._on_decision = on_decision
         self._at = node.clock.now()
-        self._party = party_of(folded, actor.organisation)
+        self._party = party_of(folded, organisation)
         self._bound = folded.state.standing(folded.instrument, self._at).bound
         if self._party not in self._bound:
             raise RefusedError(
                 "exchange.not-in-force",
-                f"{folded.row.alias} does not bind {self._party} now, so nothing is shared under it",
+                f"{folded.row.alias} does not bind {self._party} now; nothing is shared under it",
                 hint="`allied agreement show` says who is awaited",
             )
         self._channels = channels_of(folded.instrument.terms)
@@ -205,7 +209,7 @@ class _Sharing:
             id=node.chance.token(8).hex(),
             agreement=folded.row.id,
             alias=folded.row.alias,
-            dry_run=dry_run,
+            dry_run=keys is None,
             recipients={recipient.party: Tally() for recipient in self._recipients},
         )
 
@@ -237,7 +241,7 @@ class _Sharing:
                 else:
                     self._pass_over(outcome)
             self._admit(batch, intake.classes)
-        if not self._result.dry_run and self._result.stored:
+        if self._result.stored:
             self._node.notifier.changed(self._folded.row.id)
         return self._result
 
@@ -259,7 +263,7 @@ class _Sharing:
 
     def _stored(self, reading: Reading, id_: str) -> ItemRow | None:
         """The version stored last of an object of the same organisation."""
-        organisation = self._actor.organisation.id
+        organisation = self._organisation.id
         rows = reading.items(
             self._folded.row.id, organisation, limit=100, originator=organisation, item=id_
         )
@@ -339,8 +343,9 @@ class _Sharing:
         decided = [(accepted, self._decide(accepted, classes)) for accepted in batch]
         for accepted, verdicts in decided:
             self._count(accepted, verdicts)
-        if self._result.dry_run or not batch:
+        if self._keys is None or not batch:
             return
+        signer = self._keys.signer(self._organisation.id, "automatic")
         by_class: dict[Digest, list[Accepted]] = {}
         for accepted in batch:
             by_class.setdefault(accepted.handling.key, []).append(accepted)
@@ -348,7 +353,7 @@ class _Sharing:
             ids = self._store_classes(writing, classes, by_class)
             rows: list[tuple[ItemRow, bytes]] = []
             for key, members in by_class.items():
-                rows += self._stated(writing, ids[key], members)
+                rows += self._stated(writing, signer, ids[key], members)
             added = writing.add_items(rows)
             self._result.stored += added.stored
             self._result.contradicting += len(added.contradicting)
@@ -374,10 +379,10 @@ class _Sharing:
         return ids
 
     def _stated(
-        self, writing: Writing, class_id: int, members: Sequence[Accepted]
+        self, writing: Writing, signer: Signer, class_id: int, members: Sequence[Accepted]
     ) -> list[tuple[ItemRow, bytes]]:
         """Sign one statement over the members of a class; rows with their proofs."""
-        organisation = self._actor.organisation.id
+        organisation = self._organisation.id
         versions = [version_of(accepted.head, accepted.digest) for accepted in members]
         signed = state(
             organisation,
@@ -388,7 +393,7 @@ class _Sharing:
                 for accepted, version in zip(members, versions, strict=True)
             ],
             self._node.chance.token(32),
-            self._actor.keys.signer(organisation, "automatic"),
+            signer,
             self._at,
         )
         writing.add_statement(signed.digest, signed.raw)
@@ -443,7 +448,7 @@ class _Sharing:
             for key, members in by_class.items()
             for party, verdict in self._verdicts[key]
         ]
-        ledger.append(writing, self._actor.organisation.id, entries)
+        ledger.append(writing, self._organisation.id, entries)
 
 
 def _tightening(wish: Wish, folded: Folded) -> Tightening:
@@ -612,6 +617,7 @@ def _views(reading: Reading, folded: Folded, rows: Sequence[ItemRow]) -> list[It
         handling = classes[row.class_id]
         audiences = [each.handling.audience for each in handling.demands]
         named = [each for each in audiences if each is not None]
+        caveats = [each.handling.caveats for each in handling.demands]
         views.append(
             ItemView(
                 seq=row.seq,
@@ -626,11 +632,7 @@ def _views(reading: Reading, folded: Folded, rows: Sequence[ItemRow]) -> list[It
                 originator=folded.instrument.party(row.originator) or PartyId("-"),
                 tlp=handling.tlp.value,
                 audience=tuple(sorted(frozenset.intersection(*named))) if named else None,
-                caveats=tuple(
-                    sorted(
-                        {caveat for each in handling.demands for caveat in each.handling.caveats}
-                    )
-                ),
+                caveats=tuple(sorted(frozenset[str]().union(*caveats))),
                 digest=row.digest,
                 statement=row.statement,
                 size=row.size,

@@ -187,7 +187,6 @@ class TakenIn:
 
 
 def take_in(
-    node: Node,
     writing: Writing,
     folded: Folded,
     raws: Sequence[bytes],

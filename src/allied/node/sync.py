@@ -91,8 +91,7 @@ def sync(
             continue
         if due_only and peer.next_try_at is not None and peer.next_try_at > now:
             continue
-        for organisation in organisations:
-            outcomes.append(_with_peer(node, keys, organisation, peer))
+        outcomes += [_with_peer(node, keys, each, peer) for each in organisations]
     return outcomes
 
 
@@ -284,7 +283,7 @@ class _Exchange:
         node = self._node
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
-            taken = journal.take_in(node, writing, folded, answer.records, answer.identities)
+            taken = journal.take_in(writing, folded, answer.records, answer.identities)
             for issuer in {record.header.issuer for record in taken.stored}:
                 chain = answer.identities.get(issuer, ())
                 if len(chain) > len(writing.descriptors(issuer)):
@@ -299,7 +298,7 @@ class _Exchange:
     # --- blobs --------------------------------------------------------------------------
 
     def _blobs(self, agreement: AgreementId, outcome: Outcome) -> bool:
-        """Fetch what records name; False when some are not to be had here."""
+        """Fetch what records name; False when the peer did not give all of it."""
         for _ in range(_ROUNDS):
             with self._node.store.read() as reading:
                 wanted = dict(reading.wanted_blobs(agreement, _BLOBS))
@@ -309,7 +308,7 @@ class _Exchange:
             got = BlobsAnswer.decode(self.ask(messages.BLOBS, question.encode())).blobs
             useful = {blob: raw for blob, raw in got.items() if blob in wanted}
             if not useful:
-                return True
+                return False
             with self._node.store.write() as writing:
                 for blob, raw in useful.items():
                     writing.add_blob(agreement, wanted[blob], blob, raw)

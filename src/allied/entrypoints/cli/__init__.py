@@ -40,7 +40,7 @@ def build() -> typer.Typer:
     )
     for verbs in (node, exchange, incidents):
         verbs.add_to(app)
-    for noun, verbs in {
+    for noun, its_verbs in {
         "organisation": organisations.app,
         "person": people.persons,
         "token": people.tokens,
@@ -50,7 +50,7 @@ def build() -> typer.Typer:
         "incident": incidents.app,
         "obligation": obligations.app,
     }.items():
-        app.add_typer(verbs, name=noun)
+        app.add_typer(its_verbs, name=noun)
     return app
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from allied.entrypoints.cli.files import read_bounded
 from allied.entrypoints.cli.options import (
     ActingOrganisation,
     ActingPerson,
@@ -19,7 +20,7 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import give, instant, say, table
-from allied.errors import MalformedError, ProblemsFoundError, UsageError
+from allied.errors import UsageError
 
 if TYPE_CHECKING:
     from allied.node.agreements import AgreementView
@@ -30,23 +31,6 @@ AgreementName = Annotated[
     str, typer.Argument(metavar="AGREEMENT", help="Its id, the start of it, or the file's id.")
 ]
 TextFile = Annotated[Path, typer.Argument(metavar="FILE", help="An alliance/1 file.")]
-_TEXT_LIMIT = 2 * 2**20
-
-
-def read_text(file: Path) -> bytes:
-    """The bytes of a text file, bounded before they are read."""
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(_TEXT_LIMIT + 1)
-    except FileNotFoundError as missing:
-        raise UsageError("file.missing", f"there is no file {file.name}") from missing
-    except OSError as broken:
-        raise UsageError("file.unreadable", f"{file.name} cannot be read") from broken
-    if len(raw) > _TEXT_LIMIT:
-        raise MalformedError(
-            "text.too-large", f"{file.name} is larger than 2 MiB", facts={"limit": _TEXT_LIMIT}
-        )
-    return raw
 
 
 @app.command("new")
@@ -64,7 +48,7 @@ def check(file: TextFile, as_json: AsJson = False) -> None:
     """Read a file and say what is wrong, doubtful, or not enforced yet."""
     from allied.agreement import check as checking
 
-    findings = checking.check_text(read_text(file), str(file))
+    findings = checking.check_text(read_bounded(file), str(file))
     if as_json:
         give({"findings": findings}, as_json=True)
     else:
@@ -97,7 +81,7 @@ def explain(
 
     if form not in ("text", "markdown", "html"):
         raise UsageError("usage.format", "--format is text, markdown or html")
-    rendered = explaining.explain_text(read_text(file), str(file), form)
+    rendered = explaining.explain_text(read_bounded(file), str(file), form)
     give({"text": rendered}, as_json=as_json, lines=(rendered.rstrip("\n"),))
 
 
@@ -110,7 +94,9 @@ def diff(
     """Show what changes in meaning between two files; exit status 8 when anything does."""
     from allied.agreement import diff as comparing
 
-    changes = comparing.diff_texts(read_text(before), str(before), read_text(after), str(after))
+    changes = comparing.diff_texts(
+        read_bounded(before), str(before), read_bounded(after), str(after)
+    )
     give({"changes": changes}, as_json=as_json, lines=[str(change) for change in changes])
     if changes:
         raise typer.Exit(8)
@@ -140,7 +126,7 @@ def propose(
         if not equals:
             raise UsageError("usage.party", "--party takes LABEL=FINGERPRINT")
         given[label] = fingerprint
-    raw = read_text(file)
+    raw = read_bounded(file)
     with opened(folder) as node:
         acting = who(node, organisation)
         proposal = use.prepare(node, acting, raw, str(file), given)
@@ -302,6 +288,3 @@ def _give(found: AgreementView, *, as_json: bool) -> None:
             as_json=False,
             lines=(f"without effect: {late.kind} of {late.issuer}: {late.reason} [{late.code}]",),
         )
-
-
-__all__ = ["ProblemsFoundError", "app", "read_text"]

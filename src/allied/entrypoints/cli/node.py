@@ -153,9 +153,7 @@ def status(folder: Folder = None, as_json: AsJson = False) -> None:
         give(None, as_json=False, lines=(f"awaits you: {each.text}",))
 
 
-def doctor(
-    folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
-) -> None:
+def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
     """Look at clock, disk, keys, peers, ledger and chains; exit status 8 on problems."""
     from allied.bootstrap import disk_free
     from allied.node.doctor import examine

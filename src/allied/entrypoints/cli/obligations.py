@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +16,12 @@ from allied.entrypoints.cli.options import (
     PassphraseFile,
     actor,
     opened,
+    who,
 )
 from allied.entrypoints.cli.terminal import give, instant, table
 
 if TYPE_CHECKING:
-    from allied.node.obligations import ObligationView
+    from allied.node.cases import ObligationView
 
 app = typer.Typer(help="What is owed to whom by when, and what came of it.", no_args_is_help=True)
 
@@ -30,6 +32,7 @@ Why = Annotated[str, typer.Option("--why", help="The reason: a word the clause a
 @app.command("list")
 def show_all(
     mine: Annotated[bool, typer.Option("--mine", help="Only what is owed by or to us.")] = False,
+    organisation: ActingOrganisation = "",
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,17 +40,19 @@ def show_all(
     from allied.node.obligations import list_obligations
 
     with opened(folder) as node:
-        found = list_obligations(node, mine_only=mine)
+        found = list_obligations(node, who(node, organisation), mine_only=mine)
     _give(found, as_json=as_json)
 
 
 @app.command("show")
-def show(key: Key, folder: Folder = None, as_json: AsJson = False) -> None:
+def show(
+    key: Key, organisation: ActingOrganisation = "", folder: Folder = None, as_json: AsJson = False
+) -> None:
     """Show one obligation: who owes what, why, and everything that was said about it."""
     from allied.node.obligations import show as look
 
     with opened(folder) as node:
-        found = look(node, key)
+        found = look(node, who(node, organisation), key)
     if as_json:
         give(found, as_json=True)
         return
@@ -109,7 +114,7 @@ def perform(
     as_json: AsJson = False,
 ) -> None:
     """Say that it was done, with evidence."""
-    from allied.entrypoints.cli.files import evidence_bytes
+    from allied.entrypoints.cli.files import evidence_of
 
     _say(
         "perform",
@@ -119,7 +124,7 @@ def perform(
         folder,
         passphrase_file,
         as_json,
-        evidence=[evidence_bytes(each) for each in evidence],
+        evidence=[evidence_of(each) for each in evidence],
     )
 
 
@@ -146,7 +151,7 @@ def _say(
     as_json: bool,
     *,
     why: str = "",
-    evidence: list[bytes] | None = None,
+    evidence: list[tuple[str, bytes]] | None = None,
 ) -> None:
     from allied.node.obligations import say
 
@@ -156,7 +161,7 @@ def _say(
     _give([found], as_json=as_json)
 
 
-def _give(found: list[ObligationView], *, as_json: bool) -> None:
+def _give(found: Sequence[ObligationView], *, as_json: bool) -> None:
     if as_json:
         give(found, as_json=True)
         return

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -98,6 +99,27 @@ def table(headings: Sequence[str], rows: Iterable[Row]) -> None:
     for row in cells:
         shown.add_row(*(cell.replace("[", r"\[") for cell in row))
     console().print(shown)
+
+
+@contextmanager
+def progress(what: str, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """A counter on the terminal while something long runs; silent elsewhere."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}: {task.completed} objects"),
+        TimeElapsedColumn(),
+        console=RichConsole(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(visible(what), total=None)
+        yield lambda: bar.advance(task)
 
 
 def console() -> Console:

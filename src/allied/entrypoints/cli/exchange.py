@@ -1,0 +1,267 @@
+"""Sharing and looking at items: `allied share`, `allied item ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from allied.entrypoints.cli.options import (
+    ActingOrganisation,
+    AsJson,
+    DryRun,
+    Folder,
+    PassphraseFile,
+    opened,
+    unlocked,
+    who,
+)
+from allied.entrypoints.cli.terminal import give, instant, progress, say, table
+from allied.entrypoints.statuses import PROBLEMS, REFUSED
+
+if TYPE_CHECKING:
+    from allied.node.items import Decision, Shared
+
+items = typer.Typer(help="Items that this node holds.", no_args_is_help=True)
+
+ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="Its STIX id, or its number here.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs without a noun."""
+    app.command("share")(share)
+
+
+def share(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="STIX 2.1 bundles.")],
+    agreement: Annotated[str, typer.Option("--agreement", "-a", help="Under which agreement.")],
+    tlp: Annotated[str, typer.Option("--tlp", help="Mark everything at least so strictly.")] = "",
+    caveat: Annotated[
+        list[str] | None, typer.Option("--caveat", help="Add a caveat (repeatable).")
+    ] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="Only to this party (repeatable).")
+    ] = None,
+    max_bytes: Annotated[
+        int, typer.Option("--max-bytes", help="Largest bundle, uncompressed.", min=1)
+    ] = 4 << 30,
+    dry_run: DryRun = False,
+    organisation: ActingOrganisation = "",
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Share STIX 2.1 bundles: per object and recipient permitted or refused, with the clause.
+
+    Exit status 0 when all was released, 5 when policy refused any, 8 when objects were
+    invalid.
+    """
+    from allied.bootstrap import bundle_source
+    from allied.node.items import Wish, share as share_bundle
+
+    wish = Wish(tlp, tuple(caveat or ()), tuple(to or ()))
+    results: list[Shared] = []
+    decisions: list[Decision] = []
+    with opened(folder) as node:
+        acting = who(node, organisation)
+        keys = None if dry_run else unlocked(node, passphrase_file)
+        for file in files:
+            with progress(f"sharing {file.name}", shown=not as_json) as step:
+
+                def decided(decision: Decision) -> None:
+                    step()
+                    if as_json:
+                        decisions.append(decision)
+
+                results.append(
+                    share_bundle(
+                        node,
+                        acting,
+                        keys,
+                        bundle_source(file, max_bytes),
+                        agreement,
+                        wish,
+                        dry_run=dry_run,
+                        on_decision=decided,
+                    )
+                )
+    if as_json:
+        give({"shares": [_as_value(each) for each in results], "objects": decisions}, as_json=True)
+    else:
+        for file, result in zip(files, results, strict=True):
+            _tell(file, result)
+    if any(result.invalid or result.broken or result.contradicting for result in results):
+        raise typer.Exit(PROBLEMS)
+    if any(
+        result.refused or any(tally.refused for tally in result.recipients.values())
+        for result in results
+    ):
+        raise typer.Exit(REFUSED)
+
+
+def _as_value(result: Shared) -> dict[str, object]:
+    return {
+        "id": result.id,
+        "agreement": result.agreement,
+        "alias": result.alias,
+        "dry_run": result.dry_run,
+        "objects": result.objects,
+        "admitted": result.admitted,
+        "stored": result.stored,
+        "repeated": result.repeated,
+        "invalid": result.invalid,
+        "refused": result.refused,
+        "contradicting": result.contradicting,
+        "broken": result.broken or None,
+        "recipients": {
+            party: {
+                "permitted": tally.permitted,
+                "refused": [
+                    {"code": code, "art": art, "count": count}
+                    for (code, art), count in sorted(tally.refused.items())
+                ],
+            }
+            for party, tally in result.recipients.items()
+        },
+    }
+
+
+def _tell(file: Path, result: Shared) -> None:
+    would = "would be " if result.dry_run else ""
+    say(
+        f"{file.name}: {result.objects} objects, {result.admitted} {would}admitted under"
+        f" {result.alias}, {result.stored} new here"
+    )
+    table(
+        ("recipient", "permitted", "refused", "why", "clause"),
+        [
+            row
+            for party, tally in result.recipients.items()
+            for row in [
+                (party, tally.permitted, sum(tally.refused.values()) or "-", "", ""),
+                *(
+                    ("", "", count, code, f"Art {art}" if art else "-")
+                    for (code, art), count in sorted(tally.refused.items())
+                ),
+            ]
+        ],
+    )
+    for code, count in sorted(result.refused.items()):
+        say(f"  {count} refused by the agreement [{code}]")
+    for code, count in sorted(result.invalid.items()):
+        say(f"  {count} not valid STIX 2.1 [{code}]")
+    if result.contradicting:
+        say(f"  {result.contradicting} shared before with other content; the first ones stand")
+    if result.repeated:
+        say(f"  {result.repeated} repeated")
+    if result.broken:
+        say(f"  the file breaks off [{result.broken}]; what came before stands")
+    if result.dry_run:
+        say("Nothing was shared.")
+
+
+@items.command("list")
+def show_all(
+    agreement: Annotated[str, typer.Option("--agreement", "-a", help="Only under this.")] = "",
+    after: Annotated[int, typer.Option("--after", help="From behind this number.", min=0)] = 0,
+    limit: Annotated[int, typer.Option("--limit", help="At most.", min=1, max=10_000)] = 100,
+    organisation: ActingOrganisation = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show items, oldest first, with origin, agreement and marking."""
+    from allied.node.items import count_items, list_items
+
+    with opened(folder) as node:
+        acting = who(node, organisation)
+        found = list_items(node, acting, agreement=agreement, after=after, limit=limit)
+        total = count_items(node, acting, agreement=agreement)
+    if as_json:
+        give({"total": total, "items": found}, as_json=True)
+        return
+    table(
+        ("number", "tlp", "from", "agreement", "type", "name"),
+        [
+            (each.seq, each.tlp, each.originator, each.alias, each.type, each.name[:60])
+            for each in found
+        ],
+    )
+    if len(found) < total:
+        last = found[-1].seq if found else after
+        say(f"{len(found)} of {total}; go on with --after {last}")
+
+
+@items.command("show")
+def show(
+    name: ItemName,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the object's exact bytes.")] = False,
+    organisation: ActingOrganisation = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one item: origin, agreement, marking, and where it stands towards each party."""
+    from allied.node.items import show as look
+
+    with opened(folder) as node:
+        found = look(node, who(node, organisation), name)
+    if raw:
+        typer.echo(found.raw, nl=False)
+        return
+    item = found.item
+    if as_json:
+        give(
+            {"item": item, "recipients": found.recipients, "raw": found.raw.decode()},
+            as_json=True,
+        )
+        return
+    give(
+        None,
+        as_json=False,
+        lines=(
+            f"{item.type}  {item.name}",
+            f"id         {item.id}",
+            f"version    {item.modified}",
+            f"from       {item.originator} under {item.alias}",
+            f"marking    TLP:{item.tlp}"
+            + (f", only for {', '.join(item.audience)}" if item.audience is not None else ""),
+            f"received   {instant(item.received_at)}",
+            f"digest     {item.digest}",
+        ),
+    )
+    table(
+        ("party", "now", "why", "clause", "released", "receipt"),
+        [
+            (
+                each.party,
+                "permitted" if each.permitted else "refused",
+                each.code,
+                f"Art {each.art}" if each.art else "-",
+                instant(each.released_at),
+                instant(each.receipt_at),
+            )
+            for each in found.recipients
+        ],
+    )
+
+
+@items.command("explain")
+def explain(
+    name: ItemName,
+    to: Annotated[str, typer.Option("--to", help="Which party.")],
+    organisation: ActingOrganisation = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why an item may or may not go to a party, and what would change that."""
+    from allied.node.items import explain as ask
+
+    with opened(folder) as node:
+        found = ask(node, who(node, organisation), name, to)
+    lines = [
+        f"{'permitted' if found.permitted else 'refused'} to {found.party}"
+        + (f" by Art {found.art}" if found.art else ""),
+        f"because {found.reason} [{found.code}]",
+        *(f"would change it: {change}" for change in found.would_change),
+    ]
+    give(found, as_json=as_json, lines=lines)

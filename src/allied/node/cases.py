@@ -1,0 +1,290 @@
+"""The incidents and obligations of one agreement, as an organisation on this node sees them.
+
+Here records become the statements that `response.fold` takes, circle by circle, and only of
+circles that the organisation is in; narrative and evidence are put back from the blobs that
+are held. What follows from them is decided in `response`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from allied.errors import AlliedError, NotFoundError, UsageError
+from allied.node import visibility
+from allied.record import blob
+from allied.record.ids import Digest
+from allied.response.fold import CaseFile, Cases, fold
+from allied.response.obligation import ObligationState, Step
+from allied.response.overdue import standing, time_line
+from allied.response.results import Line
+from allied.response.statement import Statement
+
+if TYPE_CHECKING:
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Organisation, Reading
+    from allied.record.circle import Circle
+    from allied.record.ids import AgreementId, PartyId, RecordId
+
+T = TypeVar("T")
+
+SHORTEST_PREFIX = 8
+_NOTE_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """A blob that was given as evidence; `text` is empty when it is no text or not here."""
+
+    blob: Digest
+    here: bool
+    media: str
+    text: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One line of an obligation's time line, in words."""
+
+    at: datetime
+    what: str
+    by: str
+    state: str
+    text: str
+    refused: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationView:
+    """One obligation as it stands now.
+
+    Attributes:
+        state: `response.overdue.Standing.label`: owed, accepted, performed, discharged, overdue ...
+        mine: `debtor`, `creditor` or an empty string.
+    """
+
+    key: str
+    incident: RecordId
+    incident_name: str
+    agreement: AgreementId
+    alias: str
+    art: str
+    debtor: str
+    creditor: str
+    act: str
+    measures: tuple[str, ...]
+    means: str
+    modality: str
+    quantity: str
+    excuses: tuple[str, ...]
+    state: str
+    mine: str
+    overdue: bool
+    possible_breach: bool
+    why: str
+    reason: str
+    owed_at: datetime | None
+    answer_by: datetime | None
+    perform_by: datetime | None
+    next_deadline: datetime | None
+    evidence: tuple[EvidenceView, ...]
+    explanation: tuple[Line, ...]
+    time_line: tuple[StepView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One case where it was found: agreement, circle, and the fold around it."""
+
+    folded: Folded
+    circle: Circle
+    cases: Cases
+    case: CaseFile
+
+
+def matters(
+    node: Node, reading: Reading, organisation: Organisation, at: datetime
+) -> Iterator[Matter]:
+    """Every case that an organisation may see, by agreement and then by report."""
+    for row in reading.agreements():
+        folded = node.folds.of(reading, row.id)
+        for circle in visibility.circles(folded, organisation.id).values():
+            cases = cases_in(folded, circle, at)
+            for case in cases.cases:
+                yield Matter(folded, circle, cases, case)
+
+
+def cases_in(folded: Folded, circle: Circle, at: datetime) -> Cases:
+    """The cases of one circle."""
+    statements = list(_statements(folded, circle))
+    if not any(statement.kind.startswith("incident.") for statement in statements):
+        return Cases((), ())
+    instrument = folded.instrument
+    return fold(instrument.terms, folded.state.register(instrument), statements, at)
+
+
+def _statements(folded: Folded, circle: Circle) -> Iterator[Statement]:
+    records = [each for each in folded.state.statements if each.header.circle == circle.id]
+    for order, record in enumerate(records):
+        party = folded.instrument.party(record.header.issuer)
+        if party is None:
+            continue
+        knows = frozenset(
+            earlier.id for earlier in records if folded.history.knows(record.id, earlier.id)
+        )
+        yield Statement(
+            kind=record.header.kind,
+            party=party,
+            body=record.body,
+            claimed_at=record.header.claimed_at,
+            record=record.id,
+            order=order,
+            knows=knows,
+        )
+
+
+def find_case(
+    node: Node, reading: Reading, organisation: Organisation, name: str, at: datetime
+) -> Matter:
+    """The case called `name`: its record's id, the start of it, or the id in its file.
+
+    Raises:
+        NotFoundError: `incident.unknown`.
+        UsageError: `incident.ambiguous`.
+    """
+    found = list(matters(node, reading, organisation, at))
+    exact = [each for each in found if each.case.id == name]
+    named = exact or [each for each in found if each.case.alias == name]
+    if not named and len(name) >= SHORTEST_PREFIX:
+        named = [each for each in found if each.case.id.startswith(name)]
+    return _only(named, "incident")
+
+
+def find_obligation(
+    node: Node, reading: Reading, organisation: Organisation, key: str, at: datetime
+) -> tuple[Matter, ObligationState]:
+    """The obligation whose key is, or begins with, `key`.
+
+    Raises:
+        NotFoundError: `obligation.unknown`.
+        UsageError: `obligation.ambiguous`.
+    """
+    found = [
+        (each, state)
+        for each in matters(node, reading, organisation, at)
+        for state in each.case.obligations
+        if state.obligation.key == key
+        or (len(key) >= SHORTEST_PREFIX and state.obligation.key.startswith(key))
+    ]
+    return _only(found, "obligation")
+
+
+def _only(found: Sequence[T], what: str) -> T:
+    if not found:
+        raise NotFoundError(
+            f"{what}.unknown",
+            f"no {what} here goes by that name",
+            hint=f"`allied {what} list` shows them; ids may be cut to {SHORTEST_PREFIX} digits",
+        )
+    if len(found) > 1:
+        raise UsageError(
+            f"{what}.ambiguous", f"{len(found)} go by that name", hint="give more of the id"
+        )
+    return found[0]
+
+
+# --- views ------------------------------------------------------------------------------
+
+
+def obligation_view(
+    reading: Reading, matter: Matter, state: ObligationState, mine: PartyId | None, at: datetime
+) -> ObligationView:
+    """An obligation in words and values, as it stands at `at`."""
+    owed = state.obligation
+    now = standing(state, at)
+    role = "debtor" if mine == owed.debtor else "creditor" if mine in owed.creditors else ""
+    return ObligationView(
+        key=owed.key,
+        incident=matter.case.id,
+        incident_name=name_of(reading, matter.case),
+        agreement=matter.folded.row.id,
+        alias=matter.folded.row.alias,
+        art=owed.art,
+        debtor=owed.debtor,
+        creditor=owed.creditor,
+        act=owed.act,
+        measures=owed.measures,
+        means=owed.means,
+        modality=owed.modality,
+        quantity=owed.quantity,
+        excuses=owed.excuses,
+        state=now.label,
+        mine=role,
+        overdue=now.overdue,
+        possible_breach=now.possible_breach,
+        why=now.why,
+        reason=state.reason,
+        owed_at=state.owed_at,
+        answer_by=state.answer_by,
+        perform_by=state.perform_by,
+        next_deadline=now.next_deadline,
+        evidence=tuple(_evidence(reading, Digest(each)) for each in state.evidence),
+        explanation=owed.explanation,
+        time_line=tuple(_step(reading, step) for step in time_line(state, at)),
+    )
+
+
+def name_of(reading: Reading, case: CaseFile) -> str:
+    """What people call a case: its title where it is held, else the id in its file."""
+    return text_of(reading, case.title) or case.alias or case.id[:SHORTEST_PREFIX]
+
+
+def titles(reading: Reading, case: CaseFile) -> Mapping[str, str]:
+    """The blobs that name things in a report, as far as they are held."""
+    wanted = [case.title, case.narrative]
+    return {each: text_of(reading, each) for each in wanted if each}
+
+
+def text_of(reading: Reading, name: str) -> str:
+    """The text in a blob; empty when there is none, it is not held, or it is no text."""
+    return _evidence(reading, Digest(name)).text if name else ""
+
+
+def _evidence(reading: Reading, name: Digest) -> EvidenceView:
+    found = reading.blob(name)
+    if found is None:
+        return EvidenceView(name, here=False, media="", text="", size=0)
+    raw = found[2]
+    try:
+        media, content = blob.open_blob(raw, {"blob": name, "size": len(raw)})
+    except AlliedError:
+        return EvidenceView(name, here=False, media="", text="", size=0)
+    text = ""
+    if media.startswith("text/"):
+        text = content[:_NOTE_LIMIT].decode("utf-8", "replace")
+    return EvidenceView(name, here=True, media=media, text=text, size=len(content))
+
+
+def _step(reading: Reading, step: Step) -> StepView:
+    words = {
+        "opened": "the duty came into being",
+        "received": f"{step.by} received the call; its periods start",
+        "suspended": "suspended",
+        "resumed": "owed again",
+        "lapsed": "fell away",
+        "overdue-answer": "no answer by the deadline",
+        "overdue": "not performed by the deadline",
+    }
+    said = words.get(step.what, f"{step.by}: {step.what.replace('-', ' ')}")
+    if step.reason:
+        said += f" ({step.reason})"
+    if step.refused:
+        said += f"; without effect: {step.refused}"
+    return StepView(
+        step.at, step.what, step.by, step.state, said, step.refused, text_of(reading, step.note)
+    )

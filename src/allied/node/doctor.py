@@ -1,0 +1,116 @@
+"""What is wrong, or soon will be, with this node: one finding per check.
+
+Looks at the store, the disk, the identities, the peers and their clocks, the disclosure
+ledgers and the chains of every agreement. It changes nothing and asks nobody outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from allied.errors import AlliedError
+from allied.node import ledger
+from allied.record.identity import open_chain
+
+if TYPE_CHECKING:
+    from allied.node.node import Node
+    from allied.node.ports import Reading
+
+LOW_DISK = 1 << 30
+SILENT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One finding; `state` is ok, warning or problem."""
+
+    check: str
+    state: str
+    text: str
+
+
+def examine(node: Node, *, free_bytes: int) -> Sequence[Examined]:
+    """Every finding, in a fixed order."""
+    findings = [_disk(free_bytes)]
+    with node.store.read() as reading:
+        findings += _organisations(reading)
+        findings += _peers(node, reading)
+        findings += _agreements(node, reading)
+    return findings
+
+
+def _disk(free_bytes: int) -> Examined:
+    free = f"{free_bytes / 2**30:.1f} GiB free"
+    if free_bytes < LOW_DISK // 10:
+        return Examined("disk", "problem", f"{free}: almost full")
+    return Examined("disk", "ok" if free_bytes >= LOW_DISK else "warning", free)
+
+
+def _organisations(reading: Reading) -> Iterator[Examined]:
+    organisations = reading.organisations()
+    if not organisations:
+        yield Examined("organisations", "problem", "none is hosted here; start with `allied init`")
+    for organisation in organisations:
+        name = f"identity of {organisation.label}"
+        try:
+            open_chain(reading.descriptors(organisation.id))
+            yield Examined(name, "ok", "its chain of descriptors holds")
+        except AlliedError as broken:
+            yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+        if not reading.people(organisation.id):
+            yield Examined(
+                f"people of {organisation.label}", "warning", "nobody may act for it yet"
+            )
+        name = f"ledger of {organisation.label}"
+        try:
+            rows = ledger.verify(reading, organisation.id)
+            yield Examined(name, "ok", f"{rows} rows, each follows from the one before")
+        except AlliedError as broken:
+            yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+
+
+def _peers(node: Node, reading: Reading) -> Iterator[Examined]:
+    now = node.clock.now()
+    for peer in reading.peers():
+        name = f"peer {peer.label}"
+        if peer.confirmed_at is None:
+            yield Examined(name, "warning", "its fingerprint is not confirmed; nothing goes to it")
+        elif peer.failures:
+            yield Examined(
+                name, "warning", f"{peer.failures} failures in a row [{peer.last_problem}]"
+            )
+        elif peer.seen_at is None:
+            yield Examined(name, "warning", "it has not answered yet")
+        elif now - peer.seen_at > SILENT:
+            yield Examined(name, "warning", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC")
+        else:
+            yield Examined(name, "ok", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:
+    for row in reading.agreements():
+        name = f"agreement {row.alias}"
+        try:
+            folded = node.folds.of(reading, row.id)
+        except AlliedError as broken:
+            yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+            continue
+        history = folded.history
+        if history.frozen:
+            yield Examined(
+                name,
+                "problem",
+                f"{len(history.frozen)} chains part: a number was signed twice",
+            )
+        elif history.contested:
+            yield Examined(
+                name, "warning", f"{len(history.contested)} records claim times that run backwards"
+            )
+        else:
+            yield Examined(name, "ok", f"{len(history.order)} records in order")
+        waiting = len(reading.parked(row.id))
+        if waiting:
+            yield Examined(name, "warning", f"{waiting} records wait for others to arrive")
