@@ -41,6 +41,7 @@ from allied.response.reading import rules_of
 from allied.response.restraint import judge_restraint, with_duties
 from allied.response.results import (
     MET,
+    NOT_MET,
     OPEN,
     PROVISIONAL,
     Evaluation,
@@ -247,7 +248,13 @@ def _visible(
     roles = {party.id: party.role_name for party in agreement.parties}
     if viewpoint is None or roles.get(viewpoint, "observer") not in _OUTER:
         return rules
-    return tuple(rule for rule in rules if not rule.restricted)
+    return tuple(
+        replace(rule, notes=tuple(note for note in rule.notes if note not in rule.kept_back))
+        if rule.kept_back
+        else rule
+        for rule in rules
+        if not rule.restricted
+    )
 
 
 def _in_order(entries: list[tuple[Order, T]]) -> tuple[T, ...]:
@@ -311,7 +318,7 @@ def _ask(case: Case, rule: Rule, kinds: Mapping[str, str], answer: _Answer) -> N
     notes: list[Note] = []
     brought = owed(judged, case.ground, case.said, _opened_at(case, judged, kinds))
     obligations = brought.obligations
-    if judged.reason == _INTRA:
+    if judged.outcome == NOT_MET and judged.reason == _INTRA:
         notes.append(
             Note(
                 _INTRA,

@@ -22,9 +22,10 @@ from dataclasses import replace
 from typing import Final
 
 from allied.agreement.parts import INCIDENT
-from allied.agreement.shape import Reading, UnreadError, read_group, show_group
+from allied.agreement.shape import Reading, Tree, UnreadError, read_group, show_group
 from allied.agreement.text import ListNode, MapNode, Node, TextNode, load_yaml
 from allied.agreement.values import Confidence, Severity
+from allied.agreement.writing import write
 from allied.errors import MalformedError, RefusedError
 from allied.record.canonical import Json
 from allied.response.incident import (
@@ -93,9 +94,10 @@ def load_incidents(raw: bytes, source: str, *, acts_allowed: bool = True) -> tup
     return tuple(incidents)
 
 
-def dump_incident(incident: Incident) -> Json:
-    """Return the plain tree that reads back to `incident`, beginning with its format."""
-    return {"format": FORMAT, **show_group(incident)}
+def dump_incident(incident: Incident) -> str:
+    """Print an incident as YAML that reads back to an equal value; comments are not kept."""
+    tree: dict[str, Tree] = {"format": FORMAT, **show_group(incident)}
+    return write(tree)
 
 
 def facts_json(facts: Facts) -> Json:

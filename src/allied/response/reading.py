@@ -13,6 +13,7 @@ and is never overdue. A clause that is not operative creates nothing and is no r
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from allied.agreement import clauses as c
 from allied.agreement.shape import show_group
@@ -47,12 +48,14 @@ def rules_of(agreement: Agreement) -> tuple[Rule, ...]:
 
     Cost: linear in the text; do it once for an agreement.
     """
-    notes = tuple(_statements(agreement))
+    stated = tuple(_statements(agreement))
+    notes = tuple(note for note, _ in stated)
+    kept_back = frozenset(note for note, restricted in stated if restricted)
     rules = []
     for clause in agreement.articles:
         rule = _rule(agreement, clause, notes) if clause.operative else None
         if rule is not None:
-            rules.append(rule)
+            rules.append(replace(rule, kept_back=kept_back) if kept_back else rule)
     return tuple(rules)
 
 
@@ -70,10 +73,11 @@ def hidden(clause: c.Clause) -> bool:
     return clause.visibility in {"parties", "secret"}
 
 
-def _statements(agreement: Agreement) -> Iterable[Note]:
+def _statements(agreement: Agreement) -> Iterable[tuple[Note, bool]]:
+    """Write each denied duty as a note, and say whether it is restricted."""
     for clause in agreement.clauses(c.Statement):
         for what in clause.no_duty:
-            yield Note("no-duty", f"{_ref(agreement, clause)}: no duty of {what}.")
+            yield Note("no-duty", f"{_ref(agreement, clause)}: no duty of {what}."), hidden(clause)
 
 
 def _rule(agreement: Agreement, clause: c.Clause, notes: tuple[Note, ...]) -> Rule | None:

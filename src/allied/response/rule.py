@@ -172,6 +172,7 @@ class Rule:
         restraint: the kind of a restraint; `towards` whom, empty for everyone.
         undecided: fields in use that no gate decides yet.
         notes: what the agreement says about all of its duties, a `no-duty` statement say.
+        kept_back: those notes that come from a restricted clause.
     """
 
     agreement: str
@@ -199,3 +200,4 @@ class Rule:
     towards: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    kept_back: frozenset[Note] = frozenset()
