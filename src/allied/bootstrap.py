@@ -22,7 +22,7 @@ from allied.adapters.outgoing import Outgoing
 from allied.adapters.peers import HttpPeers
 from allied.adapters.scratch import file_scratch
 from allied.adapters.settings import Settings, load, passphrase as passphrase_from
-from allied.adapters.sql import open_store
+from allied.adapters.sql import SqlStore, open_store
 from allied.adapters.vault import FileVault
 from allied.errors import NotFoundError
 from allied.node.node import Node
@@ -59,6 +59,7 @@ class Opened:
     """A node with what its server needs besides the ports."""
 
     node: Node
+    store: SqlStore
     folder: DataFolder
     settings: Settings
     wakening: Wakening
@@ -131,12 +132,12 @@ def assemble(
         notifier=wakening,
         scratch=lambda: file_scratch(folder.root),
     )
-    return Opened(node, folder, settings, wakening)
+    return Opened(node, store, folder, settings, wakening)
 
 
 def require_fence(opened: Opened) -> None:
     """Refuse to sign on a database that is older than what was signed; see `Fence`."""
-    opened.folder.fence.require_current(opened.node.store.appended())  # type: ignore[attr-defined]
+    opened.folder.fence.require_current(opened.store.appended())
 
 
 def find_passphrase(file: Path | None, ask: Callable[[], str]) -> str:

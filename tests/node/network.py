@@ -20,11 +20,12 @@ from allied.errors import NotFoundError, UnreachableError
 from allied.node import agreements, organisations, peers, sync
 from allied.node.answers import Answers
 from allied.node.node import Actor, Node
-from allied.node.ports import Introduction, Keys, Listener, Organisation, Speaker
+from allied.node.ports import Introduction, Keys, Listener, Speaker
+from allied.node.rows import Organisation
 from allied.record.ids import OrganisationId
 
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-PASSPHRASE = "correct horse"  # noqa: S105 - of test keys
+PASSPHRASE = "correct horse"
 
 
 @dataclass

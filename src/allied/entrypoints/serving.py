@@ -16,20 +16,22 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
 
-from allied.entrypoints import admin as admin_pages
-from allied.entrypoints import console, federation, taxii
+from allied.entrypoints import admin as admin_pages, console, federation, taxii
 from allied.errors import AlliedError, UsageError
 from allied.node import sync
 from allied.node.answers import Answers
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from allied.node.node import Node
     from allied.node.ports import Keys
     from allied.record.ids import OrganisationId
@@ -46,7 +48,7 @@ class Keeper:
     def __init__(
         self, node: Node, keys: Keys, wait: Callable[[float], bool], sync_seconds: float
     ) -> None:
-        """Args: `wait` sleeps at most so long and says whether something changed here."""
+        """Keep `node` up to date; `wait` sleeps and says whether something changed here."""
         self._node = node
         self._keys = keys
         self._wait = wait
@@ -86,7 +88,7 @@ class Keeper:
                     seen = changes
             except AlliedError as problem:
                 _LOG.warning("keeping up failed: %s", problem.code)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the keeper outlives whatever goes wrong once
                 _LOG.exception("keeping up failed")
             self._wait(_LOOK_SECONDS)
 
@@ -97,9 +99,7 @@ class Keeper:
         for organisation in sorted(hinted):
             sync.sync(self._node, self._keys, only=organisation)
 
-    def _after_a_while(self):  # type: ignore[no-untyped-def]
-        from datetime import timedelta
-
+    def _after_a_while(self) -> datetime:
         jitter = self._node.chance.token(1)[0] / 255
         return self._node.clock.now() + timedelta(seconds=self._seconds * (0.75 + jitter / 2))
 
@@ -113,41 +113,48 @@ def build(node: Node, answers: Answers) -> FastAPI:
     return app
 
 
-def run(
-    folder: Path | None, passphrase: str, *, host: str | None, port: int | None, admin: str | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where and how one process serves.
+
+    Attributes:
+        admin: HOST:PORT for health and metrics, or an empty string.
+        sync_seconds: how often peers are asked without any hint, on average.
+    """
+
+    host: str
+    port: int
+    admin: str
+    log_level: str
+    sync_seconds: float
+
+
+def run(node: Node, keys: Keys, listening: Listening, wait: Callable[[float], bool]) -> None:
     """Serve until SIGINT or SIGTERM.
 
+    Args:
+        wait: sleeps at most so long and says whether something changed in this process.
+
     Raises:
-        ConflictError: `node.already-serving`, or the fence says that the database is old.
-        UsageError: `serve.port-taken`.
-        NotAuthorisedError: `keys.wrong-passphrase`.
+        UsageError: `serve.address`, `serve.admin`.
     """
-    from allied.bootstrap import open_all, require_fence
-
-    opened = open_all(folder, flags={"host": host, "port": port, "admin": admin})
-    settings, node = opened.settings, opened.node
-    with opened.folder.serving():
-        require_fence(opened)
-        keys = node.vault.unlock(passphrase)
-        keeper_wait = opened.wakening.wait
-        keeper = Keeper(node, keys, keeper_wait, settings.sync_seconds)
-        app = build(node, Answers(node, keys, keeper.hinted))
-        sockets = _listen(settings.host, settings.port)
-        server = _server(app, settings.log_level)
-        with _admin(node, settings.admin):
-            keeper.start()
-            address = sockets.getsockname()
-            _LOG.info("serving on http://%s:%d", address[0], address[1])
-            print(f"serving on http://{address[0]}:{address[1]}", flush=True)
-            try:
-                server.run(sockets=[sockets])
-            finally:
-                keeper.stop()
-                node.store.close()
+    logging.basicConfig(
+        level=listening.log_level.upper(), format="%(levelname)s %(name)s %(message)s"
+    )
+    listener = _listen(listening.host, listening.port)
+    keeper = Keeper(node, keys, wait, listening.sync_seconds)
+    server = _server(build(node, Answers(node, keys, keeper.hinted)), listening.log_level)
+    with _admin(node, listening.admin):
+        keeper.start()
+        host, port = listener.getsockname()[:2]
+        _LOG.info("serving on http://%s:%d", host, port)
+        try:
+            server.run(sockets=[listener])
+        finally:
+            keeper.stop()
 
 
-def _server(app: FastAPI, log_level: str) -> uvicorn.Server:
+def _server(app: ASGIApp, log_level: str) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -204,6 +211,3 @@ def _admin(node: Node, address: str) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join(_STOP_SECONDS)
-
-
-__all__ = ["Keeper", "asynccontextmanager", "build", "run"]

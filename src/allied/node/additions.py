@@ -31,7 +31,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from allied.node.ports import ItemRow, Reading
+    from allied.node.ports import Reading
+    from allied.node.rows import ItemRow
     from allied.record.ids import AgreementId, OrganisationId
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from allied.agreement.terms import Agreement, load
 from allied.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from allied.node import journal
 from allied.node.peers import require_confirmed
-from allied.node.ports import AgreementRow
+from allied.node.rows import AgreementRow
 from allied.record.identity import fingerprint, matches
 from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from allied.agreement.genesis import Instrument
     from allied.node.folds import Folded
     from allied.node.node import Actor, Node
-    from allied.node.ports import Organisation, Reading, Writing
+    from allied.node.ports import Reading, Writing
+    from allied.node.rows import Organisation
     from allied.record.canonical import Json
     from allied.record.record import Record
 

@@ -30,15 +30,16 @@ from allied.node import journal
 from allied.node.messages import ItemsQuestion
 from allied.node.node import Actor
 from allied.node.pages import ItemsAnswer, SentItem
-from allied.node.ports import ItemRow
 from allied.node.release import pull_root
+from allied.node.rows import ItemRow
 from allied.record.canonical import digest
 from allied.record.identity import open_chain
 
 if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
-    from allied.node.ports import Keys, Organisation, Reading, Writing
+    from allied.node.ports import Keys, Reading, Writing
+    from allied.node.rows import Organisation
     from allied.record.ids import AgreementId, Digest, OrganisationId
     from allied.record.record import Record
 

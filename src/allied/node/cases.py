@@ -25,7 +25,8 @@ from allied.response.statement import Statement
 if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
-    from allied.node.ports import Organisation, Reading
+    from allied.node.ports import Reading
+    from allied.node.rows import Organisation
     from allied.record.circle import Circle
     from allied.record.ids import AgreementId, PartyId, RecordId
 

@@ -39,7 +39,8 @@ from allied.node.additions import Additions, date_text, stream
 
 if TYPE_CHECKING:
     from allied.node.node import Node
-    from allied.node.ports import ItemRow, Reading, Token
+    from allied.node.ports import Reading
+    from allied.node.rows import ItemRow, Token
     from allied.record.ids import AgreementId, Digest, OrganisationId
 
 ALL: Final = "all"

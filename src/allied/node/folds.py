@@ -19,7 +19,8 @@ from allied.record.history import History, history
 from allied.record.record import read
 
 if TYPE_CHECKING:
-    from allied.node.ports import AgreementRow, Reading
+    from allied.node.ports import Reading
+    from allied.node.rows import AgreementRow
     from allied.record.ids import AgreementId
 
 

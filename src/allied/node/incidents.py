@@ -38,7 +38,8 @@ from allied.response.results import Evaluation, Result
 if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Actor, Node
-    from allied.node.ports import Organisation, Reading
+    from allied.node.ports import Reading
+    from allied.node.rows import Organisation
     from allied.record.canonical import Json
     from allied.record.circle import Circle
     from allied.record.ids import AgreementId, PartyId, RecordId

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.fold import read_listing
 from allied.errors import AlliedError, ConflictError, UnverifiedError
-from allied.node.ports import RecordRow
+from allied.node.rows import RecordRow
 from allied.record import blob
 from allied.record.circle import check_deps, covers
 from allied.record.identity import Identity, open_chain

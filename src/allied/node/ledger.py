@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allied.errors import UnverifiedError
-from allied.node.ports import LedgerRow
+from allied.node.rows import LedgerRow
 from allied.record.canonical import digest, encode
 from allied.record.ids import Digest
 

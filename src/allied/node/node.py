@@ -22,17 +22,8 @@ from allied.exchange.scratch import Scratch
 from allied.node.folds import Folds
 
 if TYPE_CHECKING:
-    from allied.node.ports import (
-        Chance,
-        Clock,
-        Keys,
-        Notifier,
-        Organisation,
-        Peers,
-        Reading,
-        Store,
-        Vault,
-    )
+    from allied.node.ports import Chance, Clock, Keys, Notifier, Peers, Reading, Store, Vault
+    from allied.node.rows import Organisation
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from allied.node.cases import ObligationView, find_obligation, matters, obligati
 
 if TYPE_CHECKING:
     from allied.node.node import Actor, Node
-    from allied.node.ports import Organisation
+    from allied.node.rows import Organisation
     from allied.record.canonical import Json
 
 VERBS = frozenset(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from allied.errors import ConflictError, UsageError
 from allied.node.people import check_label, new_person
-from allied.node.ports import Organisation
+from allied.node.rows import Organisation
 from allied.record.descriptor import Purpose
 from allied.record.identity import fingerprint, first_descriptor, open_chain
 from allied.record.keys import PrivateKey

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from allied.node.agreements import AgreementView
     from allied.node.cases import ObligationView
     from allied.node.node import Node
-    from allied.node.ports import Organisation, Peer, Reading
+    from allied.node.ports import Reading
+    from allied.node.rows import Organisation, Peer
     from allied.record.ids import AgreementId, OrganisationId, PartyId
 
 

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from allied.errors import NotAuthorisedError, NotFoundError, UnverifiedError, UsageError
 from allied.node.people import check_label
-from allied.node.ports import Introduction, Peer
+from allied.node.ports import Introduction
+from allied.node.rows import Peer
 from allied.record.identity import Identity, fingerprint, matches, open_chain
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from allied.errors import ConflictError, NotAuthorisedError, UsageError
-from allied.node.ports import Login, Organisation, Person, Token
+from allied.node.rows import Login, Organisation, Person, Token
 from allied.record.canonical import digest
 
 if TYPE_CHECKING:

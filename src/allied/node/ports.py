@@ -1,7 +1,7 @@
 """What the use cases need from the world: store, keys, clock, peers, chance.
 
 Adapters implement these protocols; `allied.bootstrap` puts them together. The rows are
-frozen values, the same for SQLite and PostgreSQL.
+frozen values (`allied.node.rows`), the same for every database.
 
 Words used here:
     hosted      an organisation whose keys lie on this node
@@ -23,6 +23,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from allied.node.rows import (
+    AgreementRow,
+    HandlingClassRow,
+    ItemRow,
+    ItemsAdded,
+    LedgerRow,
+    Login,
+    Organisation,
+    Peer,
+    Person,
+    RecordRow,
+    Token,
+)
 from allied.record.ids import (
     AgreementId,
     CircleId,
@@ -49,210 +62,6 @@ class Chance(Protocol):
     def token(self, size: int) -> bytes:
         """`size` bytes that nobody can guess."""
         ...
-
-
-# --- rows -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Organisation:
-    """A hosted organisation.
-
-    Attributes:
-        id: digest of its first key descriptor.
-        label: what it is called on this node and, by default, in agreements: `river`.
-        name: its full name.
-        url: where other nodes reach it; may be empty.
-        incarnation: number of the signing life; a restored node begins a new one.
-    """
-
-    id: OrganisationId
-    label: str
-    name: str
-    url: str
-    incarnation: int
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Another organisation, as one hosted organisation's node knows it.
-
-    Attributes:
-        allowed_private: an operator gave a private or loopback address on purpose.
-        seen_at: last time it answered a signed request; None before the first.
-        failures: failed tries in a row; 0 after a success.
-        next_try_at: not asked again before this; None when it may be asked now.
-        last_problem: the stable code of the last failure, or an empty string.
-    """
-
-    id: OrganisationId
-    label: str
-    name: str
-    url: str
-    confirmed_at: datetime | None
-    allowed_private: bool
-    added_at: datetime
-    seen_at: datetime | None
-    failures: int
-    next_try_at: datetime | None
-    last_problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who may act for a hosted organisation; the key lies in the vault."""
-
-    organisation: OrganisationId
-    label: str
-    name: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AgreementRow:
-    """An agreement that a hosted organisation is named in.
-
-    Attributes:
-        alias: the `id` of the file; several agreements may share one.
-        genesis: canonical bytes of the genesis statement; its digest is `id`.
-        text: the file exactly as it was proposed.
-        version: digest of the present version (of the first one until amendments exist).
-    """
-
-    id: AgreementId
-    alias: str
-    genesis: bytes
-    text: bytes
-    salt: str
-    version: Digest
-    proposed_by: OrganisationId
-    known_since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRow:
-    """One verified record, with the exact bytes of its envelope.
-
-    Attributes:
-        row: grows with every record that this node stores; 0 before it is stored.
-        valid_signatures: kept by the store only as bytes inside `raw`.
-    """
-
-    row: int
-    id: RecordId
-    agreement: AgreementId
-    circle: CircleId
-    issuer: OrganisationId
-    incarnation: int
-    sequence: int
-    kind: str
-    claimed_at: datetime
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HandlingClassRow:
-    """One combination of what policy looks at; `key` is the digest of `value`."""
-
-    id: int
-    agreement: AgreementId
-    key: Digest
-    value: bytes
-    needs: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRow:
-    """One version of one object from one originator under one agreement.
-
-    Attributes:
-        seq: grows with every item that this node stores; 0 before it is stored.
-        holder: the hosted organisation that holds this copy.
-        modified: the version; see `exchange.stix.version_of`.
-        digest: SHA-256 of the exact bytes.
-        class_id: its handling class on this node.
-        statement: digest of the originator's statement.
-        proof: of the item's place in it; see `exchange.statement.Proof`.
-        via: who it came from; the originator itself, or the holder for own items.
-        share: id of the share it came with.
-    """
-
-    seq: int
-    holder: OrganisationId
-    originator: OrganisationId
-    agreement: AgreementId
-    id: str
-    modified: str
-    type: str
-    kind: str
-    digest: Digest
-    size: int
-    class_id: int
-    statement: Digest
-    proof: bytes
-    via: OrganisationId
-    received_at: datetime
-    share: str
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """One row of the node's own hash-chained disclosure ledger.
-
-    Attributes:
-        outcome: `permitted` and `refused` are verdicts over a handling class at share time,
-            `released` is bytes that left, `receipt` is the recipient's signed answer.
-        art: the clause that decided, or an empty string where none allowed it.
-        first, last, count: the items it speaks of, by `ItemRow.seq`, both ends included.
-        proof: digest of the items released, or the id of the receipt's record.
-        previous, hash: the chain; see `allied.node.ledger`.
-    """
-
-    seq: int
-    organisation: OrganisationId
-    agreement: AgreementId
-    recipient: str
-    outcome: str
-    code: str
-    art: str
-    class_id: int
-    first: int
-    last: int
-    count: int
-    via: str
-    proof: str
-    at: datetime
-    previous: Digest
-    hash: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An API token; only the digest of its secret is kept."""
-
-    id: str
-    organisation: OrganisationId
-    secret: Digest
-    role: str
-    agreements: tuple[AgreementId, ...]
-    ceiling: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A one-time console link (`kind` "link") or a session (`kind` "session"), by the digest of its secret."""
-
-    secret: Digest
-    kind: str
-    organisation: OrganisationId
-    person: str
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
 
 
 # --- the store --------------------------------------------------------------------------
@@ -374,7 +183,7 @@ class Reading(Protocol):
     def login(self, secret: Digest) -> Login | None: ...
 
     def changes(self) -> int:
-        """A number that grows with every write unit that changed something; cheap, across processes."""
+        """Grows with every write unit that changed something; cheap, across processes."""
         ...
 
 
@@ -398,7 +207,7 @@ class Writing(Reading, Protocol):
     def add_agreement(self, agreement: AgreementRow) -> None: ...
 
     def add_records(self, records: Iterable[RecordRow]) -> Sequence[RecordRow]:
-        """Store verified records; those already stored are passed over. Returns the new ones with `row` set."""
+        """Store verified records; known ones are passed over. Returns the new, `row` set."""
         ...
 
     def claim_sequence(
@@ -409,7 +218,11 @@ class Writing(Reading, Protocol):
         sequence: int,
         record: RecordId,
     ) -> None:
-        """Fence for own chains: raises ConflictError `store.sequence-taken` if that number was ever used."""
+        """Fence for own chains.
+
+        Raises:
+            ConflictError: `store.sequence-taken`, that number was used before.
+        """
         ...
 
     def park(
@@ -447,7 +260,7 @@ class Writing(Reading, Protocol):
     def add_statement(self, statement: Digest, raw: bytes) -> None: ...
 
     def append_ledger(self, rows: Sequence[LedgerRow]) -> None:
-        """Append rows whose chain the caller has computed; raises ConflictError if the head moved."""
+        """Append rows whose chain the caller computed; ConflictError if the head moved."""
         ...
 
     def set_cursor(self, name: str, value: str) -> None: ...
@@ -459,23 +272,6 @@ class Writing(Reading, Protocol):
     def forget_logins(self, before: datetime) -> None:
         """Remove links and sessions that expired before `before`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ItemsAdded:
-    """What became of a batch of items.
-
-    Attributes:
-        stored: how many rows are new; first, last: their seq range (0, 0 when none).
-        known: how many were there already with the same bytes.
-        contradicting: (id, modified) of those already held from the same originator with other bytes; not stored.
-    """
-
-    stored: int
-    known: int
-    first: int
-    last: int
-    contradicting: tuple[tuple[str, str], ...]
 
 
 class Store(Protocol):
@@ -512,13 +308,21 @@ class Keys(Protocol):
     """The unlocked keys of this node, held in memory only."""
 
     def signer(self, organisation: OrganisationId, purpose: str) -> Signer:
-        """The present key for `acts`, `automatic` or `transport`; NotAuthorisedError `keys.locked` if it cannot be had."""
+        """The present key for `acts`, `automatic` or `transport`.
+
+        Raises:
+            NotAuthorisedError: `keys.locked`.
+        """
         ...
 
     def person(
         self, organisation: OrganisationId, label: str, agreement: AgreementId
     ) -> PersonSigner:
-        """That person's key for that agreement; NotAuthorisedError `keys.person-locked` if the passphrase does not open it."""
+        """That person's key for that agreement.
+
+        Raises:
+            NotAuthorisedError: `keys.person-locked`, the passphrase does not open it.
+        """
         ...
 
 
@@ -526,13 +330,17 @@ class Vault(Protocol):
     """Where encrypted keys lie (argon2id; separate from the database)."""
 
     def unlock(self, passphrase: str) -> Keys:
-        """Open every key this passphrase opens; NotAuthorisedError `keys.wrong-passphrase` if it opens none."""
+        """Open every key that this passphrase opens.
+
+        Raises:
+            NotAuthorisedError: `keys.wrong-passphrase`, it opens none.
+        """
         ...
 
     def add_organisation(
         self, organisation: OrganisationId, seeds: Mapping[str, bytes], passphrase: str
     ) -> None:
-        """Keep an organisation's seeds by purpose (acts, automatic, transport, sealing), encrypted."""
+        """Keep an organisation's seeds by purpose, encrypted."""
         ...
 
     def add_person(
@@ -542,7 +350,7 @@ class Vault(Protocol):
     def write_recovery(
         self, organisation: OrganisationId, label: str, secrets: Mapping[str, bytes]
     ) -> str:
-        """Write next and recovery seeds to a file outside the data folder; returns its path for people."""
+        """Write next and recovery seeds to a file outside the data folder; returns its path."""
         ...
 
 
@@ -577,7 +385,7 @@ class Listener:
 class Peers(Protocol):
     """Requests to other nodes. Every method raises UnreachableError or UnverifiedError.
 
-    A body is bytes; their form is `allied.wire.messages`. What comes back has a verified
+    A body is bytes; their form is in `node.messages` and `node.pages`. What comes back has a verified
     signature by one of the listener's transport keys over the answer and the request's nonce.
     """
 

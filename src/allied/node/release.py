@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.messages import ItemsQuestion
     from allied.node.node import Node
-    from allied.node.ports import ItemRow, Reading
+    from allied.node.ports import Reading
+    from allied.node.rows import ItemRow
     from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
 
 _PAGE_BYTES = 24 * 2**20

@@ -35,7 +35,8 @@ from allied.node.messages import (
     Span,
 )
 from allied.node.pages import BlobsAnswer, RecordsAnswer
-from allied.node.ports import AgreementRow, Listener, Speaker
+from allied.node.ports import Listener, Speaker
+from allied.node.rows import AgreementRow
 from allied.record.canonical import digest, encode
 from allied.record.identity import open_chain
 from allied.record.ids import AgreementId
@@ -43,7 +44,8 @@ from allied.record.record import ChainKey, read
 
 if TYPE_CHECKING:
     from allied.node.node import Node
-    from allied.node.ports import Keys, Organisation, Peer
+    from allied.node.ports import Keys
+    from allied.node.rows import Organisation, Peer
     from allied.record.ids import OrganisationId
 
 _ROUNDS = 1_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from allied.node.ports import (
+from allied.node.ports import Writing
+from allied.node.rows import (
     AgreementRow,
     ItemRow,
     LedgerRow,
@@ -15,7 +16,6 @@ from allied.node.ports import (
     Person,
     RecordRow,
     Token,
-    Writing,
 )
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
 

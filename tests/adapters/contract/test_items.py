@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from allied.adapters.sql import SqlStore, pages
 from allied.errors import AlliedError
-from allied.node.ports import ItemRow, ItemsAdded, Store
+from allied.node.ports import Store
+from allied.node.rows import ItemRow, ItemsAdded
 from allied.record.ids import AgreementId, Digest
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import HARBOUR, NORTHGATE, PACT, RIVER, TREATY, hexed, item

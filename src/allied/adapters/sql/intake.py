@@ -25,7 +25,7 @@ from allied.adapters.sql.dialect import among, insert, insert_rows
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.pages import body_key, item_key, key_rest
 from allied.adapters.sql.schema import bodies, class_counts, items, to_microseconds
-from allied.node.ports import ItemRow, ItemsAdded
+from allied.node.rows import ItemRow, ItemsAdded
 
 BATCH: Final = 5_000
 """Items handled at a time; bounds the memory."""

@@ -27,7 +27,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 from allied.adapters.sql.dialect import among, by_index
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.schema import bodies, class_counts, counters, items
-from allied.node.ports import ItemRow
+from allied.node.rows import ItemRow
 from allied.record.ids import AgreementId, Digest, OrganisationId
 
 SCAN_FROM: Final = 0.10

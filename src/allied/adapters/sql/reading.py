@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from allied.adapters.sql import pages, schema
 from allied.adapters.sql.names import NameBook, Names
-from allied.node.ports import (
+from allied.node.rows import (
     AgreementRow,
     HandlingClassRow,
     ItemRow,

@@ -25,7 +25,7 @@ from allied.adapters.sql.intake import Intake
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
 from allied.errors import ConflictError, NotFoundError
-from allied.node.ports import (
+from allied.node.rows import (
     AgreementRow,
     ItemRow,
     ItemsAdded,

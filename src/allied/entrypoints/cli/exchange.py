@@ -21,7 +21,7 @@ from allied.entrypoints.cli.terminal import give, instant, progress, say, table
 from allied.entrypoints.statuses import PROBLEMS, REFUSED
 
 if TYPE_CHECKING:
-    from allied.node.items import Decision, Shared
+    from allied.node.sharing import Decision, Shared
 
 items = typer.Typer(help="Items that this node holds.", no_args_is_help=True)
 

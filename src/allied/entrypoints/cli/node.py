@@ -78,9 +78,25 @@ def serve(
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Serve the node: console, TAXII and other nodes, until stopped."""
-    from allied.entrypoints.serving import run
+    from allied.bootstrap import open_all, require_fence
+    from allied.entrypoints.serving import Listening, run
 
-    run(folder, passphrase(passphrase_file), host=host, port=port, admin=admin)
+    opened_node = open_all(folder, flags={"host": host, "port": port, "admin": admin})
+    node, settings = opened_node.node, opened_node.settings
+    try:
+        with opened_node.folder.serving():
+            require_fence(opened_node)
+            keys = node.vault.unlock(passphrase(passphrase_file))
+            listening = Listening(
+                settings.host,
+                settings.port,
+                settings.admin,
+                settings.log_level,
+                settings.sync_seconds,
+            )
+            run(node, keys, listening, opened_node.wakening.wait)
+    finally:
+        node.store.close()
 
 
 def sync(

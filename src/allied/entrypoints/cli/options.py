@@ -19,7 +19,8 @@ from allied.errors import NotAuthorisedError
 
 if TYPE_CHECKING:
     from allied.node.node import Actor, Node
-    from allied.node.ports import Keys, Organisation
+    from allied.node.ports import Keys
+    from allied.node.rows import Organisation
 
 Folder = Annotated[
     Path | None,

@@ -1,0 +1,231 @@
+"""The rows that a store keeps for a node: frozen values, the same for every database.
+
+Instants are aware and in UTC with whole milliseconds; ids and digests have their own types;
+bytes are exactly what came in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A hosted organisation.
+
+    Attributes:
+        id: digest of its first key descriptor.
+        label: what it is called on this node and, by default, in agreements: `river`.
+        name: its full name.
+        url: where other nodes reach it; may be empty.
+        incarnation: number of the signing life; a restored node begins a new one.
+    """
+
+    id: OrganisationId
+    label: str
+    name: str
+    url: str
+    incarnation: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another organisation, as one hosted organisation's node knows it.
+
+    Attributes:
+        allowed_private: an operator gave a private or loopback address on purpose.
+        seen_at: last time it answered a signed request; None before the first.
+        failures: failed tries in a row; 0 after a success.
+        next_try_at: not asked again before this; None when it may be asked now.
+        last_problem: the stable code of the last failure, or an empty string.
+    """
+
+    id: OrganisationId
+    label: str
+    name: str
+    url: str
+    confirmed_at: datetime | None
+    allowed_private: bool
+    added_at: datetime
+    seen_at: datetime | None
+    failures: int
+    next_try_at: datetime | None
+    last_problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may act for a hosted organisation; the key lies in the vault."""
+
+    organisation: OrganisationId
+    label: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementRow:
+    """An agreement that a hosted organisation is named in.
+
+    Attributes:
+        alias: the `id` of the file; several agreements may share one.
+        genesis: canonical bytes of the genesis statement; its digest is `id`.
+        text: the file exactly as it was proposed.
+        version: digest of the present version (of the first one until amendments exist).
+    """
+
+    id: AgreementId
+    alias: str
+    genesis: bytes
+    text: bytes
+    salt: str
+    version: Digest
+    proposed_by: OrganisationId
+    known_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One verified record, with the exact bytes of its envelope.
+
+    Attributes:
+        row: grows with every record that this node stores; 0 before it is stored.
+        valid_signatures: kept by the store only as bytes inside `raw`.
+    """
+
+    row: int
+    id: RecordId
+    agreement: AgreementId
+    circle: CircleId
+    issuer: OrganisationId
+    incarnation: int
+    sequence: int
+    kind: str
+    claimed_at: datetime
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HandlingClassRow:
+    """One combination of what policy looks at; `key` is the digest of `value`."""
+
+    id: int
+    agreement: AgreementId
+    key: Digest
+    value: bytes
+    needs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One version of one object from one originator under one agreement.
+
+    Attributes:
+        seq: grows with every item that this node stores; 0 before it is stored.
+        holder: the hosted organisation that holds this copy.
+        modified: the version; see `exchange.stix.version_of`.
+        digest: SHA-256 of the exact bytes.
+        class_id: its handling class on this node.
+        statement: digest of the originator's statement.
+        proof: of the item's place in it; see `exchange.statement.Proof`.
+        via: who it came from; the originator itself, or the holder for own items.
+        share: id of the share it came with.
+    """
+
+    seq: int
+    holder: OrganisationId
+    originator: OrganisationId
+    agreement: AgreementId
+    id: str
+    modified: str
+    type: str
+    kind: str
+    digest: Digest
+    size: int
+    class_id: int
+    statement: Digest
+    proof: bytes
+    via: OrganisationId
+    received_at: datetime
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One row of the node's own hash-chained disclosure ledger.
+
+    Attributes:
+        outcome: `permitted` and `refused` are verdicts over a handling class at share time,
+            `released` is bytes that left, `receipt` is the recipient's signed answer.
+        art: the clause that decided, or an empty string where none allowed it.
+        first, last, count: the items it speaks of, by `ItemRow.seq`, both ends included.
+        proof: digest of the items released, or the id of the receipt's record.
+        previous, hash: the chain; see `allied.node.ledger`.
+    """
+
+    seq: int
+    organisation: OrganisationId
+    agreement: AgreementId
+    recipient: str
+    outcome: str
+    code: str
+    art: str
+    class_id: int
+    first: int
+    last: int
+    count: int
+    via: str
+    proof: str
+    at: datetime
+    previous: Digest
+    hash: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token; only the digest of its secret is kept."""
+
+    id: str
+    organisation: OrganisationId
+    secret: Digest
+    role: str
+    agreements: tuple[AgreementId, ...]
+    ceiling: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A one-time console link or a session (`kind`), by the digest of its secret."""
+
+    secret: Digest
+    kind: str
+    organisation: OrganisationId
+    person: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsAdded:
+    """What became of a batch of items.
+
+    Attributes:
+        stored: how many rows are new; first, last: their seq range (0, 0 when none).
+        known: how many were there already with the same bytes.
+        contradicting: (id, modified) of those held already from the same originator with other
+            bytes; not stored.
+    """
+
+    stored: int
+    known: int
+    first: int
+    last: int
+    contradicting: tuple[tuple[str, str], ...]

@@ -1,0 +1,475 @@
+"""Sharing items: a bundle becomes items, statements and verdicts under an agreement.
+
+`share` reads a bundle twice (markings and identities first), decides per handling class and
+recipient, and stores what the agreement admits in batches: items, the originator's
+statements, the verdicts in the disclosure ledger, each batch in one unit. Nothing leaves
+here; recipients come and fetch it through `node.release`.
+
+Words used here:
+    decision    what becomes of one object: admitted with a verdict per recipient, or refused
+    share       one call; its id stands beside every item that came with it
+    dry run     everything but storing and signing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allied.agreement.values import Tlp
+from allied.errors import RefusedError, UsageError
+from allied.exchange.channels import channels_of
+from allied.exchange.intake import Accepted, Intake, Repeated, Terms
+from allied.exchange.marking import Tightening, read_definition, tlp_of
+from allied.exchange.policy import Verdict, decide
+from allied.exchange.statement import Leaf, commitment, state
+from allied.exchange.stix import read_head, version_of
+from allied.exchange.survey import survey
+from allied.node import ledger, release
+from allied.node.agreements import party_of, resolve
+from allied.node.rows import ItemRow
+from allied.record.ids import PartyId
+
+if TYPE_CHECKING:
+    from allied.exchange.bundle import Refused
+    from allied.exchange.handling import HandlingClass
+    from allied.exchange.marking import Definition
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Keys, Reading, Writing
+    from allied.node.rows import ItemsAdded, Organisation
+    from allied.record.ids import AgreementId, Digest
+    from allied.record.keys import Signer
+
+BATCH = 4_000
+_BATCH_BYTES = 32 * 2**20
+
+Source = Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the author wants something shared; it can only make things stricter.
+
+    Attributes:
+        tlp: raise every object to this marking, as the user wrote it; empty for none.
+        caveats: added to every object.
+        to: the only recipients; empty for all that the agreement allows.
+    """
+
+    tlp: str = ""
+    caveats: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientDecision:
+    """What the agreement says to one object and one recipient."""
+
+    party: PartyId
+    permitted: bool
+    code: str
+    art: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one object of a bundle.
+
+    Attributes:
+        index: its place among the objects of the file, from 0.
+        code: `exchange.admitted`, `exchange.repeated`, or why it was refused.
+        recipients: empty unless it was admitted.
+    """
+
+    index: int
+    id: str
+    type: str
+    code: str
+    reason: str
+    tlp: str
+    recipients: tuple[RecipientDecision, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many objects one recipient may have, and why not the others.
+
+    Attributes:
+        refused: by (code, clause).
+    """
+
+    permitted: int = 0
+    refused: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Shared:
+    """What one share came to.
+
+    Attributes:
+        objects: elements of the file.
+        admitted: those the agreement takes in; stored of them are new here.
+        invalid: by code, objects that are no valid STIX 2.1.
+        refused: by code, valid objects that the agreement does not take in.
+        contradicting: versions already shared with other bytes; not stored.
+        broken: code of what broke the file off; empty when it was whole.
+    """
+
+    id: str
+    agreement: AgreementId
+    alias: str
+    dry_run: bool
+    objects: int = 0
+    admitted: int = 0
+    stored: int = 0
+    repeated: int = 0
+    invalid: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    contradicting: int = 0
+    broken: str = ""
+    recipients: dict[PartyId, Tally] = field(default_factory=dict)
+
+    @property
+    def refused_to_anybody(self) -> bool:
+        """Policy said no to an object as a whole, or to every recipient of one."""
+        return bool(self.refused)
+
+
+def share(
+    node: Node,
+    organisation: Organisation,
+    keys: Keys | None,
+    source: Source,
+    agreement: str,
+    wish: Wish,
+    *,
+    dry_run: bool = False,
+    on_decision: Callable[[Decision], None] | None = None,
+) -> Shared:
+    """Share a STIX 2.1 bundle under an agreement.
+
+    Args:
+        keys: None only for a dry run, which signs nothing.
+        source: gives the bytes of the bundle from the start; called twice.
+        on_decision: called with every object's decision, in the order of the second pass.
+
+    Raises:
+        RefusedError: `exchange.not-in-force`, `exchange.no-clause`.
+        UsageError: `share.tlp`, `share.red-needs-to`, `share.no-such-party`.
+        MalformedError: the bundle is refused as a whole.
+
+    Cost: two passes over the bundle; memory bounded by the largest object and one batch.
+    """
+    with node.store.read() as reading:
+        folded = node.folds.of(reading, resolve(reading, agreement).id)
+    sharing = _Sharing(node, organisation, None if dry_run else keys, folded, wish, on_decision)
+    return sharing.run(source)
+
+
+class _Sharing:
+    """One share under way."""
+
+    def __init__(
+        self,
+        node: Node,
+        organisation: Organisation,
+        keys: Keys | None,
+        folded: Folded,
+        wish: Wish,
+        on_decision: Callable[[Decision], None] | None,
+    ) -> None:
+        self._node = node
+        self._organisation = organisation
+        self._keys = keys
+        self._folded = folded
+        self._on_decision = on_decision
+        self._at = node.clock.now()
+        self._party = party_of(folded, organisation)
+        self._bound = folded.state.standing(folded.instrument, self._at).bound
+        if self._party not in self._bound:
+            raise RefusedError(
+                "exchange.not-in-force",
+                f"{folded.row.alias} does not bind {self._party} now; nothing is shared under it",
+                hint="`allied agreement show` says who is awaited",
+            )
+        self._channels = channels_of(folded.instrument.terms)
+        self._tightening = _tightening(wish, folded)
+        self._recipients = [
+            release.recipient_of(folded, party.id, self._at)
+            for party in folded.instrument.terms.parties
+            if party.id != self._party
+        ]
+        self._verdicts: dict[Digest, list[tuple[PartyId, Verdict]]] = {}
+        self._result = Shared(
+            id=node.chance.token(8).hex(),
+            agreement=folded.row.id,
+            alias=folded.row.alias,
+            dry_run=keys is None,
+            recipients={recipient.party: Tally() for recipient in self._recipients},
+        )
+
+    def run(self, source: Source) -> Shared:
+        """Both passes."""
+        with self._node.scratch() as scratch:
+            found = survey(source, scratch, known=self._definition)
+            intake = Intake(
+                found,
+                Terms(
+                    originator=self._party,
+                    channels=self._channels,
+                    at=self._at,
+                    tightening=self._tightening,
+                    known=self._known,
+                ),
+            )
+            self._result.objects = found.count
+            self._result.broken = found.broken.code if found.broken else ""
+            batch: list[Accepted] = []
+            size = 0
+            for outcome in intake.run(source):
+                if isinstance(outcome, Accepted):
+                    batch.append(outcome)
+                    size += len(outcome.raw)
+                    if len(batch) >= BATCH or size >= _BATCH_BYTES:
+                        self._admit(batch, intake.classes)
+                        batch, size = [], 0
+                else:
+                    self._pass_over(outcome)
+            self._admit(batch, intake.classes)
+        if self._result.stored:
+            self._node.notifier.changed(self._folded.row.id)
+        return self._result
+
+    # --- what is known already ----------------------------------------------------------
+
+    def _definition(self, id_: str) -> Definition | None:
+        """A marking definition shared earlier by the same organisation."""
+        with self._node.store.read() as reading:
+            row = self._stored(reading, id_)
+            raw = reading.item_bytes([row.digest])[row.digest] if row else b""
+        return read_definition(raw, read_head(raw)) if row else None
+
+    def _known(self, id_: str) -> HandlingClass | None:
+        """The class of an object shared earlier by the same organisation."""
+        with self._node.store.read() as reading:
+            row = self._stored(reading, id_)
+            classes = release.classes_of(reading, self._folded.row.id) if row else {}
+        return classes.get(row.class_id) if row else None
+
+    def _stored(self, reading: Reading, id_: str) -> ItemRow | None:
+        """The version stored last of an object of the same organisation."""
+        organisation = self._organisation.id
+        rows = reading.items(
+            self._folded.row.id, organisation, limit=100, originator=organisation, item=id_
+        )
+        return rows[-1] if rows else None
+
+    # --- decisions ----------------------------------------------------------------------
+
+    def _pass_over(self, outcome: Refused | Repeated) -> None:
+        result = self._result
+        if isinstance(outcome, Repeated):
+            result.repeated += 1
+            self._tell(outcome.index, outcome.id, "", "exchange.repeated", "the same bytes again")
+            return
+        counted = result.refused if outcome.code.startswith("exchange.") else result.invalid
+        counted[outcome.code] = counted.get(outcome.code, 0) + 1
+        self._tell(outcome.index, outcome.id or "", "", outcome.code, outcome.reason)
+
+    def _tell(self, index: int, id_: str, tlp: str, code: str, reason: str) -> None:
+        if self._on_decision:
+            type_ = id_.partition("--")[0]
+            self._on_decision(Decision(index, id_, type_, code, reason, tlp, ()))
+
+    def _decide(
+        self, accepted: Accepted, classes: Mapping[Digest, HandlingClass]
+    ) -> list[tuple[PartyId, Verdict]]:
+        key = accepted.handling.key
+        verdicts = self._verdicts.get(key)
+        if verdicts is None:
+            verdicts = [
+                (
+                    recipient.party,
+                    decide(
+                        accepted.handling,
+                        recipient,
+                        self._channels,
+                        self._at,
+                        releaser=self._party,
+                        classes=classes,
+                    ),
+                )
+                for recipient in self._recipients
+            ]
+            self._verdicts[key] = verdicts
+        return verdicts
+
+    def _count(self, accepted: Accepted, verdicts: Sequence[tuple[PartyId, Verdict]]) -> None:
+        self._result.admitted += 1
+        for party, verdict in verdicts:
+            tally = self._result.recipients[party]
+            if verdict.permitted:
+                tally.permitted += 1
+            else:
+                why = (verdict.code, verdict.art)
+                tally.refused[why] = tally.refused.get(why, 0) + 1
+        if self._on_decision:
+            self._on_decision(
+                Decision(
+                    accepted.index,
+                    accepted.head.id,
+                    accepted.head.type,
+                    "exchange.admitted",
+                    "",
+                    accepted.effective.handling.tlp.value,
+                    tuple(
+                        RecipientDecision(
+                            party, verdict.permitted, verdict.code, verdict.art, verdict.sentence
+                        )
+                        for party, verdict in verdicts
+                    ),
+                )
+            )
+
+    # --- storing ------------------------------------------------------------------------
+
+    def _admit(self, batch: Sequence[Accepted], classes: Mapping[Digest, HandlingClass]) -> None:
+        """Decide, sign and store one batch, in one unit."""
+        decided = [(accepted, self._decide(accepted, classes)) for accepted in batch]
+        for accepted, verdicts in decided:
+            self._count(accepted, verdicts)
+        if self._keys is None or not batch:
+            return
+        signer = self._keys.signer(self._organisation.id, "automatic")
+        by_class: dict[Digest, list[Accepted]] = {}
+        for accepted in batch:
+            by_class.setdefault(accepted.handling.key, []).append(accepted)
+        with self._node.store.write() as writing:
+            ids = self._store_classes(writing, classes, by_class)
+            rows: list[tuple[ItemRow, bytes]] = []
+            for key, members in by_class.items():
+                rows += self._stated(writing, signer, ids[key], members)
+            added = writing.add_items(rows)
+            self._result.stored += added.stored
+            self._result.contradicting += len(added.contradicting)
+            if added.stored:
+                self._write_down(writing, by_class, ids, added)
+
+    def _store_classes(
+        self,
+        writing: Writing,
+        classes: Mapping[Digest, HandlingClass],
+        wanted: Mapping[Digest, object],
+    ) -> dict[Digest, int]:
+        """The ids of the classes of a batch, and of those that its companions go along with."""
+        ids: dict[Digest, int] = {}
+        todo = list(wanted)
+        while todo:
+            key = todo.pop()
+            if key in ids:
+                continue
+            handling = classes[key]
+            ids[key] = writing.handling_class(self._folded.row.id, key, handling.canonical())
+            todo += [each for each in handling.along or () if each in classes]
+        return ids
+
+    def _stated(
+        self, writing: Writing, signer: Signer, class_id: int, members: Sequence[Accepted]
+    ) -> list[tuple[ItemRow, bytes]]:
+        """Sign one statement over the members of a class; rows with their proofs."""
+        organisation = self._organisation.id
+        versions = [version_of(accepted.head, accepted.digest) for accepted in members]
+        signed = state(
+            organisation,
+            commitment(self._folded.row.id, bytes.fromhex(self._folded.instrument.genesis.nonce)),
+            members[0].handling,
+            [
+                Leaf(accepted.head.id, version, accepted.digest, accepted.effective.definitions)
+                for accepted, version in zip(members, versions, strict=True)
+            ],
+            self._node.chance.token(32),
+            signer,
+            self._at,
+        )
+        writing.add_statement(signed.digest, signed.raw)
+        return [
+            (
+                ItemRow(
+                    seq=0,
+                    holder=organisation,
+                    originator=organisation,
+                    agreement=self._folded.row.id,
+                    id=accepted.head.id,
+                    modified=version,
+                    type=accepted.head.type,
+                    kind=accepted.kind.value,
+                    digest=accepted.digest,
+                    size=len(accepted.raw),
+                    class_id=class_id,
+                    statement=signed.digest,
+                    proof=proof.packed(),
+                    via=organisation,
+                    received_at=self._at,
+                    share=self._result.id,
+                ),
+                accepted.raw,
+            )
+            for accepted, version, proof in zip(members, versions, signed.proofs, strict=True)
+        ]
+
+    def _write_down(
+        self,
+        writing: Writing,
+        by_class: Mapping[Digest, Sequence[Accepted]],
+        ids: Mapping[Digest, int],
+        added: ItemsAdded,
+    ) -> None:
+        """One ledger row per class and recipient: what was decided, by which clause."""
+        entries = [
+            ledger.Entry(
+                agreement=self._folded.row.id,
+                recipient=party,
+                outcome=ledger.PERMITTED if verdict.permitted else ledger.REFUSED,
+                code=verdict.code,
+                art=verdict.art,
+                class_id=ids[key],
+                first=added.first,
+                last=added.last,
+                count=len(members),
+                via="share",
+                proof=self._result.id,
+                at=self._at,
+            )
+            for key, members in by_class.items()
+            for party, verdict in self._verdicts[key]
+        ]
+        ledger.append(writing, self._organisation.id, entries)
+
+
+def _tightening(wish: Wish, folded: Folded) -> Tightening:
+    """What the author adds, checked against the parties and the words of TLP."""
+    labels = {party.id for party in folded.instrument.terms.parties}
+    if strangers := sorted(set(wish.to) - labels):
+        raise UsageError(
+            "share.no-such-party",
+            f"{folded.row.alias} names no party {', '.join(strangers)}",
+            hint=f"its parties are {', '.join(sorted(labels))}",
+        )
+    tlp = None
+    if wish.tlp:
+        tlp = tlp_of(wish.tlp)
+        if tlp is None:
+            raise UsageError(
+                "share.tlp", "--tlp takes CLEAR, GREEN, AMBER, AMBER+STRICT or RED (any case)"
+            )
+        if tlp == Tlp.RED and not wish.to:
+            raise UsageError(
+                "share.red-needs-to",
+                "TLP:RED goes to named recipients only",
+                hint="name them with --to",
+            )
+    audience = frozenset(PartyId(party) for party in wish.to) if wish.to else None
+    return Tightening(tlp, audience, frozenset(wish.caveats))
