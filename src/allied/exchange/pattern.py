@@ -15,9 +15,6 @@ from __future__ import annotations
 
 import re
 
-from stix2patterns.exceptions import ParseException
-from stix2patterns.validator import run_validator
-
 MAX_SIMPLE = 1 << 20
 """Characters of a pattern that the expression reads."""
 
@@ -68,6 +65,10 @@ def is_pattern(text: str) -> bool:
         return True
     if len(text) > MAX_FULL or not text.strip() or not _is_named_well(text):
         return False
+    # The grammar takes longer to load than most programs need to end; few patterns need it.
+    from stix2patterns.exceptions import ParseException
+    from stix2patterns.validator import run_validator
+
     try:
         return not run_validator(text, "2.1")
     except (ParseException, RecursionError):
