@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from allied.errors import AlliedError, UnverifiedError
+from allied.errors import AlliedError, MalformedError, UnverifiedError
 from allied.exchange.handling import HandlingClass
 from allied.exchange.statement import (
     Leaf,
@@ -26,6 +26,7 @@ from allied.exchange.statement import (
     require_holds,
 )
 from allied.exchange.stix import read_head, version_of
+from allied.exchange.validity import problems
 from allied.node import journal
 from allied.node.messages import ItemsQuestion
 from allied.node.node import Actor
@@ -141,6 +142,8 @@ class _Arrival:
         version = version_of(head, bytes_digest)
         if (head.id, version) != (item.id, item.modified):
             raise UnverifiedError("exchange.misnamed", "an item is not what it was sent as")
+        if found := problems(item.raw, head):
+            raise MalformedError(found[0].code, "an item is not valid STIX 2.1")
         statement = self._statement(reading, page, item)
         proof = Proof.read(item.proof)
         require_holds(

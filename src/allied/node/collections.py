@@ -1,56 +1,43 @@
 """What tools of a hosted organisation may read of what that organisation holds.
 
-One question answers them all: which items does the holder of this token see, under which
-agreement, in which order. TAXII asks here; others that read page by page can.
+One use case answers them all: which items does the holder of this token see, and under
+which agreement. TAXII asks here; others that read page by page can. How a page is found is
+for `allied.node.browsing`.
 
 Words used here:
     root         one agreement of the token's organisation, or all of them
     collection   the items of a root with one effective TLP, or all of them
     ceiling      the highest TLP that the token may read; never RED
-    page         a stretch of a collection in the order in which items were added
-    last         the newest version of an object that one originator shared, among those
-                 that the collection shows
 
 Rules. Every question goes from the token to its organisation, from there to the agreements
 that name it and that the token lists, and from there to the handling classes that are not
 above the ceiling and have not expired; what fails a step does not exist for the token. This
 is the organisation's own view of what it holds: no release to another party, so it stands
-in no ledger. Versions of different originators stand beside each other; none supersedes the
-other's. A version that came under two agreements is shown once in the root of all. Pages
-are made of stored bytes, nothing is parsed; a page is bounded in number and in bytes.
+in no ledger.
 """
 
 from __future__ import annotations
 
-import heapq
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.values import Tlp
-from allied.errors import NotFoundError
-from allied.exchange.stix import Instant, instant
 from allied.node import release
-from allied.node.additions import Additions, date_text, stream
+from allied.node.additions import Additions
+from allied.node.browsing import Look, Page, Question, Source, unknown
 
 if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Reading
-    from allied.node.rows import ItemRow, Token
-    from allied.record.ids import AgreementId, Digest, OrganisationId
+    from allied.node.rows import Token
+    from allied.record.ids import AgreementId, OrganisationId
 
 ALL: Final = "all"
 """The name of the root over all agreements, and of the collection of every TLP."""
-
-DEFAULT_LIMIT: Final = 1_000
-MAX_LIMIT: Final = 5_000
-PAGE_BYTES: Final = 24 * 2**20
-LOOKED_AT: Final = 50_000
-"""Items looked at for one page; when few of them fit the question, the page is short."""
 
 _ALL_TITLE: Final = "Everything this organisation may see"
 _NAMES: Final = uuid.UUID("9fd5c7c0-3a5e-5b0e-9d43-6a1b5f0f7a11")
@@ -84,86 +71,12 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
-    """Which versions of an object are asked for; one that fits any of it is shown.
-
-    Attributes:
-        at: versions of exactly these instants; see `exchange.stix.instant`.
-    """
-
-    last: bool = False
-    first: bool = False
-    every: bool = False
-    at: frozenset[Instant] = frozenset()
-
-
-LAST: Final = Versions(last=True)
-EVERY: Final = Versions(every=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a reader asks for.
-
-    Attributes:
-        after: only items with a number above this one.
-        added_after: only items dated after this; microseconds since 1970, None for all.
-        ids, types: None for any.
-    """
-
-    limit: int = DEFAULT_LIMIT
-    after: int = 0
-    added_after: int | None = None
-    ids: tuple[str, ...] | None = None
-    types: tuple[str, ...] | None = None
-    versions: Versions = LAST
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One item on a page.
-
-    Attributes:
-        version: as it stands in the object; its date added where the object has none.
-        added: microseconds since 1970; unique and growing within an organisation.
-    """
-
-    number: int
-    id: str
-    version: str
-    added: int
-    digest: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stretch of a collection.
-
-    Attributes:
-        bodies: the exact bytes of each entry, where they were asked for.
-        next: the number to go on after, where there may be more; else None.
-    """
-
-    entries: tuple[Entry, ...]
-    bodies: tuple[bytes, ...]
-    next: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Held:
     """One agreement of an organisation: its handling classes with TLP and end."""
 
     agreement: AgreementId
     title: str
     classes: tuple[tuple[int, Tlp, datetime | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """The part of a collection that lies under one agreement."""
-
-    agreement: AgreementId
-    classes: tuple[int, ...]
 
 
 class Collections:
@@ -242,7 +155,7 @@ class Collections:
             collection = self._collection_in(reading, token, root, name)
             sources = self._sources(reading, token, root, collection.tlp)
             additions = self._up_to_date(reading, token.organisation)
-            look = _Look(reading, token.organisation, sources, additions, question)
+            look = Look(reading, token.organisation, sources, additions, question)
             if item is not None:
                 look.require(item)
             return look.page(bodies=bodies)
@@ -256,13 +169,13 @@ class Collections:
         for each in permitted:
             if each.agreement == name:
                 return self._root(token, name, each.title)
-        raise _unknown()
+        raise unknown()
 
     def _collection_in(self, reading: Reading, token: Token, root: str, name: str) -> Collection:
         for collection in self._root_in(reading, token, root).collections:
             if name in (collection.id, collection.alias):
                 return collection
-        raise _unknown()
+        raise unknown()
 
     def _permitted(self, reading: Reading, token: Token) -> list[_Held]:
         """The agreements that name the token's organisation and that the token lists."""
@@ -272,7 +185,7 @@ class Collections:
         listed = frozenset(token.agreements)
         return [each for each in held if each.agreement in listed]
 
-    def _sources(self, reading: Reading, token: Token, root: str, tlp: Tlp | None) -> list[_Source]:
+    def _sources(self, reading: Reading, token: Token, root: str, tlp: Tlp | None) -> list[Source]:
         now = self._node.clock.now()
         ceiling = ceiling_of(token)
         if ceiling is None:
@@ -289,7 +202,7 @@ class Collections:
                 and (ends is None or ends > now)
             )
             if classes:
-                sources.append(_Source(each.agreement, classes))
+                sources.append(Source(each.agreement, classes))
         return sources
 
     def _held_by(self, reading: Reading, organisation: OrganisationId) -> tuple[_Held, ...]:
@@ -383,142 +296,3 @@ def _classes(
         ends = [demand.handling.expires for demand in each.demands if demand.handling.expires]
         found.append((number, each.tlp, min(ends, default=None)))
     return tuple(found)
-
-
-def _unknown() -> NotFoundError:
-    return NotFoundError(
-        "collection.unknown", "there is nothing here by that name that this token may read"
-    )
-
-
-# --- one look into a collection ---------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Look:
-    """One question put to one collection, in one snapshot."""
-
-    reading: Reading
-    holder: OrganisationId
-    sources: Sequence[_Source]
-    additions: Additions
-    question: Question
-    _known: dict[tuple[str, str], dict[str, ItemRow]] = field(default_factory=dict)
-
-    def require(self, item: str) -> None:
-        """Narrow the question to one object; NotFoundError if the collection has none of it."""
-        if not any(
-            self.reading.items(
-                source.agreement, self.holder, limit=1, classes=source.classes, item=item
-            )
-            for source in self.sources
-        ):
-            raise _unknown()
-        question = self.question
-        self.question = Question(
-            question.limit, question.after, question.added_after, (item,), None, question.versions
-        )
-
-    def page(self, *, bodies: bool) -> Page:
-        """The page; see `Collections.page`."""
-        chosen: list[ItemRow] = []
-        size = 0
-        last = 0
-        following = None
-        for looked_at, row in enumerate(self._rows(), start=1):
-            if self._fits(row):
-                size += row.size
-                if chosen and (len(chosen) >= self.question.limit or size > PAGE_BYTES):
-                    following = last
-                    break
-                chosen.append(row)
-            last = row.seq
-            if looked_at >= LOOKED_AT:
-                following = last
-                break
-        found = self.reading.item_bytes([row.digest for row in chosen]) if bodies else {}
-        if bodies:
-            chosen = [row for row in chosen if row.digest in found]
-        return Page(
-            tuple(self._entry(row) for row in chosen),
-            tuple(found[row.digest] for row in chosen) if bodies else (),
-            following,
-        )
-
-    def _rows(self) -> Iterator[ItemRow]:
-        """Candidates, by number."""
-        question = self.question
-        after = question.after
-        if question.added_after is not None:
-            after = max(after, self.additions.number_at(question.added_after))
-        chunk = question.limit + 1
-        if len(self.sources) > 1:
-            chunk = max(100, 2 * chunk // len(self.sources))
-        streams = [
-            stream(
-                self.reading,
-                source.agreement,
-                self.holder,
-                after=after,
-                chunk=chunk,
-                classes=source.classes,
-                item=item,
-                types=question.types,
-            )
-            for source in self.sources
-            for item in (question.ids if question.ids is not None else (None,))
-        ]
-        if len(streams) == 1:
-            return streams[0]
-        return heapq.merge(*streams, key=attrgetter("seq"))
-
-    def _fits(self, row: ItemRow) -> bool:
-        """Whether the question asks for this version of its object."""
-        wanted = self.question.versions
-        alone = not self.additions.repeated(row.id)
-        if wanted.every and (alone or len(self.sources) == 1):
-            return True
-        if alone:
-            return wanted.last or wanted.first or self._instant(row) in wanted.at
-        shown = self._shown(row)
-        if shown[row.modified].seq != row.seq:
-            return False  # the same version came earlier, under another agreement
-        if wanted.every or (wanted.at and self._instant(row) in wanted.at):
-            return True
-        order = sorted(shown.values(), key=lambda each: (self._instant(each), each.seq))
-        return (wanted.last and order[-1].seq == row.seq) or (
-            wanted.first and order[0].seq == row.seq
-        )
-
-    def _shown(self, row: ItemRow) -> dict[str, ItemRow]:
-        """The versions of an object from one originator, each by its first item."""
-        key = (row.id, row.originator)
-        if key not in self._known:
-            versions: dict[str, ItemRow] = {}
-            for source in self.sources:
-                for each in stream(
-                    self.reading,
-                    source.agreement,
-                    self.holder,
-                    classes=source.classes,
-                    originator=row.originator,
-                    item=row.id,
-                ):
-                    first = versions.get(each.modified)
-                    if first is None or each.seq < first.seq:
-                        versions[each.modified] = each
-            self._known[key] = versions
-        return self._known[key]
-
-    def _instant(self, row: ItemRow) -> Instant:
-        """The version as an instant; that of its addition where the object has no time."""
-        at = instant(row.modified) or instant(date_text(self.additions.added(row.seq)))
-        if at is None:
-            raise ValueError("a date added is no instant")
-        return at
-
-    def _entry(self, row: ItemRow) -> Entry:
-        added = self.additions.added(row.seq)
-        timed = instant(row.modified) is not None
-        version = row.modified if timed else date_text(added)
-        return Entry(row.seq, row.id, version, added, row.digest)

@@ -385,8 +385,8 @@ class Listener:
 class Peers(Protocol):
     """Requests to other nodes. Every method raises UnreachableError or UnverifiedError.
 
-    A body is bytes; their form is in `node.messages` and `node.pages`. What comes back has a verified
-    signature by one of the listener's transport keys over the answer and the request's nonce.
+    A body is bytes; their form is in `node.messages` and `node.pages`. What comes back has a
+    verified signature by one of the listener's transport keys over answer and nonce.
     """
 
     def introduce(self, url: str, *, allowed_private: bool) -> Sequence[Introduction]:
@@ -394,9 +394,9 @@ class Peers(Protocol):
         ...
 
     def ask(
-        self, speaker: Speaker, listener: Listener, path: str, body: bytes, *, limit: int
+        self, speaker: Speaker, listener: Listener, verb: str, body: bytes, *, limit: int
     ) -> bytes:
-        """POST `body` to `path`, return the verified answer of at most `limit` bytes."""
+        """Ask `body` of `verb`, return the verified answer of at most `limit` bytes."""
         ...
 
 

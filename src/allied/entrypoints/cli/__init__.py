@@ -6,6 +6,7 @@ lie in one file per noun; importing them imports no database, no HTTP and no cry
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -23,6 +24,9 @@ from allied.entrypoints.cli import (
 from allied.entrypoints.cli.terminal import give, say
 from allied.entrypoints.statuses import FAILED, USAGE, as_json, exit_status
 from allied.errors import AlliedError
+
+_OURS = "something went wrong inside allied; this is our mistake, not yours"
+_TRACE = "run it again with ALLIED_TRACE=1 and send us what it prints"
 
 
 def build() -> typer.Typer:
@@ -66,11 +70,19 @@ def main() -> None:
         if refusal.hint:
             say(f"  {refusal.hint}")
         sys.exit(exit_status(refusal))
-    except KeyboardInterrupt:
-        say("allied: stopped")
-        sys.exit(FAILED)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(FAILED)
+    except Exception as unexpected:
+        if os.environ.get("ALLIED_TRACE"):
+            raise
+        if wants_json:
+            give({"error": {"code": "internal", "message": _OURS, "hint": _TRACE}}, as_json=True)
+        say(f"allied: {_OURS} ({type(unexpected).__name__})  [internal]")
+        say(f"  {_TRACE}")
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        say("allied: stopped")
         sys.exit(FAILED)
 
 

@@ -58,7 +58,7 @@ def share(
     invalid.
     """
     from allied.bootstrap import bundle_source
-    from allied.node.items import Wish, share as share_bundle
+    from allied.node.sharing import Wish, share as share_bundle
 
     wish = Wish(tlp, tuple(caveat or ()), tuple(to or ()))
     results: list[Shared] = []
