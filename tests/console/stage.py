@@ -10,8 +10,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -21,8 +21,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from allied.entrypoints.console import Console, mount
-from allied.node import incidents, items, obligations, people
-from tests.node.network import House, Network
+from allied.node import incidents, obligations, organisations, people, sharing
+from tests.node.network import PASSPHRASE, House, Network
 
 DEMO = (resources.files("allied.agreement") / "templates" / "demo.yaml").read_bytes()
 INTEL = (resources.files("allied.story") / "intel.json").read_bytes()
@@ -69,13 +69,13 @@ def play(root: Path) -> Stage:
     agreement = network.sign_all(DEMO, "river")
     river = network.houses["river"]
     for bundle in (INTEL, odd_bundle()):
-        items.share(
+        sharing.share(
             river.node,
             river.organisation,
             river.keys,
-            lambda raw=bundle: iter((raw,)),  # type: ignore[misc]
+            once(bundle),
             agreement,
-            items.Wish(),
+            sharing.Wish(),
         )
     network.settle()
     incident = attack(network, agreement)
@@ -99,6 +99,11 @@ def attack(network: Network, agreement: str) -> str:
     network.advance(timedelta(minutes=50))
     network.settle()
     return found.id
+
+
+def once(raw: bytes) -> Callable[[], Iterator[bytes]]:
+    """A source that gives these bytes, each time it is asked."""
+    return lambda: iter((raw,))
 
 
 def odd_bundle() -> bytes:
@@ -196,3 +201,12 @@ class Served:
         self._thread.join(10)
         assert not self._thread.is_alive()
         return time.monotonic() - began
+
+
+def neighbour(stage: Stage) -> House:
+    """Another organisation on River's node, which is in none of River's agreements."""
+    river = stage.house("river")
+    made = organisations.found(
+        river.node, label="haulier", name="Haulier C", url="", person="kim", passphrase=PASSPHRASE
+    )
+    return replace(river, label="haulier", organisation=made.organisation)

@@ -43,17 +43,29 @@ HEADERS: Final = {
 """What every answer of the console carries."""
 
 
-def cookie_name(request: Request) -> str:
-    """The name of the session's cookie at the address that the visitor uses."""
-    secure = request.url.scheme == "https"
-    port = request.url.port
-    return ("__Host-" if secure else "") + "allied-session" + (f"-{port}" if port else "")
+def _cookie_names(request: Request) -> tuple[str, str]:
+    """What the session's cookie is called at this address, over TLS and without."""
+    port = f"-{request.url.port}" if request.url.port else ""
+    return f"__Host-allied-session{port}", f"allied-session{port}"
 
 
 def session_secret(request: Request) -> str:
     """What the visitor's cookie holds, if it has the form of a session; else nothing."""
-    secret = request.cookies.get(cookie_name(request), "")
-    return secret if is_secret(secret) else ""
+    for name in _cookie_names(request):
+        secret = request.cookies.get(name, "")
+        if is_secret(secret):
+            return secret
+    return ""
+
+
+def over_tls(request: Request) -> bool:
+    """Whether the visitor's browser speaks TLS, to us or to the proxy before us.
+
+    The proxy's word is not asked for: the browser says itself, with what it posts, from
+    which origin its page came.
+    """
+    origin = request.headers.get("origin", "")
+    return request.url.scheme == "https" or origin.startswith("https://")
 
 
 def is_secret(text: str) -> bool:
@@ -63,26 +75,23 @@ def is_secret(text: str) -> bool:
 
 def let_in(request: Request, response: Response, secret: str) -> None:
     """Give the visitor the cookie of a new session."""
+    secure = over_tls(request)
     response.set_cookie(
-        cookie_name(request),
+        _cookie_names(request)[0 if secure else 1],
         secret,
         max_age=int(SESSION_LASTS.total_seconds()),
         path="/",
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=secure,
     )
 
 
 def let_out(request: Request, response: Response) -> None:
     """Take the cookie away."""
-    response.delete_cookie(
-        cookie_name(request),
-        path="/",
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
+    bound, plain = _cookie_names(request)
+    response.delete_cookie(bound, path="/", httponly=True, samesite="lax", secure=True)
+    response.delete_cookie(plain, path="/", httponly=True, samesite="lax")
 
 
 def form_token(secret: str) -> str:
@@ -101,7 +110,7 @@ def require_own_origin(request: Request) -> None:
         own = site == "same-origin"
     else:
         host = request.headers.get("host", "")
-        own = request.headers.get("origin") == f"{request.url.scheme}://{host}"
+        own = request.headers.get("origin") in (f"http://{host}", f"https://{host}")
     if not own:
         raise NotAuthorisedError(
             "request.other-origin",

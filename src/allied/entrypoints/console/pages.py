@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from allied.entrypoints.console.showing import Templates
     from allied.node.agreements import AgreementView
     from allied.node.node import Node
-    from allied.node.ports import Login, Organisation
+    from allied.node.rows import Login, Organisation
     from allied.record.ids import OrganisationId
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")

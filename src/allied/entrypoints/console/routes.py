@@ -101,12 +101,10 @@ class Console:
         async def answer(request: Request) -> Response:
             try:
                 response = await self._answer(page, request)
-            except AlliedError as refusal:
-                response = await run_in_threadpool(self._refusal, request, refusal)
             except ClientDisconnect:
                 raise
             except Exception as error:  # noqa: BLE001 - the visitor is told that, and not what
-                response = await run_in_threadpool(self._failure, page, request, error)
+                response = await run_in_threadpool(self._refusal, page, request, error)
             return _guarded(response)
 
         return answer
@@ -149,22 +147,15 @@ class Console:
             "console.no-session", "your session has ended", hint="log in again with a new link"
         )
 
-    def _refusal(self, request: Request, refusal: AlliedError) -> Response:
+    def _refusal(self, page: Page, request: Request, error: Exception) -> Response:
+        """The page that says what was refused, or that something is broken here."""
+        refusal = error if isinstance(error, AlliedError) else _broken(page, error)
         status = 401 if isinstance(refusal, _NoSessionError) else http_status(refusal)
-        return pages.refused(self._visit(request), refusal, status)
-
-    def _failure(self, page: Page, request: Request, error: Exception) -> Response:
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
-        _LOG.error("failed to show %s: %s at %s", page.path, type(error).__name__, where)
-        broken = ExhaustedError(
-            "console.failed",
-            "this page could not be made",
-            hint="the log of the node says where; nothing was changed",
-        )
-        return pages.refused(self._visit(request), broken, 500)
+        try:
+            return pages.refused(self._visit(request), refusal, status)
+        except AlliedError as worse:
+            _LOG.error("no page can be made: %s", worse.code)
+            return Response("This node cannot show pages now.\n", 503, media_type="text/plain")
 
     async def _stream(self, request: Request) -> Response:
         """The stream of a page that is open; see `live`."""
@@ -199,6 +190,20 @@ class Console:
 
 class _NoSessionError(NotAuthorisedError):
     """The visitor has to log in first; pages say so with 401 instead of 403."""
+
+
+def _broken(page: Page, error: Exception) -> AlliedError:
+    """What a visitor is told about a failure of ours; the log gets its place, not its words."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    _LOG.error("failed to show %s: %s at %s", page.path, type(error).__name__, where)
+    return ExhaustedError(
+        "console.failed",
+        "this page could not be made",
+        hint="the log of the node says where; nothing was changed",
+    )
 
 
 def _guarded(response: Response) -> Response:

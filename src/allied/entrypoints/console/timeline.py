@@ -6,9 +6,9 @@ Words used here:
             table beside the drawing, which says the same in words
     limit   a deadline
 
-Rules. Time runs evenly from the first mark to the last mark, limit or the present. Marks
-that would cover each other are moved apart, in order, and never before their instant
-unless the end of the drawing leaves no room; the table has the exact times.
+Rules. What happened lies left of now, what is to come right of it, and time runs evenly
+on each side: minutes of an answer stay legible beside a deadline of days. Marks that would
+cover each other are moved apart, in order; the table has the exact times.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 WIDTH: Final = 1000
-LANE: Final = 62
-HEAD: Final = 30
+LANE: Final = 84
+HEAD: Final = 46
 _LEFT, _RIGHT = 24, 976
 _APART: Final = 22
-_MOST_TICKS: Final = 8
+_MOST_TICKS: Final = 5
+_PAST: Final = 0.62
+"""The share of the width that the past takes while something is to come."""
 _STEPS: Final = tuple(
     timedelta(minutes=each)
     for each in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080, 43200, 525600)
@@ -108,6 +110,7 @@ class Drawing:
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
     now: int
+    ahead: bool = False
     left: int = _LEFT
     right: int = _RIGHT
     width: int = WIDTH
@@ -119,12 +122,17 @@ def draw(courses: Sequence[Course], now: datetime) -> Drawing | None:
     if not instants:
         return None
     first = min(instants)
-    last = max([*instants, now, *(limit.at for course in courses for limit in course.limits)])
-    span = max(last - first, timedelta(minutes=1))
+    last = max([*instants, *(limit.at for course in courses for limit in course.limits)])
+    middle = max(now, first + timedelta(minutes=1))
+    ahead = max(last - middle, timedelta(0))
+    past = _LEFT + round((_RIGHT - _LEFT) * (_PAST if ahead else 1.0))
 
     def place(at: datetime) -> int:
-        part = (at - first) / span
-        return round(_LEFT + min(1.0, max(0.0, part)) * (_RIGHT - _LEFT))
+        if at <= middle or not ahead:
+            return _LEFT + round(
+                max(0.0, min(1.0, (at - first) / (middle - first))) * (past - _LEFT)
+            )
+        return past + round(min(1.0, (at - middle) / ahead) * (_RIGHT - past))
 
     lanes = tuple(
         Lane(
@@ -138,8 +146,13 @@ def draw(courses: Sequence[Course], now: datetime) -> Drawing | None:
         )
         for number, course in enumerate(courses)
     )
-    ticks = tuple(Tick(place(at), text) for at, text in _ticks(first, first + span))
-    return Drawing(HEAD + len(lanes) * LANE + 28, lanes, ticks, place(now))
+    ticks = _spaced(
+        [
+            Tick(place(at), text)
+            for at, text in _ticks(first, middle) + _ticks(middle, middle + ahead)
+        ]
+    )
+    return Drawing(HEAD + len(lanes) * LANE + 28, lanes, ticks, past, ahead=bool(ahead))
 
 
 def _flag(limit: Limit, x: int, now: datetime) -> Flag:
@@ -164,6 +177,8 @@ def _apart(events: Sequence[Event], places: Sequence[int]) -> tuple[Mark, ...]:
 
 def _ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
     """Round instants between first and last, with the date where a day begins."""
+    if last <= first:
+        return []
     step = next((each for each in _STEPS if (last - first) / each <= _MOST_TICKS), _STEPS[-1])
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
     at = midnight + step * (-((midnight - first) // step))
@@ -173,6 +188,15 @@ def _ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
             found.append((at, at.strftime("%H:%M") if at != _day(at) else at.strftime("%d %b")))
         at += step
     return found
+
+
+def _spaced(ticks: Sequence[Tick]) -> tuple[Tick, ...]:
+    """Ticks whose words do not touch each other."""
+    kept: list[Tick] = []
+    for tick in ticks:
+        if not kept or tick.x - kept[-1].x >= 2 * _APART:
+            kept.append(tick)
+    return tuple(kept)
 
 
 def _day(at: datetime) -> datetime:
