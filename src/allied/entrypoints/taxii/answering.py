@@ -19,7 +19,8 @@ import orjson
 from allied.entrypoints.statuses import http_status
 from allied.errors import AlliedError
 from allied.node.additions import date_text
-from allied.node.collections import Collection, Page, Root
+from allied.node.browsing import Page
+from allied.node.collections import Collection, Root
 
 MEDIA_TYPE: Final = "application/taxii+json;version=2.1"
 STIX_TYPE: Final = "application/stix+json;version=2.1"

@@ -26,9 +26,8 @@ from urllib.parse import parse_qsl
 
 from allied.errors import UsageError
 from allied.exchange.stix import Instant, instant
-from allied.node import collections
 from allied.node.additions import microseconds
-from allied.node.collections import DEFAULT_LIMIT, MAX_LIMIT, Question, Versions
+from allied.node.browsing import DEFAULT_LIMIT, LAST, MAX_LIMIT, Question, Versions
 
 MAX_QUERY: Final = 16 * 1024
 MAX_VALUES: Final = 100
@@ -127,7 +126,7 @@ def parameters(query: bytes, known: frozenset[str]) -> Mapping[str, str]:
     return found
 
 
-def question(found: Mapping[str, str], *, versions: Versions = collections.LAST) -> Question:
+def question(found: Mapping[str, str], *, versions: Versions = LAST) -> Question:
     """What the parameters of a request ask for.
 
     Args:

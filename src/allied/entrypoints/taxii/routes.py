@@ -27,16 +27,17 @@ from starlette.routing import Route
 
 from allied.entrypoints.taxii import answering, asking
 from allied.entrypoints.taxii.answering import Answer
-from allied.errors import AlliedError, NotFoundError
+from allied.errors import AlliedError
 from allied.node import people
-from allied.node.collections import EVERY, LAST, Collections, Question, Versions
+from allied.node.browsing import EVERY, LAST, Question, Versions, unknown
+from allied.node.collections import Collections
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
     from allied.node.node import Node
-    from allied.node.ports import Token
+    from allied.node.rows import Token
 
 PREFIX: Final = "/taxii2"
 
@@ -99,7 +100,7 @@ class _Taxii:
         path = str(scope["path_params"].get("rest", ""))
         parts = path.removesuffix("/").split("/") if path not in ("", "/") else []
         if len(path) > _LONGEST_PATH:
-            raise _no_such_path()
+            raise unknown()
         work = self._work(token, parts, scope["query_string"])
         if scope["method"] not in _READS:
             return self._not_read(token, parts)
@@ -134,7 +135,7 @@ class _Taxii:
             case [root, "collections", name, "objects", item, "versions"]:
                 return lambda: self._versions(token, root, name, item, query)
             case _:
-                raise _no_such_path()
+                raise unknown()
 
     def _not_read(self, token: Token, parts: Sequence[str]) -> Answer:
         """The refusal of everything that is no reading."""
@@ -162,12 +163,6 @@ class _Taxii:
 
 def _question(query: bytes, known: frozenset[str], versions: Versions) -> Question:
     return asking.question(asking.parameters(query, known), versions=versions)
-
-
-def _no_such_path() -> NotFoundError:
-    return NotFoundError(
-        "collection.unknown", "there is nothing here by that name that this token may read"
-    )
 
 
 async def _send(send: Send, answer: Answer, method: str) -> None:
