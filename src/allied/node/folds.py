@@ -2,8 +2,12 @@
 
 A fold is derived: it depends on the set of records and nothing else, so it may be thrown
 away at any time, and two processes over one store get the same. Here the last fold of each
-agreement is remembered with the number of the last record it includes; newer records extend
-the history, and the fold is made again only then.
+agreement is remembered with the last record it includes; newer records extend the history,
+and the fold is made again only then.
+
+A unit that is left by an exception takes its records with it, and their numbers are given
+again to others. So a fold made inside a unit counts only for a reader who sees the same
+record under the same number.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from allied.record.record import read
 if TYPE_CHECKING:
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
-    from allied.record.ids import AgreementId
+    from allied.record.ids import AgreementId, RecordId
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Folded:
     history: History
     state: State
     last_row: int
+    last_record: RecordId | None = None
 
 
 class Folds:
@@ -51,17 +56,25 @@ class Folds:
         last = reading.last_row(agreement)
         with self._lock:
             kept = self._kept.get(agreement)
-        if kept is not None and kept.last_row == last:
-            return kept
-        if kept is not None and kept.last_row < last:
-            folded = _extended(kept, reading)
-        else:
+        if kept is None or not _is_seen(kept, reading):
             folded = _fresh(reading, agreement)
+        elif kept.last_row == last:
+            return kept
+        else:
+            folded = _extended(kept, reading)
         with self._lock:
             newest = self._kept.get(agreement)
-            if newest is None or newest.last_row < folded.last_row:
+            if newest is None or newest is kept or newest.last_row <= folded.last_row:
                 self._kept[agreement] = folded
         return folded
+
+
+def _is_seen(kept: Folded, reading: Reading) -> bool:
+    """Whether a fold kept here is of records that `reading` sees, under the same numbers."""
+    if kept.last_record is None:
+        return True
+    row = reading.record(kept.last_record)
+    return row is not None and row.row == kept.last_row
 
 
 def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
@@ -71,12 +84,14 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
     instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
     rows = reading.records(agreement)
     past = history(read(stored.raw) for stored in rows)
-    last = rows[-1].row if rows else 0
-    return Folded(row, instrument, past, fold(instrument, past), last)
+    state = fold(instrument, past)
+    if not rows:
+        return Folded(row, instrument, past, state, 0)
+    return Folded(row, instrument, past, state, rows[-1].row, rows[-1].id)
 
 
 def _extended(kept: Folded, reading: Reading) -> Folded:
     rows = reading.records(kept.row.id, after_row=kept.last_row)
     past = kept.history.extended(read(stored.raw) for stored in rows)
-    last = rows[-1].row if rows else kept.last_row
-    return Folded(kept.row, kept.instrument, past, fold(kept.instrument, past), last)
+    state = fold(kept.instrument, past)
+    return Folded(kept.row, kept.instrument, past, state, rows[-1].row, rows[-1].id)
