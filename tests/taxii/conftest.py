@@ -1,0 +1,16 @@
+"""A shelf per module: opening a node costs more than most tests of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.taxii.shelf import Shelf, open_shelf
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    opened = open_shelf(tmp_path_factory.mktemp("node"))
+    yield opened
+    opened.node.store.close()
