@@ -200,6 +200,6 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run three organisations on this machine and tell the whole story."""
-    from allied.entrypoints.demo import run
+    from allied.entrypoints.cli.demo import run
 
     raise typer.Exit(run(intel=intel or [], folder=folder, leave=leave, as_json=as_json))
