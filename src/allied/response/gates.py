@@ -182,7 +182,8 @@ def _aggregate(
             (Missing("severity", "finding.severity"),),
             (f"finding.severity: {least}",),
         )
-    near = [sibling for sibling in said.siblings if _near(sibling.occurred, condition, said)]
+    answers = [(each, _near(each.occurred, condition, said)) for each in said.siblings]
+    near = [each for each, answer in answers if answer is Answer.YES]
     ranks = [each.facts.severity for each in near]
     known = [rank.rank for rank in (*ranks, own) if rank is not None]
     total = sum(known) if aggregate.mode == "sum" else max(known, default=0)
@@ -192,30 +193,28 @@ def _aggregate(
             Answer.YES,
             f"{len(near) + 1} incidents of the campaign together reach {least}",
         )
-    if near and any(rank is None for rank in ranks):
+    missing = [f"{each.id}.occurred_at" for each, answer in answers if answer is Answer.UNKNOWN]
+    missing += [f"{each.id}.severity" for each in near if each.facts.severity is None]
+    if missing:
         return Gate(
             "G6",
             Answer.UNKNOWN,
-            "the severity of another incident of the campaign is not stated",
+            "what would decide is not stated of another incident of the campaign",
             "below-threshold",
-            tuple(
-                Missing("severity", f"{each.id}.severity")
-                for each in near
-                if each.facts.severity is None
-            ),
+            tuple(Missing("severity", field) for field in missing),
             (f"severity: {least}",),
         )
     return None
 
 
-def _near(occurred: datetime | None, condition: Condition, said: Matter) -> bool:
+def _near(occurred: datetime | None, condition: Condition, said: Matter) -> Answer:
     window = condition.aggregate.window if condition.aggregate else None
     if window is None:
-        return True
+        return Answer.YES
     if occurred is None or said.occurred is None:
-        return False
+        return Answer.UNKNOWN
     last = later(occurred, window, said.zone)
-    return occurred <= said.occurred and (last is None or said.occurred <= last)
+    return Answer.of(occurred <= said.occurred and (last is None or said.occurred <= last))
 
 
 def _number(what: str, names: Iterable[str | None], least: int, field: str) -> Gate:
@@ -365,11 +364,18 @@ def _unprovoked(said: Matter) -> Gate:
     )
 
 
-def g9(rule: Rule, ground: Ground, said: Matter, victims: frozenset[str]) -> Gate:
+def g9(
+    rule: Rule,
+    ground: Ground,
+    said: Matter,
+    victims: frozenset[str],
+    unknown_victims: tuple[str, ...] = (),
+) -> Gate:
     """Ask whether somebody entitled called the clause, in time.
 
     Args:
         victims: who may call as a victim: of the acts that the gates before let stand.
+        unknown_victims: fields of those acts that do not say who their victim is.
     """
     if not rule.callers:
         return Gate("G9", Answer.YES, "nobody needs to call it")
@@ -396,6 +402,14 @@ def g9(rule: Rule, ground: Ground, said: Matter, victims: frozenset[str]) -> Gat
             "late",
         )
     if calls and not entitled:
+        if unknown_victims and "victim" in rule.callers:
+            return Gate(
+                "G9",
+                Answer.UNKNOWN,
+                f"called by {calls[0].by}; whether it is the victim is not stated",
+                "wrong-caller",
+                tuple(Missing("victim", field) for field in unknown_victims),
+            )
         return Gate(
             "G9",
             Answer.NO,

@@ -15,7 +15,8 @@ Rules that hold everywhere below. What is not stated is None, and None is unknow
 default. Merging goes by the time of becoming known; a later version replaces fields of the
 same name, in facts, in the attribution, and in acts of the same id. An act without an id is
 called `act-1`, `act-2` ... by its place in its version, so name the acts that a later version
-is to complete. Nothing is ever removed by merging.
+is to complete. Nothing is ever removed by merging. Merged acts stand in the natural order of
+their ids.
 
 Source: the incident format `incident/1`, docs/reference/incident-format.md.
 """
@@ -42,6 +43,7 @@ from allied.agreement.scalars import (
 from allied.agreement.shape import RESPONSE, SHOWN, Field, Group, Many, OneOf
 from allied.agreement.values import Confidence, Severity
 from allied.response.moment import Moment, begin, end, moment, moment_text
+from allied.response.results import natural
 
 SENTENCES_LIMIT: Final = 200
 """Tags, names and references in one list of an act."""
@@ -351,7 +353,7 @@ def known(incident: Incident, at: Moment, timezone: str = "UTC") -> Known:
         _state(stated, "", version.facts, who)
         merged = replace(_over(merged, version.facts), attribution=attribution)
     return Known(
-        facts=replace(merged, acts=tuple(acts.values())),
+        facts=replace(merged, acts=tuple(acts[name] for name in sorted(acts, key=natural))),
         stated=stated,
         first=versions[0].known_at if versions else None,
         last=versions[-1].known_at if versions else None,

@@ -139,7 +139,12 @@ def judge(rule: Rule, ground: Ground, said: Matter, kinds: Mapping[str, str]) ->
         for each in acts
         if each.act.against is not None and each.answer is not Answer.NO
     )
-    called = g9(rule, ground, said, victims)
+    unnamed = tuple(
+        f"{each.act.id}.against"
+        for each in acts
+        if each.act.against is None and each.answer is not Answer.NO
+    )
+    called = g9(rule, ground, said, victims, unnamed)
     if condition is not None and condition.requested_by_victim:
         facts.append(_requested(rule, said, victims))
     gates = (*facts, called, g10(rule, said), g11(said))

@@ -150,8 +150,18 @@ def _touched(rule: Rule, ground: Ground, act: Act, said: Matter) -> Gate:
     if rule.restraint.endswith("neutrality"):
         sides = sorted(each for each in (act.by, act.against) if each and each in ground.bound)
         others = (binds & ground.everyone) - {act.by, act.against}
-        if sides and others:
+        open_ends = [end for end in ("by", "against") if getattr(act, end) is None]
+        # An end that nobody stated may be one of those who would stay out.
+        if sides and len(others) > len(open_ends):
             return Gate("G3", Answer.YES, f"{' and '.join(sides)} take part in the act")
+        if open_ends and others:
+            return Gate(
+                "G3",
+                Answer.UNKNOWN,
+                "it is not stated who takes part in the act",
+                "no-case",
+                tuple(Missing("attacker", f"{act.id}.{end}") for end in open_ends),
+            )
         return Gate("G3", Answer.NO, "no party takes part that others stay out of", "no-case")
     if act.by is None:
         return Gate(
