@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from tests.console.stage import Served, Stage, play, reader, visitor
+from tests.console.stage import INTEL, Served, Stage, odd_bundle, play, reader, visitor
 
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """Three organisations, an agreement, items, an incident; nobody changes it."""
-    return play(tmp_path_factory.mktemp("stage"))
+    return play(tmp_path_factory.mktemp("stage"), bundles=(INTEL, odd_bundle()))
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Stage:
-    """The same for one test alone."""
-    return play(tmp_path)
+    """The same for one test alone, without items."""
+    return play(tmp_path, bundles=())
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import resources
@@ -38,6 +38,7 @@ class Stage:
     network: Network
     agreement: str
     incident: str
+    haulier: House
 
     @property
     def pages(self) -> dict[str, str]:
@@ -56,8 +57,11 @@ class Stage:
         return self.network.houses[label]
 
 
-def play(root: Path) -> Stage:
-    """Set the stage: everything that the pages are to show."""
+def play(root: Path, *, bundles: Sequence[bytes]) -> Stage:
+    """Set the stage: everything that the pages are to show.
+
+    Haulier is hosted on River's node and in none of River's agreements.
+    """
     network = Network(root)
     for label, name in (
         ("river", "River Bank plc"),
@@ -68,7 +72,7 @@ def play(root: Path) -> Stage:
     network.introduce_all()
     agreement = network.sign_all(DEMO, "river")
     river = network.houses["river"]
-    for bundle in (INTEL, odd_bundle()):
+    for bundle in bundles:
         sharing.share(
             river.node,
             river.organisation,
@@ -79,7 +83,7 @@ def play(root: Path) -> Stage:
         )
     network.settle()
     incident = attack(network, agreement)
-    return Stage(network, agreement, incident)
+    return Stage(network, agreement, incident, neighbour(river))
 
 
 def attack(network: Network, agreement: str) -> str:
@@ -203,10 +207,9 @@ class Served:
         return time.monotonic() - began
 
 
-def neighbour(stage: Stage) -> House:
-    """Another organisation on River's node, which is in none of River's agreements."""
-    river = stage.house("river")
+def neighbour(house: House) -> House:
+    """Another organisation on the same node."""
     made = organisations.found(
-        river.node, label="haulier", name="Haulier C", url="", person="kim", passphrase=PASSPHRASE
+        house.node, label="haulier", name="Haulier C", url="", person="kim", passphrase=PASSPHRASE
     )
-    return replace(river, label="haulier", organisation=made.organisation)
+    return replace(house, label="haulier", organisation=made.organisation)

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from allied.entrypoints.console.showing import visible
 from allied.node import agreements
-from tests.console.stage import DEMO, Stage, neighbour, reader
+from tests.console.stage import DEMO, Stage, reader
 
 
 class Outline(HTMLParser):
@@ -127,16 +127,15 @@ def test_what_is_not_there_is_not_found(path: str, river: TestClient) -> None:
     assert river.get(path).status_code == 404
 
 
-def test_an_organisation_sees_nothing_of_its_neighbours(fresh: Stage) -> None:
+def test_an_organisation_sees_nothing_of_its_neighbours(stage: Stage) -> None:
     """Two organisations on one node: each console shows its own, and 404 for the other's."""
-    haulier = neighbour(fresh)
-    with reader(haulier) as client:
+    with reader(stage.haulier) as client:
         overview = client.get("/").text
         assert "Haulier C" in overview
         assert "River Bank" not in overview
         assert "Harbour" not in overview
         for name in ("agreement", "item", "incident", "report"):
-            assert client.get(fresh.pages[name]).status_code == 404
+            assert client.get(stage.pages[name]).status_code == 404
         assert client.get("/items").text.count('href="/items/') == 0
 
 

@@ -79,7 +79,7 @@ class Visit:
         if self.login is not None:
             own = self.own
             here = OrganisationLine(own.id, own.label, own.name, fingerprint(own.id), own.url)
-        fragment = here is not None and "hx-request" in request.headers
+        fragment = "hx-request" in request.headers
         html = self.templates.fill(
             template,
             layout="fragment.html" if fragment else "layout.html",

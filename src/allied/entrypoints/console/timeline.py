@@ -163,13 +163,14 @@ def _flag(limit: Limit, x: int, now: datetime) -> Flag:
 def _apart(events: Sequence[Event], places: Sequence[int]) -> tuple[Mark, ...]:
     """Marks in order, none covering another."""
     ordered = sorted(zip(places, events, strict=True), key=lambda pair: (pair[0], pair[1].number))
+    apart = min(_APART, (_RIGHT - _LEFT) // max(1, len(events)))
     xs: list[int] = []
     for x, _ in ordered:
-        xs.append(max(x, xs[-1] + _APART) if xs else x)
+        xs.append(max(x, xs[-1] + apart) if xs else x)
     limit = _RIGHT
     for number in reversed(range(len(xs))):
         xs[number] = min(xs[number], limit)
-        limit = xs[number] - _APART
+        limit = xs[number] - apart
     return tuple(
         Mark(x, event.number, event.tone) for x, (_, event) in zip(xs, ordered, strict=True)
     )

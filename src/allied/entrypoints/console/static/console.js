@@ -39,7 +39,10 @@ if (strip?.hasAttribute("hx-sse:connect")) {
   document.addEventListener("htmx:before:sse:connection", ({ detail }) => {
     if (detail.connection.attempt > 0) lost();
   });
-  document.addEventListener("htmx:sse:error", lost);
+  document.addEventListener("htmx:sse:error", ({ detail }) => {
+    lost();
+    if (detail.status === 401) ask(); // the session has ended, and the page says so
+  });
   document.addEventListener("htmx:sse:close", lost);
   setInterval(() => {
     if (Date.now() - heard > QUIET_LIMIT) lost();
