@@ -84,6 +84,7 @@ class Keeper:
                 with self._node.store.read() as reading:
                     changes = reading.changes()
                 if changes != seen:
+                    sync.settle(self._node, self._keys)
                     sync.tell(self._node, self._keys)
                     seen = changes
             except AlliedError as problem:

@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import orjson
+
 from allied.errors import MalformedError, UnverifiedError
 from allied.exchange.handling import Demand, HandlingClass, read_demands
 from allied.record import envelope, merkle
@@ -62,13 +64,16 @@ class Leaf:
     definitions: tuple[Digest, ...] = ()
 
     def content(self) -> bytes:
-        """The canonical bytes under the leaf's hash."""
-        return encode(
+        """The canonical bytes under the leaf's hash.
+
+        Texts and lists of texts under plain keys: sorted JSON is canonical JSON then.
+        """
+        return orjson.dumps(
             {
+                "definitions": sorted(self.definitions),
+                "digest": self.digest,
                 "id": self.id,
                 "version": self.version,
-                "digest": self.digest,
-                "definitions": sorted(self.definitions),
             }
         )
 

@@ -12,11 +12,12 @@ the pull in its ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError, MalformedError, UnverifiedError
 from allied.exchange.handling import HandlingClass
+from allied.exchange.marking import WELL_KNOWN
 from allied.exchange.statement import (
     Leaf,
     Proof,
@@ -41,11 +42,12 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Keys, Reading, Writing
     from allied.node.rows import Organisation
-    from allied.record.ids import AgreementId, Digest, OrganisationId
-    from allied.record.record import Record
+    from allied.record.circle import Circle
+    from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
 
 PAGE = 2_000
 _MOST_PAGES = 100_000
+_MOST_RECEIPTED = 5_000
 _ACKNOWLEDGED = frozenset(
     {
         "incident.report",
@@ -107,6 +109,7 @@ class _Arrival:
         self._releaser = releaser
         self._agreement = agreement
         self._statements: dict[Digest, Statement | AlliedError] = {}
+        self._classes: dict[Digest, int] = {}
 
     def take(self, page: ItemsAnswer, cursor: str, refused: list[str]) -> int:
         """Verify a page, store what holds, acknowledge it, remember the place."""
@@ -126,7 +129,9 @@ class _Arrival:
             for name in {item.statement for item, _, _ in held}:
                 writing.add_statement(name, page.statements[name])
             added = writing.add_items(rows)
-            refused += ["exchange.other-bytes"] * len(added.contradicting)
+            refused += [
+                "exchange.other-bytes" for id_, _ in added.contradicting if id_ not in WELL_KNOWN
+            ]
             self._acknowledge(writing, folded, [row for row, _ in rows])
             writing.set_cursor(cursor, page.next)
         return added.stored
@@ -185,9 +190,6 @@ class _Arrival:
         statement: Statement,
         proof: Proof,
     ) -> ItemRow:
-        party = folded.instrument.party(item.originator)
-        assert party is not None  # noqa: S101 - `_require_stated` has compared it
-        handling = HandlingClass(party, statement.demands)
         head = read_head(item.raw)
         return ItemRow(
             seq=0,
@@ -200,7 +202,7 @@ class _Arrival:
             kind=head.kind.value,
             digest=digest(item.raw),
             size=len(item.raw),
-            class_id=self._class(writing, handling),
+            class_id=self._class(writing, folded, item, statement),
             statement=item.statement,
             proof=proof.packed(),
             via=self._releaser,
@@ -208,8 +210,16 @@ class _Arrival:
             share=item.share,
         )
 
-    def _class(self, writing: Writing, handling: HandlingClass) -> int:
-        return writing.handling_class(self._agreement, handling.key, handling.canonical())
+    def _class(self, writing: Writing, folded: Folded, item: SentItem, statement: Statement) -> int:
+        """The class of everything under a statement, asked for once a page."""
+        known = self._classes.get(item.statement)
+        if known is None:
+            party = folded.instrument.party(item.originator)
+            assert party is not None  # noqa: S101 - `_require_stated` has compared it
+            handling = HandlingClass(party, statement.demands)
+            known = writing.handling_class(self._agreement, handling.key, handling.canonical())
+            self._classes[item.statement] = known
+        return known
 
     def _acknowledge(self, writing: Writing, folded: Folded, rows: list[ItemRow]) -> None:
         """Sign for a pull, in the circle of the two."""
@@ -232,38 +242,63 @@ class _Arrival:
         )
 
 
-def acknowledge(
-    node: Node,
-    keys: Keys,
-    organisation: Organisation,
-    agreement: AgreementId,
-    records: Iterable[Record],
-) -> None:
-    """Sign that records which start periods have arrived: one receipt per circle.
+def acknowledge(node: Node, keys: Keys, organisation: Organisation) -> int:
+    """Sign that records which start periods are here: one receipt per circle with news.
 
-    A debtor's periods run from this receipt, so it is written as soon as the record is here,
-    by the node itself.
+    A debtor's periods run from this receipt, so the node writes it by itself as soon as it
+    finds such a record without one; a process killed in between writes it at the next round.
+
+    Returns:
+        How many receipts were written.
     """
-    by_circle: dict[str, list[Record]] = {}
-    for record in records:
-        if record.header.kind in _ACKNOWLEDGED and record.header.issuer != organisation.id:
-            by_circle.setdefault(record.header.circle, []).append(record)
-    if not by_circle:
-        return
-    with node.store.write() as writing:
-        for circle_id, arrived in sorted(by_circle.items()):
+    written = 0
+    with node.store.read() as reading:
+        due = [
+            row.id
+            for row in reading.agreements()
+            if reading.cursor(_seen_name(organisation, row.id)) != str(reading.last_row(row.id))
+        ]
+    for agreement in due:
+        with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
-            party = folded.instrument.party(organisation.id)
-            circles = folded.state.circles_of(folded.instrument, party) if party else {}
-            circle = next((each for each in circles.values() if each.id == circle_id), None)
-            if circle is None:
-                continue
-            journal.append(
-                node,
-                writing,
-                Actor(organisation, keys),
-                folded,
-                circle,
-                "receipt",
-                {"records": sorted(record.id for record in arrived)},
-            )
+            for circle, records in _unacknowledged(folded, organisation):
+                journal.append(
+                    node,
+                    writing,
+                    Actor(organisation, keys),
+                    node.folds.of(writing, agreement),
+                    circle,
+                    "receipt",
+                    {"records": sorted(records)[:_MOST_RECEIPTED]},
+                )
+                written += 1
+            name = _seen_name(organisation, agreement)
+            writing.set_cursor(name, str(writing.last_row(agreement)))
+    return written
+
+
+def _seen_name(organisation: Organisation, agreement: AgreementId) -> str:
+    return f"acknowledged:{organisation.id}:{agreement}"
+
+
+def _unacknowledged(
+    folded: Folded, organisation: Organisation
+) -> Iterator[tuple[Circle, list[RecordId]]]:
+    """By circle, the records that start periods and have no receipt of this organisation."""
+    party = folded.instrument.party(organisation.id)
+    if party is None:
+        return
+    circles = folded.state.circles_of(folded.instrument, party)
+    missing: dict[CircleId, list[RecordId]] = {}
+    receipted: set[object] = set()
+    for record in folded.state.statements:
+        header = record.header
+        if header.kind == "receipt" and header.issuer == organisation.id:
+            named = record.body.get("records")
+            receipted.update(named if isinstance(named, list) else ())
+        elif header.kind in _ACKNOWLEDGED and header.issuer != organisation.id:
+            missing.setdefault(header.circle, []).append(record.id)
+    for circle_id, records in sorted(missing.items()):
+        left = [each for each in records if each not in receipted]
+        if left and circle_id in circles:
+            yield circles[circle_id], left

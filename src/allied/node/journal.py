@@ -278,12 +278,13 @@ def _believed(folded: Folded, fresh: dict[RecordId, Record], result: TakenIn) ->
     while True:
         whole = folded.history.extended(fresh.values())
         ordered = [record for record in whole.order if record.id in fresh]
+        listings = [each for each in whole.order if each.header.kind == "identity.person"]
         failed = None
         for record in ordered:
             if not rule(record.header.kind).act:
                 continue
             try:
-                require_assented(record, listed(whole, record))
+                require_assented(record, _listed(whole, listings, record))
             except UnverifiedError as refusal:
                 failed = record
                 result.refused.append(refusal.code)
@@ -293,16 +294,15 @@ def _believed(folded: Folded, fresh: dict[RecordId, Record], result: TakenIn) ->
         del fresh[failed.id]
 
 
-def listed(whole: History, record: Record) -> dict[PersonId, PublicKey]:
+def _listed(
+    whole: History, listings: Sequence[Record], record: Record
+) -> dict[PersonId, PublicKey]:
     """The people whom a record's issuer had listed in the record's own past."""
     found: dict[PersonId, PublicKey] = {}
-    for listing in whole.order:
-        header = listing.header
-        if (
-            header.kind == "identity.person"
-            and header.issuer == record.header.issuer
-            and whole.knows(record.id, listing.id)
-        ):
+    for listing in listings:
+        if listing.header.issuer != record.header.issuer:
+            continue
+        if whole.knows(record.id, listing.id):
             person, key, ends = read_listing(listing.body)
             if ends:
                 found.pop(person, None)

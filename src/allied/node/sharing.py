@@ -21,7 +21,7 @@ from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
 from allied.exchange.channels import channels_of
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
-from allied.exchange.marking import Tightening, read_definition, tlp_of
+from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
 from allied.exchange.policy import Verdict, decide
 from allied.exchange.statement import Leaf, commitment, state
 from allied.exchange.stix import read_head, version_of
@@ -203,6 +203,7 @@ class _Sharing:
             if party.id != self._party
         ]
         self._verdicts: dict[Digest, list[tuple[PartyId, Verdict]]] = {}
+        self._keys_of: dict[HandlingClass, Digest] = {}
         self._result = Shared(
             id=node.chance.token(8).hex(),
             agreement=folded.row.id,
@@ -284,10 +285,17 @@ class _Sharing:
             type_ = id_.partition("--")[0]
             self._on_decision(Decision(index, id_, type_, code, reason, tlp, ()))
 
+    def _key(self, handling: HandlingClass) -> Digest:
+        """The key of a class, computed once."""
+        key = self._keys_of.get(handling)
+        if key is None:
+            key = self._keys_of[handling] = handling.key
+        return key
+
     def _decide(
         self, accepted: Accepted, classes: Mapping[Digest, HandlingClass]
     ) -> list[tuple[PartyId, Verdict]]:
-        key = accepted.handling.key
+        key = self._key(accepted.handling)
         verdicts = self._verdicts.get(key)
         if verdicts is None:
             verdicts = [
@@ -346,7 +354,7 @@ class _Sharing:
         signer = self._keys.signer(self._organisation.id, "automatic")
         by_class: dict[Digest, list[Accepted]] = {}
         for accepted in batch:
-            by_class.setdefault(accepted.handling.key, []).append(accepted)
+            by_class.setdefault(self._key(accepted.handling), []).append(accepted)
         with self._node.store.write() as writing:
             ids = self._store_classes(writing, classes, by_class)
             rows: list[tuple[ItemRow, bytes]] = []
@@ -354,7 +362,9 @@ class _Sharing:
                 rows += self._stated(writing, signer, ids[key], members)
             added = writing.add_items(rows)
             self._result.stored += added.stored
-            self._result.contradicting += len(added.contradicting)
+            self._result.contradicting += sum(
+                id_ not in WELL_KNOWN for id_, _ in added.contradicting
+            )
             if added.stored:
                 self._write_down(writing, by_class, ids, added)
 

@@ -24,12 +24,13 @@ from allied.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from allied.node import arrivals, journal, messages, peers, visibility
+from allied.node import arrivals, journal, messages, peers, release, visibility
 from allied.node.messages import (
     AgreementsAnswer,
     BlobsQuestion,
     Head,
     Heads,
+    ItemsQuestion,
     Named,
     RecordsQuestion,
     Span,
@@ -94,7 +95,17 @@ def sync(
         if due_only and peer.next_try_at is not None and peer.next_try_at > now:
             continue
         outcomes += [_with_peer(node, keys, each, peer) for each in organisations]
+    settle(node, keys)
     return outcomes
+
+
+def settle(node: Node, keys: Keys) -> None:
+    """What needs no other node: deliver between organisations hosted here, write receipts."""
+    with node.store.read() as reading:
+        organisations = reading.organisations()
+    for organisation in organisations:
+        _from_neighbours(node, keys, organisation)
+        arrivals.acknowledge(node, keys, organisation)
 
 
 def tell(node: Node, keys: Keys) -> int:
@@ -160,6 +171,30 @@ def sync_now(node: Node, keys: Keys, *, label: str = "") -> Sequence[Outcome]:
     outcomes = sync(node, keys, only=only)
     tell(node, keys)
     return outcomes
+
+
+def _from_neighbours(node: Node, keys: Keys, organisation: Organisation) -> None:
+    """Take in what other organisations hosted on this very node release; the same path."""
+    with node.store.read() as reading:
+        near = [each for each in reading.organisations() if each.id != organisation.id]
+        due = []
+        for neighbour in near:
+            for row in reading.agreements():
+                folded = node.folds.of(reading, row.id)
+                mark = str(
+                    release.visible_count(node, reading, folded, neighbour.id, organisation.id)
+                )
+                name = f"near:{organisation.id}:{neighbour.id}:{row.id}"
+                if mark != "0" and reading.cursor(name) != mark:
+                    due.append((neighbour, row.id, name, mark))
+    for neighbour, agreement, name, mark in due:
+
+        def ask(question: bytes, holder: OrganisationId = neighbour.id) -> bytes:
+            return release.page(node, organisation.id, holder, ItemsQuestion.decode(question))
+
+        arrivals.pull(node, keys, organisation, neighbour.id, agreement, ask, [])
+        with node.store.write() as writing:
+            writing.set_cursor(name, mark)
 
 
 def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -> Outcome:
@@ -294,7 +329,6 @@ class _Exchange:
         outcome.refused += taken.refused
         if taken.stored:
             node.notifier.changed(agreement)
-            arrivals.acknowledge(node, self._keys, self._organisation, agreement, taken.stored)
         return len(taken.stored)
 
     # --- blobs --------------------------------------------------------------------------
