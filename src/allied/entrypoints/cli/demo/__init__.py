@@ -33,7 +33,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allied.entrypoints.cli.demo import intelligence, joining, response
+from allied.entrypoints.cli.demo import asking, intelligence, joining, response
 from allied.entrypoints.cli.demo.house import House, Role, founded, house_folder
 from allied.entrypoints.cli.demo.servers import Server, Servers, free_ports
 from allied.entrypoints.cli.demo.stage import Stage
@@ -250,7 +250,7 @@ def _links(stage: Stage) -> list[dict[str, str]]:
                 "organisation": house.label,
                 "person": house.role.person,
                 "console": f"{house.url}/login/{link.secret}",
-                "taxii": f"{house.url}{intelligence.asking.ROOT}",
+                "taxii": f"{house.url}{asking.ROOT}",
                 "token": intelligence.token(house),
             }
         )

@@ -18,7 +18,8 @@ from allied.record.identity import fingerprint
 
 if TYPE_CHECKING:
     from allied.node.node import Node
-    from allied.node.ports import Keys, Organisation
+    from allied.node.ports import Keys
+    from allied.node.rows import Organisation
 
 
 @dataclass(frozen=True, slots=True)

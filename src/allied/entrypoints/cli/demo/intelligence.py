@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -112,7 +113,7 @@ def share(stage: Stage, agreement: AgreementView, given: Sequence[Bundle]) -> di
     teller.chapter("It shares; the others come and fetch what is theirs")
     for bundle in given:
         shared = stage.patience.until(
-            f"{bundle.name} is shared", lambda b=bundle: _share(stage, agreement, b)
+            f"{bundle.name} is shared", partial(_share, stage, agreement, bundle)
         )
         new = f"{shared.stored} new here" if shared.stored else "all shared before"
         teller.line(f"{bundle.name}: {shared.admitted} objects admitted, {new}")
@@ -223,7 +224,7 @@ def _read_receipts(stage: Stage, plan: Plan) -> None:
         for each in {ids[0], ids[-1]} if ids else ():
             stage.patience.until(
                 f"River Bank has the receipt of {house.name}",
-                lambda h=house, i=each: _receipted(river, i, h.label),
+                partial(_receipted, river, each, house.label),
             )
         if ids:
             stage.teller.verified(f"{house.name} signed a receipt for what it fetched", "river")
@@ -244,18 +245,20 @@ def _read_taxii(stage: Stage, agreement: AgreementView, plan: Plan) -> None:
         wanted = plan.permitted.get(house.label, set())
         forbidden = plan.refused.get(house.label, set())
 
-        def seen(
-            house: House = house, bearer: str = bearer, wanted: set[str] = wanted
-        ) -> set[str] | None:
-            found = asking.taxii_ids(house, bearer, agreement.id)
-            return found if wanted <= found else None
-
-        found = stage.patience.until(f"{house.name} serves its objects over TAXII", seen)
+        found = stage.patience.until(
+            f"{house.name} serves its objects over TAXII",
+            partial(_served, house, bearer, agreement.id, wanted),
+        )
         if found & forbidden:
             raise UnverifiedError("demo.leaked", f"{house.name} serves objects refused to it")
         stage.teller.verified(
             f"{len(wanted)} objects, and none of those refused, by TAXII 2.1", house.label, "taxii"
         )
+
+
+def _served(house: House, bearer: str, agreement: str, wanted: set[str]) -> set[str] | None:
+    found = asking.taxii_ids(house, bearer, agreement)
+    return found if wanted <= found else None
 
 
 def token(house: House) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
@@ -34,20 +35,22 @@ def introduce(stage: Stage) -> None:
         teller.line(f"{house.name}  {house.url}")
         teller.line(f"    {house.fingerprint}", style="dim")
     for house in stage.houses:
-        stage.patience.until(
-            f"the server of {house.name} answers", lambda house=house: is_healthy(house) or None
-        )
+        stage.patience.until(f"the server of {house.name} answers", partial(_healthy, house))
         teller.verified("the server answers, its database can be read", house.label, "health")
 
     teller.chapter("They add each other by fingerprint, both ways")
     for house in stage.houses:
         for other in stage.others(house):
             stage.patience.until(
-                f"{house.name} has added {other.name}", lambda h=house, o=other: _added(stage, h, o)
+                f"{house.name} has added {other.name}", partial(_added, stage, house, other)
             )
             teller.verified(
                 f"{house.name} found the fingerprint it was given", other.label, "federation"
             )
+
+
+def _healthy(house: House) -> bool | None:
+    return is_healthy(house) or None
 
 
 def _added(stage: Stage, house: House, other: House) -> bool | None:
@@ -66,7 +69,7 @@ def agree(stage: Stage) -> AgreementView:
     for house in stage.others(river):
         seen = stage.patience.until(
             f"{house.name} has got the proposal",
-            lambda h=house: agreements.show(h.node, proposed.id),
+            partial(agreements.show, house.node, proposed.id),
         )
         _require_same(seen.text_digest, proposed.text_digest)
         teller.verified("the proposal is here, with the same text", house.label)
@@ -78,12 +81,12 @@ def agree(stage: Stage) -> AgreementView:
 
     teller.chapter("Each signs: the organisation, and a person who answers for it")
     for house in stage.houses:
-        stage.patience.until(f"{house.name} has signed", lambda h=house: _signed(h, proposed.id))
+        stage.patience.until(f"{house.name} has signed", partial(_signed, house, proposed.id))
         teller.line(f"{house.role.person_name} signed for {house.name}")
     for house in stage.houses:
         found = stage.patience.until(
             f"{house.name} sees the agreement in force with three signatures",
-            lambda h=house: _in_force(h, proposed.id),
+            partial(_in_force, house, proposed.id),
         )
         teller.verified(
             f"in force since {found.in_force_since:%H:%M:%S} UTC, three signatures", house.label
