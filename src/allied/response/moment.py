@@ -56,7 +56,7 @@ def zone(name: str) -> tzinfo:
     """Return a time zone by its name; one that this machine does not know counts as UTC."""
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         return UTC
 
 
