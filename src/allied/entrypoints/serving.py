@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from fastapi import FastAPI
 
-from allied.entrypoints import admin as admin_pages, console, federation, taxii
+from allied.entrypoints import admin as admin_pages, console, federation, logs, taxii
 from allied.errors import AlliedError, UsageError
 from allied.node import sync
 from allied.node.answers import Answers
@@ -127,6 +127,7 @@ class Listening:
     port: int
     admin: str
     log_level: str
+    log_format: str
     sync_seconds: float
 
 
@@ -139,12 +140,10 @@ def run(node: Node, keys: Keys, listening: Listening, wait: Callable[[float], bo
     Raises:
         UsageError: `serve.address`, `serve.admin`.
     """
-    logging.basicConfig(
-        level=listening.log_level.upper(), format="%(levelname)s %(name)s %(message)s"
-    )
+    logs.configure(listening.log_level, listening.log_format)
     listener = _listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds)
-    server = _server(build(node, Answers(node, keys, keeper.hinted)), listening.log_level)
+    server = _server(build(node, Answers(node, keys, keeper.hinted)))
     with _admin(node, listening.admin):
         keeper.start()
         host, port = listener.getsockname()[:2]
@@ -155,11 +154,11 @@ def run(node: Node, keys: Keys, listening: Listening, wait: Callable[[float], bo
             keeper.stop()
 
 
-def _server(app: ASGIApp, log_level: str) -> uvicorn.Server:
+def _server(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            log_level=log_level,
+            log_config=None,
             access_log=False,
             server_header=False,
             date_header=True,
@@ -201,7 +200,7 @@ def _admin(node: Node, address: str) -> Iterator[None]:
     if not host or not port.isdecimal():
         raise UsageError("serve.admin", "--admin takes HOST:PORT")
     listener = _listen(host.strip("[]"), int(port))
-    server = _server(admin_pages.build(node), "warning")
+    server = _server(admin_pages.build(node))
     thread = threading.Thread(
         target=lambda: server.run(sockets=[listener]), name="admin", daemon=True
     )

@@ -1,6 +1,6 @@
 """The command line: every verb asks one use case and says what came of it.
 
-`main` is the only place that turns a refusal into an exit status and a sentence. The verbs
+`run` is the only place that turns a refusal into an exit status and a sentence. The verbs
 lie in one file per noun; importing them imports no database, no HTTP and no cryptography.
 """
 
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import typer
+from typer.exceptions import TyperException
 
 from allied.entrypoints.cli import (
     agreements,
@@ -22,8 +24,8 @@ from allied.entrypoints.cli import (
     people,
 )
 from allied.entrypoints.cli.terminal import give, say
-from allied.entrypoints.statuses import FAILED, USAGE, as_json, exit_status
-from allied.errors import AlliedError
+from allied.entrypoints.statuses import FAILED, OK, USAGE, as_json, exit_status
+from allied.errors import AlliedError, UsageError
 
 _OURS = "something went wrong inside allied; this is our mistake, not yours"
 _TRACE = "run it again with ALLIED_TRACE=1 and send us what it prints"
@@ -58,21 +60,32 @@ def build() -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit status."""
-    wants_json = "--json" in sys.argv
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments ask for, and say what came of it.
+
+    Returns:
+        The exit status; never raises for a refusal, of the arguments or of a use case.
+    """
+    wants_json = "--json" in arguments
     try:
-        build()(standalone_mode=True)
+        ended = build()(args=list(arguments), prog_name="allied", standalone_mode=False)
+        return ended if isinstance(ended, int) else OK
     except AlliedError as refusal:
         if wants_json:
             give(as_json(refusal), as_json=True)
         say(f"allied: {refusal}  [{refusal.code}]")
         if refusal.hint:
             say(f"  {refusal.hint}")
-        sys.exit(exit_status(refusal))
+        return exit_status(refusal)
+    except TyperException as misuse:
+        return _misused(misuse, wants_json=wants_json)
+    except (KeyboardInterrupt, typer.Abort):
+        say("allied: stopped")
+        return FAILED
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(FAILED)
+        # Whoever reads our stdout has gone; nothing must be written to it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except Exception as unexpected:
         if os.environ.get("ALLIED_TRACE"):
             raise
@@ -80,10 +93,27 @@ def main() -> None:
             give({"error": {"code": "internal", "message": _OURS, "hint": _TRACE}}, as_json=True)
         say(f"allied: {_OURS} ({type(unexpected).__name__})  [internal]")
         say(f"  {_TRACE}")
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        say("allied: stopped")
-        sys.exit(FAILED)
+        return FAILED
 
 
-__all__ = ["USAGE", "build", "main"]
+def _misused(misuse: TyperException, *, wants_json: bool) -> int:
+    """A call that cannot be understood: the verb's usage, or our error as JSON."""
+    sentence = str(getattr(misuse, "message", "") or misuse)
+    show = getattr(misuse, "show", None)
+    if wants_json:
+        hint = "--help after the verb shows what it takes"
+        give(as_json(UsageError("usage.arguments", sentence, hint=hint)), as_json=True)
+        say(f"allied: {sentence}  [usage.arguments]")
+    elif show is not None:
+        show()
+    else:
+        say(f"allied: {sentence}  [usage.arguments]")
+    return USAGE
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+__all__ = ["build", "main", "run"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,7 +21,7 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import give, instant, say, table
-from allied.errors import UsageError
+from allied.errors import ConflictError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from allied.node.agreements import AgreementView
@@ -31,6 +32,12 @@ AgreementName = Annotated[
     str, typer.Argument(metavar="AGREEMENT", help="Its id, the start of it, or the file's id.")
 ]
 TextFile = Annotated[Path, typer.Argument(metavar="FILE", help="An alliance/1 file.")]
+TextOrName = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="An alliance/1 file, or an agreement that is here."),
+]
+
+_OPEN: Final = ("proposed", "signed", "in-force")
 
 
 @app.command("new")
@@ -44,11 +51,11 @@ def new(
 
 
 @app.command("check")
-def check(file: TextFile, as_json: AsJson = False) -> None:
-    """Read a file and say what is wrong, doubtful, or not enforced yet."""
+def check(file: TextOrName, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Say what is wrong, doubtful or not enforced yet; exit status 8 on errors."""
     from allied.agreement import check as checking
 
-    findings = checking.check_text(read_bounded(file), str(file))
+    findings = checking.check_text(_text(file, folder), str(file))
     if as_json:
         give({"findings": findings}, as_json=True)
     else:
@@ -72,8 +79,9 @@ def check(file: TextFile, as_json: AsJson = False) -> None:
 
 @app.command("explain")
 def explain(
-    file: TextFile,
+    file: TextOrName,
     form: Annotated[str, typer.Option("--format", help="text, markdown or html.")] = "text",
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Say in plain language what a file means, with every default shown."""
@@ -81,21 +89,24 @@ def explain(
 
     if form not in ("text", "markdown", "html"):
         raise UsageError("usage.format", "--format is text, markdown or html")
-    rendered = explaining.explain_text(read_bounded(file), str(file), form)
+    rendered = explaining.explain_text(_text(file, folder), str(file), form)
     give({"text": rendered}, as_json=as_json, lines=(rendered.rstrip("\n"),))
 
 
 @app.command("diff")
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="A", help="One alliance/1 file.")],
+    before: Annotated[
+        Path, typer.Argument(metavar="A", help="An alliance/1 file, or an agreement that is here.")
+    ],
     after: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what changes in meaning between two files; exit status 8 when anything does."""
     from allied.agreement import diff as comparing
 
     changes = comparing.diff_texts(
-        read_bounded(before), str(before), read_bounded(after), str(after)
+        _text(before, folder), str(before), _text(after, folder), str(after)
     )
     give({"changes": changes}, as_json=as_json, lines=[str(change) for change in changes])
     if changes:
@@ -111,6 +122,9 @@ def propose(
         typer.Option("--party", help="LABEL=FINGERPRINT: who stands behind a label (repeatable)."),
     ] = None,
     dry_run: DryRun = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even if one of that name is proposed already.")
+    ] = False,
     organisation: ActingOrganisation = "",
     person: ActingPerson = "",
     folder: Folder = None,
@@ -139,11 +153,15 @@ def propose(
             )
             say("Nothing was proposed.")
             return
+        if not yes:
+            _require_new(use.list_agreements(node), proposal.instrument.terms.id)
         made = use.propose(
             node, actor(node, organisation, person, passphrase_file, act=False), proposal
         )
     _give(made, as_json=as_json)
-    say("Proposed. It binds nobody until it is signed: `allied agreement sign`.")
+    say("Proposed. It binds nobody until it is signed:")
+    say(f"    allied agreement sign {made.id[:12]}")
+    say("The others find it with `allied agreement list` once they have you as a peer.")
 
 
 @app.command("sign")
@@ -166,6 +184,7 @@ def sign(
             return
         made = use.sign(node, actor(node, organisation, person, passphrase_file), name)
     _give(made, as_json=as_json)
+    _say_awaited(made, "Signed.")
 
 
 @app.command("ratify")
@@ -183,6 +202,7 @@ def ratify(
     with opened(folder) as node:
         made = use.ratify(node, actor(node, organisation, person, passphrase_file), name)
     _give(made, as_json=as_json)
+    _say_awaited(made, "Ratified.")
 
 
 @app.command("withdraw")
@@ -216,6 +236,10 @@ def show_all(folder: Folder = None, as_json: AsJson = False) -> None:
     if as_json:
         give([_summary(each) for each in found], as_json=True)
         return
+    if not found:
+        say("No agreements yet. `allied agreement new > pact.yaml` gives you a text to start from;")
+        say("what others propose to you arrives with the next `allied sync` or `allied serve`.")
+        return
     table(
         ("id", "agreement", "title", "state", "awaited"),
         [
@@ -241,6 +265,47 @@ def show(
         typer.echo(found.text, nl=False)
         return
     _give(found, as_json=as_json)
+
+
+def _text(given: Path, folder: Path | None) -> bytes:
+    """The text of a file or, where there is no such file, of an agreement on this node."""
+    try:
+        return read_bounded(given)
+    except UsageError as missing:
+        if missing.code != "file.missing" or len(given.parts) != 1:
+            raise
+        from allied.node.agreements import show as look
+
+        try:
+            with opened(folder) as node:
+                return look(node, str(given)).text.encode()
+        except NotFoundError as unknown:
+            raise NotFoundError(
+                "agreement.no-such-text",
+                f"there is neither a file nor an agreement called {given}",
+                hint="`allied agreement list` shows the agreements",
+            ) from unknown
+
+
+def _require_new(known: Sequence[AgreementView], alias: str) -> None:
+    """Refuse to propose what is on the table already, unless somebody insists."""
+    waiting = [each for each in known if each.alias == alias and each.state in _OPEN]
+    if waiting:
+        raise ConflictError(
+            "agreement.proposed-already",
+            f"an agreement called {alias} is {waiting[0].state} already ({waiting[0].id[:12]})",
+            hint="sign that one, or give the file another `id`; --yes proposes it all the same",
+            facts={"ids": [each.id for each in waiting]},
+        )
+
+
+def _say_awaited(found: AgreementView, done: str) -> None:
+    if found.in_force_since is not None:
+        say(f"{done} In force since {instant(found.in_force_since)}.")
+    elif found.awaited:
+        say(f"{done} Now awaited: {', '.join(found.awaited)}.")
+    else:
+        say(f"{done} It is {found.state}.")
 
 
 def _summary(found: AgreementView) -> dict[str, object]:

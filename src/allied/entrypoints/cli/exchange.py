@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from allied.node.sharing import Decision, Shared
 
 items = typer.Typer(help="Items that this node holds.", no_args_is_help=True)
+
+_WENT_WELL: Final = ("exchange.admitted", "exchange.repeated")
+_SHOWN_AT_MOST: Final = 20
 
 ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="Its STIX id, or its number here.")]
 
@@ -71,7 +74,9 @@ def share(
 
                 def decided(decision: Decision) -> None:
                     step()
-                    if as_json:
+                    if as_json or (
+                        decision.code not in _WENT_WELL and len(decisions) < _SHOWN_AT_MOST
+                    ):
                         decisions.append(decision)
 
                 results.append(
@@ -91,6 +96,11 @@ def share(
     else:
         for file, result in zip(files, results, strict=True):
             _tell(file, result)
+        for decision in decisions:
+            which = decision.id or f"object {decision.index}"
+            say(f"  {which}: {decision.reason} [{decision.code}]")
+        if dry_run:
+            say("Nothing was shared.")
     if any(result.invalid or result.broken or result.contradicting for result in results):
         raise typer.Exit(PROBLEMS)
     if any(
@@ -128,10 +138,10 @@ def _as_value(result: Shared) -> dict[str, object]:
 
 
 def _tell(file: Path, result: Shared) -> None:
-    would = "would be " if result.dry_run else ""
+    done = "would be admitted" if result.dry_run else "admitted"
+    new = "" if result.dry_run else f", {result.stored} of them new here"
     say(
-        f"{file.name}: {result.objects} objects, {result.admitted} {would}admitted under"
-        f" {result.alias}, {result.stored} new here"
+        f"{file.name}: {result.objects} objects, {result.admitted} {done} under {result.alias}{new}"
     )
     table(
         ("recipient", "permitted", "refused", "why", "clause"),
@@ -157,8 +167,6 @@ def _tell(file: Path, result: Shared) -> None:
         say(f"  {result.repeated} repeated")
     if result.broken:
         say(f"  the file breaks off [{result.broken}]; what came before stands")
-    if result.dry_run:
-        say("Nothing was shared.")
 
 
 @items.command("list")
@@ -179,6 +187,12 @@ def show_all(
         total = count_items(node, acting, agreement=agreement)
     if as_json:
         give({"total": total, "items": found}, as_json=True)
+        return
+    if not total:
+        say(
+            "No items here yet: `allied share FILE --agreement NAME` shares some; what others share"
+        )
+        say("arrives with the next `allied sync` or `allied serve`.")
         return
     table(
         ("number", "tlp", "from", "agreement", "type", "name"),

@@ -61,7 +61,10 @@ def report(
         if not agreement or dry_run:
             considered = use.consider(node, who(node, organisation), raw, str(file))
             _give_local(considered, as_json=as_json)
-            say("Nothing left this node." if not dry_run else "Nothing was reported.")
+            if agreement:
+                say("Nothing was reported.")
+            else:
+                say("Nothing left this node; --agreement NAME tells the parties of one agreement.")
             return
         acting = actor(node, organisation, person, passphrase_file, act=False)
         views = use.report(node, acting, raw, str(file), agreement)
@@ -83,6 +86,9 @@ def show_all(
         found = list_incidents(node, who(node, organisation))
     if as_json:
         give(found, as_json=True)
+        return
+    if not found:
+        say("No incidents. `allied incident report FILE` says what an incident would mean.")
         return
     table(
         ("id", "incident", "agreement", "state", "reported by", "at", "obligations"),

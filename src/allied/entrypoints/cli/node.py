@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +20,11 @@ from allied.entrypoints.cli.options import (
 from allied.entrypoints.cli.organisations import give_founded
 from allied.entrypoints.cli.terminal import give, instant, say, table
 from allied.entrypoints.statuses import FAILED, PROBLEMS, UNREACHABLE
+from allied.errors import ConflictError
+
+if TYPE_CHECKING:
+    from allied.node.node import Node
+    from allied.node.rows import Organisation
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,7 +52,10 @@ def root(
 def init(
     organisation_id: Annotated[str, typer.Option("--id", help="What you are called: river.")],
     name: Annotated[str, typer.Option("--name", help='Your full name: "River Bank plc".')],
-    url: Annotated[str, typer.Option("--url", help="Where other nodes reach you.")] = "",
+    url: Annotated[
+        str,
+        typer.Option("--url", help="Where other nodes reach you: https://allied.river.example."),
+    ] = "",
     person: Annotated[str, typer.Option("--person", help="The first who may act for you.")] = "",
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
@@ -53,17 +63,29 @@ def init(
 ) -> None:
     """Make a node: a folder, one organisation with its keys, its first person."""
     from allied.bootstrap import create_node
-    from allied.node.organisations import found
+    from allied.node.organisations import found, list_hosted
 
     secret = passphrase(passphrase_file, new=True)
     node = create_node(folder)
     try:
+        _require_empty(list_hosted(node), organisation_id)
         made = found(
             node, label=organisation_id, name=name, url=url, person=person, passphrase=secret
         )
     finally:
         node.store.close()
     give_founded(made, as_json=as_json)
+
+
+def _require_empty(hosted: Sequence[Organisation], label: str) -> None:
+    """Refuse a folder that belongs to a node already; one left half-made is taken up."""
+    if hosted and all(each.label != label for each in hosted):
+        raise ConflictError(
+            "node.exists",
+            f"a node of {hosted[0].label} lives in this folder already",
+            hint="name another folder with --data;"
+            " `allied organisation add` hosts a further organisation here",
+        )
 
 
 def serve(
@@ -92,11 +114,31 @@ def serve(
                 settings.port,
                 settings.admin,
                 settings.log_level,
+                settings.log_format,
                 settings.sync_seconds,
             )
+            _invite(node)
             run(node, keys, listening, opened_node.wakening.wait)
     finally:
         node.store.close()
+
+
+def _invite(node: Node) -> None:
+    """Say how to get into the console; a link is a secret, so it goes to a terminal only."""
+    from allied.node.people import link
+
+    with node.store.read() as reading:
+        houses = [(each, reading.people(each.id)) for each in reading.organisations()]
+    if not sys.stderr.isatty():
+        say("`allied person link` prints a link into the console.")
+        return
+    for organisation, people in houses:
+        if people and organisation.url:
+            made = link(node, organisation, people[0].label)
+            say(f"Console for {people[0].label} of {organisation.label}, once, for 15 minutes:")
+            say(f"    {organisation.url}/login/{made.secret}")
+        else:
+            say(f"`allied person link -o {organisation.label}` prints a link into the console.")
 
 
 def sync(
@@ -147,6 +189,8 @@ def status(folder: Folder = None, as_json: AsJson = False) -> None:
     if as_json:
         give(found, as_json=True)
         return
+    if not found.organisations:
+        say("No organisation is hosted here; start with `allied init`.")
     for organisation in found.organisations:
         give(None, as_json=False, lines=(f"{organisation.label}  {organisation.name}",))
     table(
@@ -167,6 +211,8 @@ def status(folder: Folder = None, as_json: AsJson = False) -> None:
     )
     for each in found.awaiting:
         give(None, as_json=False, lines=(f"awaits you: {each.text}",))
+    if not found.awaiting:
+        say("Nothing awaits you.")
 
 
 def doctor(folder: Folder = None, as_json: AsJson = False) -> None:

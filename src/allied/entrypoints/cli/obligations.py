@@ -18,7 +18,7 @@ from allied.entrypoints.cli.options import (
     opened,
     who,
 )
-from allied.entrypoints.cli.terminal import give, instant, table
+from allied.entrypoints.cli.terminal import give, instant, say, table
 
 if TYPE_CHECKING:
     from allied.node.cases import ObligationView
@@ -41,6 +41,9 @@ def show_all(
 
     with opened(folder) as node:
         found = list_obligations(node, who(node, organisation), mine_only=mine)
+    if not found and not as_json:
+        say("Nothing is owed.")
+        return
     _give(found, as_json=as_json)
 
 
@@ -72,7 +75,7 @@ def acknowledge(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that you know what you owe."""
+    """Say, as the debtor, that you know what you owe."""
     _say("acknowledge", key, organisation, person, folder, passphrase_file, as_json)
 
 
@@ -85,7 +88,7 @@ def accept(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Promise to perform."""
+    """Promise to perform: an act of a person, as the debtor."""
     _say("accept", key, organisation, person, folder, passphrase_file, as_json)
 
 
@@ -99,7 +102,7 @@ def decline(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decline, with the reason; under a must it is shown as a possible breach."""
+    """Decline as the debtor, with the reason; under a must it is shown as a possible breach."""
     _say("decline", key, organisation, person, folder, passphrase_file, as_json, why=why)
 
 
@@ -113,7 +116,7 @@ def perform(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that it was done, with evidence."""
+    """Say, as the debtor, that it was done, with evidence."""
     from allied.entrypoints.cli.files import evidence_of
 
     _say(
@@ -153,11 +156,11 @@ def _say(
     why: str = "",
     evidence: list[tuple[str, bytes]] | None = None,
 ) -> None:
-    from allied.node.obligations import say
+    from allied.node.obligations import say as state
 
     with opened(folder) as node:
         acting = actor(node, organisation, person, passphrase_file)
-        found = say(node, acting, key, verb, why=why, evidence=evidence or [])
+        found = state(node, acting, key, verb, why=why, evidence=evidence or [])
     _give([found], as_json=as_json)
 
 
@@ -180,3 +183,8 @@ def _give(found: Sequence[ObligationView], *, as_json: bool) -> None:
             for each in found
         ],
     )
+    for each in found:
+        if each.why:
+            say(f"{each.key[:12]}: {each.why}")
+        if each.reason:
+            say(f"{each.key[:12]}: the reason given is {each.reason}")

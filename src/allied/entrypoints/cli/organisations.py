@@ -89,4 +89,6 @@ def give_founded(made: object, *, as_json: bool) -> None:
     give(None, as_json=False, lines=(made.fingerprint,))
     say(f"{organisation.name} ({organisation.label}) is founded; above is its fingerprint.")
     say("Read it to your partners over a phone; they compare it when they add you.")
+    if not made.person:
+        say("Nobody may act for it yet: `allied person add`.")
     say(f"Move {made.recovery} off this machine now: it recovers the keys, and steals them.")

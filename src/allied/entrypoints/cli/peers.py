@@ -56,8 +56,11 @@ def add(
         lines=(f"{peer.label}  {offered.fingerprint}",),
     )
     if peer.confirmed_at is None:
-        say("Added, not confirmed. Compare the fingerprint with them, then")
-        say(f"    allied peer add {peer.url} --fingerprint '{offered.fingerprint}'")
+        say("Added, not confirmed: nothing is signed with them or released to them yet.")
+        say("Call them on a number you know, let them read out their `allied organisation list`,")
+        say(f"and type what you hear: allied peer add {peer.url} --fingerprint 'WHAT THEY READ'")
+    else:
+        say("Confirmed. They have to add you as well; then either side can propose an agreement.")
 
 
 @app.command("list")
@@ -86,6 +89,9 @@ def show_all(folder: Folder = None, as_json: AsJson = False) -> None:
             ],
             as_json=True,
         )
+        return
+    if not found:
+        say("No peers yet: `allied peer add URL`, with the address that they tell you.")
         return
     table(
         ("id", "name", "url", "confirmed", "last answer", "problem"),

@@ -102,9 +102,13 @@ def _course(found: IncidentView, now: datetime) -> tuple[Sequence[Row], Sequence
 
 
 def _lane(owed: ObligationView, events: tuple[Event, ...], now: datetime) -> Course:
+    missed = {step.what for step in owed.time_line if step.what.startswith("overdue")}
     limits = [
-        Limit(at, name)
-        for at, name in ((owed.answer_by, "answer by"), (owed.perform_by, "perform by"))
+        Limit(at, name, missed=word in missed)
+        for at, name, word in (
+            (owed.answer_by, "answer by", "overdue-answer"),
+            (owed.perform_by, "perform by", "overdue"),
+        )
         if at is not None
     ]
     over = owed.state in _OVER

@@ -43,10 +43,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A deadline to mark."""
+    """A deadline to mark; `missed` when it passed before what it was for."""
 
     at: datetime
     name: str
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A deadline where it is drawn; `missed` when it has passed."""
+    """A deadline where it is drawn."""
 
     x: int
     name: str
@@ -139,7 +140,7 @@ def draw(courses: Sequence[Course], now: datetime) -> Drawing | None:
             y=HEAD + number * LANE,
             title=course.title,
             marks=_apart(course.events, [place(event.at) for event in course.events]),
-            flags=tuple(_flag(limit, place(limit.at), now) for limit in course.limits),
+            flags=tuple(_flag(limit, place(limit.at)) for limit in course.limits),
             run=(place(course.runs_from), place(course.runs_until))
             if course.runs_from and course.runs_until and course.runs_from < course.runs_until
             else None,
@@ -155,9 +156,9 @@ def draw(courses: Sequence[Course], now: datetime) -> Drawing | None:
     return Drawing(HEAD + len(lanes) * LANE + 28, lanes, ticks, past, ahead=bool(ahead))
 
 
-def _flag(limit: Limit, x: int, now: datetime) -> Flag:
+def _flag(limit: Limit, x: int) -> Flag:
     anchor = "end" if x > WIDTH * 0.8 else "start" if x < WIDTH * 0.2 else "middle"
-    return Flag(x, limit.name, limit.at <= now, anchor)
+    return Flag(x, limit.name, limit.missed, anchor)
 
 
 def _apart(events: Sequence[Event], places: Sequence[int]) -> tuple[Mark, ...]:
