@@ -102,10 +102,14 @@ class Additions:
                 return min(number, self._firsts[following] - 1)
             return min(number, self._last)
 
+    @property
+    def last(self) -> int:
+        """The highest number taken in; 0 before the first."""
+        return self._last
+
     def repeated(self, item: str) -> bool:
         """Whether the stream may hold more than one version of an object."""
-        with self._lock:
-            return hash(item) in self._repeated
+        return hash(item) in self._repeated
 
     def _date(self, seq: int, received: int) -> None:
         """Go on with the stretch, or begin another where the receipt is later than that."""

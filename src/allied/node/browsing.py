@@ -166,6 +166,8 @@ class Look:
         after = question.after
         if question.added_after is not None:
             after = max(after, self.additions.number_at(question.added_after))
+        if after >= self.additions.last:
+            return iter(())  # nothing new: the usual answer to a poller
         chunk = question.limit + 1
         if len(self.sources) > 1:
             chunk = max(100, 2 * chunk // len(self.sources))
@@ -234,8 +236,7 @@ class Look:
 
     def _entry(self, row: ItemRow) -> Entry:
         added = self.additions.added(row.seq)
-        timed = instant(row.modified) is not None
-        version = row.modified if timed else date_text(added)
+        version = date_text(added) if row.modified == row.digest else row.modified
         return Entry(row.seq, row.id, version, added, row.digest)
 
 

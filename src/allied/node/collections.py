@@ -79,6 +79,14 @@ class _Held:
     classes: tuple[tuple[int, Tlp, datetime | None], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The agreements that name an organisation, by alias, as of one state of the store."""
+
+    changes: int
+    held: tuple[_Held, ...]
+
+
 class Collections:
     """The collections of one node, and what was found out about them already."""
 
@@ -86,16 +94,16 @@ class Collections:
         self._node = node
         self._lock = threading.Lock()
         self._titles: dict[tuple[OrganisationId, AgreementId], str | None] = {}
-        self._held: dict[OrganisationId, tuple[int, tuple[_Held, ...]]] = {}
-        self._additions: dict[OrganisationId, Additions] = {}
+        self._views: dict[OrganisationId, _View] = {}
+        self._additions: dict[OrganisationId, tuple[int, Additions]] = {}
 
     def roots(self, token: Token) -> Sequence[Root]:
         """What the token may read: the root of all first, then one per agreement."""
         with self._node.store.read() as reading:
-            permitted = self._permitted(reading, token)
+            permitted = _permitted(self._view(reading, token.organisation), token)
         return [
-            self._root(token, ALL, _ALL_TITLE),
-            *(self._root(token, each.agreement, each.title) for each in permitted),
+            _root(token, ALL, _ALL_TITLE),
+            *(_root(token, each.agreement, each.title) for each in permitted),
         ]
 
     def root(self, token: Token, name: str) -> Root:
@@ -105,7 +113,7 @@ class Collections:
             NotFoundError: `collection.unknown`; there is none, or the token may not see it.
         """
         with self._node.store.read() as reading:
-            return self._root_in(reading, token, name)
+            return _root_in(self._view(reading, token.organisation), token, name)
 
     def collection(self, token: Token, root: str, name: str) -> Collection:
         """One collection of a root, by id or alias.
@@ -114,7 +122,7 @@ class Collections:
             NotFoundError: `collection.unknown`, as for `root`.
         """
         with self._node.store.read() as reading:
-            return self._collection_in(reading, token, root, name)
+            return _collection_in(self._view(reading, token.organisation), token, root, name)
 
     def page(self, token: Token, root: str, name: str, question: Question, *, bodies: bool) -> Page:
         """The first items of a collection that fit a question, by date added.
@@ -152,74 +160,31 @@ class Collections:
         item: str | None = None,
     ) -> Page:
         with self._node.store.read() as reading:
-            collection = self._collection_in(reading, token, root, name)
-            sources = self._sources(reading, token, root, collection.tlp)
-            additions = self._up_to_date(reading, token.organisation)
+            view = self._view(reading, token.organisation)
+            collection = _collection_in(view, token, root, name)
+            sources = _sources(view, token, root, collection.tlp, self._node.clock.now())
+            additions = self._up_to_date(reading, token.organisation, view)
             look = Look(reading, token.organisation, sources, additions, question)
             if item is not None:
                 look.require(item)
             return look.page(bodies=bodies)
 
-    # --- what a token may see -----------------------------------------------------------
-
-    def _root_in(self, reading: Reading, token: Token, name: str) -> Root:
-        permitted = self._permitted(reading, token)
-        if name == ALL:
-            return self._root(token, ALL, _ALL_TITLE)
-        for each in permitted:
-            if each.agreement == name:
-                return self._root(token, name, each.title)
-        raise unknown()
-
-    def _collection_in(self, reading: Reading, token: Token, root: str, name: str) -> Collection:
-        for collection in self._root_in(reading, token, root).collections:
-            if name in (collection.id, collection.alias):
-                return collection
-        raise unknown()
-
-    def _permitted(self, reading: Reading, token: Token) -> list[_Held]:
-        """The agreements that name the token's organisation and that the token lists."""
-        held = self._held_by(reading, token.organisation)
-        if not token.agreements:
-            return list(held)
-        listed = frozenset(token.agreements)
-        return [each for each in held if each.agreement in listed]
-
-    def _sources(self, reading: Reading, token: Token, root: str, tlp: Tlp | None) -> list[Source]:
-        now = self._node.clock.now()
-        ceiling = ceiling_of(token)
-        if ceiling is None:
-            return []
-        sources = []
-        for each in self._permitted(reading, token):
-            if root not in (ALL, each.agreement):
-                continue
-            classes = tuple(
-                number
-                for number, marked, ends in each.classes
-                if marked <= ceiling
-                and (tlp is None or marked == tlp)
-                and (ends is None or ends > now)
-            )
-            if classes:
-                sources.append(Source(each.agreement, classes))
-        return sources
-
-    def _held_by(self, reading: Reading, organisation: OrganisationId) -> tuple[_Held, ...]:
-        """The agreements that name an organisation, by alias; kept until something changes."""
+    def _view(self, reading: Reading, organisation: OrganisationId) -> _View:
+        """What names an organisation; made again only when something has changed."""
         changes = reading.changes()
         with self._lock:
-            kept = self._held.get(organisation)
-        if kept is not None and kept[0] == changes:
-            return kept[1]
+            kept = self._views.get(organisation)
+        if kept is not None and kept.changes == changes:
+            return kept
         held = tuple(
             _Held(row.id, title, _classes(reading, row.id))
             for row in reading.agreements()
             if (title := self._title(reading, organisation, row.id)) is not None
         )
+        view = _View(changes, held)
         with self._lock:
-            self._held[organisation] = (changes, held)
-        return held
+            self._views[organisation] = view
+        return view
 
     def _title(
         self, reading: Reading, organisation: OrganisationId, agreement: AgreementId
@@ -232,39 +197,94 @@ class Collections:
             self._titles[key] = instrument.terms.title or instrument.terms.id if named else None
         return self._titles[key]
 
-    def _up_to_date(self, reading: Reading, organisation: OrganisationId) -> Additions:
+    def _up_to_date(self, reading: Reading, organisation: OrganisationId, view: _View) -> Additions:
+        """The dates of everything that `reading` sees."""
         with self._lock:
-            additions = self._additions.setdefault(organisation, Additions(organisation))
-        held = self._held_by(reading, organisation)
-        additions.extend(reading, [each.agreement for each in held if each.classes])
+            seen, additions = self._additions.get(organisation, (-1, None))
+            if additions is None:
+                additions = Additions(organisation)
+                self._additions[organisation] = (-1, additions)
+        if seen != view.changes:
+            additions.extend(reading, [each.agreement for each in view.held if each.classes])
+            with self._lock:
+                self._additions[organisation] = (view.changes, additions)
         return additions
 
-    def _root(self, token: Token, name: str, title: str) -> Root:
-        where = "under all agreements that this token may see"
-        if name != ALL:
-            where = f"under the agreement {name}"
-        ceiling = ceiling_of(token)
-        levels = [tlp for tlp in Tlp if ceiling is not None and tlp <= ceiling]
-        collections = [
-            Collection(
-                collection_id(token.organisation, name, None),
-                ALL,
-                "All items",
-                f"What this organisation may see {where}",
-                None,
-            )
-        ]
-        collections += [
-            Collection(
-                collection_id(token.organisation, name, tlp),
-                alias_of(tlp),
-                tlp.label,
-                f"What this organisation may see {where}, if its effective marking is {tlp.label}",
-                tlp,
-            )
-            for tlp in levels
-        ]
-        return Root(name, title, f"Items {where}", tuple(collections))
+
+# --- what a token may see ---------------------------------------------------------------
+
+
+def _permitted(view: _View, token: Token) -> Sequence[_Held]:
+    """The agreements that name the token's organisation and that the token lists."""
+    if not token.agreements:
+        return view.held
+    listed = frozenset(token.agreements)
+    return [each for each in view.held if each.agreement in listed]
+
+
+def _root_in(view: _View, token: Token, name: str) -> Root:
+    if name == ALL:
+        return _root(token, ALL, _ALL_TITLE)
+    for each in _permitted(view, token):
+        if each.agreement == name:
+            return _root(token, name, each.title)
+    raise unknown()
+
+
+def _collection_in(view: _View, token: Token, root: str, name: str) -> Collection:
+    for collection in _root_in(view, token, root).collections:
+        if name in (collection.id, collection.alias):
+            return collection
+    raise unknown()
+
+
+def _sources(
+    view: _View, token: Token, root: str, tlp: Tlp | None, now: datetime
+) -> Sequence[Source]:
+    """The agreements of a root, each with the classes that the token may read now."""
+    ceiling = ceiling_of(token)
+    if ceiling is None:
+        return []
+    sources = []
+    for each in _permitted(view, token):
+        if root not in (ALL, each.agreement):
+            continue
+        classes = tuple(
+            number
+            for number, marked, ends in each.classes
+            if marked <= ceiling and (tlp is None or marked == tlp) and (ends is None or ends > now)
+        )
+        if classes:
+            sources.append(Source(each.agreement, classes))
+    return sources
+
+
+def _root(token: Token, name: str, title: str) -> Root:
+    where = "under all agreements that this token may see"
+    if name != ALL:
+        where = f"under the agreement {name}"
+    ceiling = ceiling_of(token)
+    levels = [tlp for tlp in Tlp if ceiling is not None and tlp <= ceiling]
+    collections = [
+        Collection(
+            collection_id(token.organisation, name, None),
+            ALL,
+            "All items",
+            f"What this organisation may see {where}",
+            None,
+        )
+    ]
+    collections += [
+        Collection(
+            collection_id(token.organisation, name, tlp),
+            alias_of(tlp),
+            tlp.label,
+            f"What this organisation may see {where}, if its effective marking is {tlp.label}",
+            tlp,
+        )
+        for tlp in levels
+    ]
+    return Root(name, title, f"Items {where}", tuple(collections))
 
 
 # --- names ------------------------------------------------------------------------------
