@@ -92,6 +92,10 @@ class Judgement:
     def result(self, incident: str) -> Result:
         """Write it for a reader."""
         rule = self.rule
+        lines = {
+            id(gate): gate.line(rule)
+            for gate in (*self.gates, *(gate for each in self.acts for gate in each.gates))
+        }
         notes = [*self.notes, *(note for gate in self.gates for note in gate.notes)]
         return Result(
             incident=incident,
@@ -103,11 +107,11 @@ class Judgement:
             missing=tuple(dict.fromkeys(gap.field for gap in self.missing)),
             would_change_if=self.change,
             acts=tuple(
-                ActResult(each.act.id, each.answer.value, tuple(g.line(rule) for g in each.gates))
+                ActResult(each.act.id, each.answer.value, tuple(lines[id(g)] for g in each.gates))
                 for each in self.acts
             ),
             notes=tuple(dict.fromkeys(notes)),
-            explanation=tuple(gate.line(rule) for gate in self.gates),
+            explanation=tuple(lines[id(gate)] for gate in self.gates),
         )
 
 
