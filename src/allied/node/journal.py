@@ -204,11 +204,12 @@ def take_in(
         What was stored, parked, known, and the codes of what was refused.
     """
     result = TakenIn()
+    identities = Identities(writing, offered)
     parked = {record: raw for record, _, raw in writing.parked(folded.row.id)}
     fresh: dict[RecordId, Record] = {}
     for raw in (*raws, *parked.values()):
         try:
-            record = _acceptable(raw, folded, writing, offered)
+            record = _acceptable(raw, folded, identities)
         except AlliedError as refusal:
             result.refused.append(refusal.code)
             continue
@@ -220,6 +221,8 @@ def take_in(
     rows = writing.add_records(as_row(record) for record in believed)
     stored = {row.id for row in rows}
     result.stored = [record for record in believed if record.id in stored]
+    for organisation, chain in identities.news.items():
+        writing.add_descriptors(organisation, chain)
     for record in result.stored:
         _want_blobs(writing, folded.row.id, record)
     waiting = set(fresh) - {record.id for record in believed}
@@ -232,12 +235,7 @@ def take_in(
     return result
 
 
-def _acceptable(
-    raw: bytes,
-    folded: Folded,
-    reading: Reading,
-    offered: Mapping[OrganisationId, Sequence[bytes]],
-) -> Record:
+def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
     """Read an envelope and check all that can be checked without its past."""
     record = read(raw)
     header = record.header
@@ -250,23 +248,49 @@ def _acceptable(
     if header.circle not in circles:
         raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
     check_deps(record, circles)
-    require_issued(record, _identity(header.issuer, reading, offered))
+    require_issued(record, identities.of(header.issuer))
     return record
 
 
-def _identity(
-    organisation: OrganisationId,
-    reading: Reading,
-    offered: Mapping[OrganisationId, Sequence[bytes]],
-) -> Identity:
-    """The longest chain known or offered that proves to be this organisation's."""
-    chains = [reading.descriptors(organisation), offered.get(organisation, ())]
-    for chain in sorted(chains, key=len, reverse=True):
-        if chain:
-            identity = open_chain(chain)
-            if identity.id == organisation:
-                return identity
-    raise UnverifiedError("record.identity-unknown", "a record's issuer has not shown its keys")
+class Identities:
+    """The identity chains of issuers: those known here, and offered ones that continue them.
+
+    A chain proves itself against the id that the genesis binds, so it does not matter who
+    sent it; one that contradicts what is known here is passed over, whatever its length.
+    """
+
+    def __init__(self, reading: Reading, offered: Mapping[OrganisationId, Sequence[bytes]]) -> None:
+        """Look things up in `reading` and among the chains `offered`."""
+        self._reading = reading
+        self._offered = offered
+        self._found: dict[OrganisationId, Identity] = {}
+        self.news: dict[OrganisationId, Sequence[bytes]] = {}
+
+    def of(self, organisation: OrganisationId) -> Identity:
+        """The identity of an issuer.
+
+        Raises:
+            UnverifiedError: `record.identity-unknown`, no chain proves to be its own.
+        """
+        found = self._found.get(organisation)
+        if found is None:
+            found = self._found[organisation] = self._look(organisation)
+        return found
+
+    def _look(self, organisation: OrganisationId) -> Identity:
+        stored = self._reading.descriptors(organisation)
+        known = open_chain(stored) if stored else None
+        chain = self._offered.get(organisation, ())
+        if len(chain) > len(stored):
+            offered = open_chain(chain)
+            if offered.id == organisation and (known is None or offered.extends(known)):
+                self.news[organisation] = chain
+                return offered
+        if known is None:
+            raise UnverifiedError(
+                "record.identity-unknown", "a record's issuer has not shown its keys"
+            )
+        return known
 
 
 def _believed(folded: Folded, fresh: dict[RecordId, Record], result: TakenIn) -> list[Record]:

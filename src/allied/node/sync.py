@@ -321,10 +321,6 @@ class _Exchange:
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
             taken = journal.take_in(writing, folded, answer.records, answer.identities)
-            for issuer in {record.header.issuer for record in taken.stored}:
-                chain = answer.identities.get(issuer, ())
-                if len(chain) > len(writing.descriptors(issuer)):
-                    writing.add_descriptors(issuer, chain)
         outcome.records += len(taken.stored)
         outcome.refused += taken.refused
         if taken.stored:
