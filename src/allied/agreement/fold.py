@@ -11,18 +11,24 @@ Words used here:
     statement  a record with effect that is about an incident, an obligation, an item ...
 
 A withdrawal carries a cut: the heads that its issuer counted. What the issuer wrote beyond
-the cut without knowing of its own withdrawal is kept, shown as late, and has no effect.
+the cut without knowing of its own withdrawal is kept, shown as late, and has no effect. A cut
+speaks of the circle that it stands in: narrower ones are not named where others can read, so
+what stands there keeps its effect, and duties accepted before leaving go on.
 
 Rules that hold everywhere below. The fold depends on the set of records only: the order is
-the history's. Nobody's clock decides; claimed times are carried along as claims. Two
-signatures by one party count once. A record that binds to other bytes than the genesis of
-this agreement has no effect. What cannot be judged has no effect.
+the history's. A record that is not in another's past changes nothing about that other, be it
+a second proposal, signature or circle of somebody who wrote two chains. Nobody's clock
+decides; claimed times are carried along as claims, and what a record rests on had happened
+when it was written, whatever time it claims. Two signatures by one party count once. A record
+that binds to other bytes than the genesis of this agreement has no effect. What cannot be
+judged has no effect. Who was bound when the agreement ended, or before it left, may still
+speak about what it owes and is owed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.standing import (
@@ -141,9 +147,11 @@ class _Folding:
 
     instrument: Instrument
     history: History
-    proposal: Record | None = None
+    proposals: list[Record] = field(default_factory=list)
     signatures: dict[PartyId, Signature] = field(default_factory=dict)
     ratifications: dict[PartyId, Signature] = field(default_factory=dict)
+    signed: dict[PartyId, list[RecordId]] = field(default_factory=dict)
+    openings: dict[CircleId, list[RecordId]] = field(default_factory=dict)
     events: list[tuple[Record, Event]] = field(default_factory=list)
     persons: dict[OrganisationId, dict[PersonId, PublicKey]] = field(default_factory=dict)
     opened: dict[CircleId, Circle] = field(default_factory=dict)
@@ -151,7 +159,9 @@ class _Folding:
     verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
     cuts: dict[OrganisationId, _Cut] = field(default_factory=dict)
     known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
-    _pasts: dict[frozenset[RecordId], Register] = field(default_factory=dict)
+    _pasts: dict[tuple[frozenset[RecordId], datetime | None], Register] = field(
+        default_factory=dict
+    )
 
     def run(self) -> None:
         """Judge every record, in the history's order."""
@@ -170,10 +180,10 @@ class _Folding:
 
     def state(self) -> State:
         """The frozen result."""
-        proposer = self.proposal and self.instrument.party(self.proposal.header.issuer)
+        proposers = [self.instrument.party(each.header.issuer) for each in self.proposals]
         return State(
             alias=self.instrument.terms.id,
-            proposed_by=proposer or None,
+            proposed_by=proposers[0] if proposers else None,
             signatures=self.signatures,
             ratifications=self.ratifications,
             events=tuple(event for _, event in self.events),
@@ -198,10 +208,12 @@ class _Folding:
             return _no("other-circle", "its issuer is not in the circle it stands in")
         if where.kind not in row.circles:
             return _no("wrong-circle", f"{header.kind} is not said in a circle of this purpose")
-        known, bound = self._standing_in_past(record)
+        known, bound, once_bound = self._standing_in_past(record)
         if known not in row.states:
             return _no("wrong-state", f"{header.kind} has no effect while the agreement is {known}")
-        if not self._is_entitled(row.issuers, party, bound):
+        if "ended" in row.states and (known == "ended" or "bound" not in row.issuers):
+            bound = once_bound
+        if not self._is_entitled(row.issuers, record, party, bound):
             return _no("not-entitled", f"{party} is not one who may write {header.kind}")
         if self._is_beyond_cut(record):
             return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
@@ -210,49 +222,62 @@ class _Folding:
     def _circle(self, record: Record) -> Circle | None:
         header = record.header
         found = self.opened.get(header.circle)
-        if found is not None:
+        if found is not None and self._knows_any(record, self.openings[header.circle]):
             return found
         if header.kind == "circle.open":
-            opening = circles.read(record.body.get("circle"))
-            return opening if opening.id == header.circle and not opening.standing else None
+            opening = read_opening(self.instrument, record)
+            return opening if opening.id == header.circle else None
         party = self.instrument.party(header.issuer)
         return self.instrument.circles.of(party).get(header.circle) if party else None
 
+    def _knows_any(self, record: Record, earlier: Iterable[RecordId]) -> bool:
+        return any(self.history.knows(record.id, each) for each in earlier)
+
     def _is_entitled(
-        self, issuers: frozenset[str], party: PartyId, bound: frozenset[PartyId]
+        self,
+        issuers: frozenset[str],
+        record: Record,
+        party: PartyId,
+        bound: frozenset[PartyId],
     ) -> bool:
         """Roles that the agreement knows; those of a matter are judged by its own pillar."""
         if issuers & {"party", "member"}:
             return True
-        if "signatory" in issuers and party in self.signatures:
+        if "signatory" in issuers and self._knows_any(record, self.signed.get(party, ())):
             return True
         return bool(issuers - {"party", "member", "signatory"}) and party in bound
 
-    def _standing_in_past(self, record: Record) -> tuple[str, frozenset[PartyId]]:
-        """State of the agreement and who is bound, as the record's own past has it."""
+    def _standing_in_past(
+        self, record: Record
+    ) -> tuple[str, frozenset[PartyId], frozenset[PartyId]]:
+        """State of the agreement, who is bound, who ever was: as the record's own past has it."""
+        if not self._knows_any(record, [each.id for each in self.proposals]):
+            return "none", frozenset(), frozenset()
+        claimed = record.header.claimed_at
         known = [
             (source, event)
             for source, event in self.events
             if self.history.knows(record.id, source.id)
         ]
-        if self.proposal is None or not (
-            record.id == self.proposal.id or self.history.knows(record.id, self.proposal.id)
-        ):
-            return "none", frozenset()
-        key = frozenset(source.id for source, _ in known)
+        ahead = any(event.at > claimed for _, event in known)
+        key = (frozenset(source.id for source, _ in known), claimed if ahead else None)
         register = self._pasts.get(key)
         if register is None:
             terms = self.instrument.terms
-            register = Register({terms.id: terms}, tuple(event for _, event in known))
+            # Whoever claims a time far ahead must not make the others' records look outdated.
+            events = [replace(event, at=min(event.at, claimed)) for _, event in known]
+            register = Register({terms.id: terms}, tuple(events))
             self._pasts[key] = register
-        at = max((event.at for _, event in known), default=record.header.claimed_at)
-        found = standing(register, self.instrument.terms.id, max(at, record.header.claimed_at))
-        return _WORD[found.state], found.bound
+        found = standing(register, self.instrument.terms.id, claimed)
+        once = frozenset(party for party, stands in found.parties.items() if stands.since)
+        return _WORD[found.state], found.bound, once
 
     def _is_beyond_cut(self, record: Record) -> bool:
         """Whether its issuer left without counting this record, and it does not know of that."""
         cut = self.known_cuts.get(record.header.issuer)
         if cut is None or record.id == cut.withdrawal.id:
+            return False
+        if record.header.circle != cut.withdrawal.header.circle:
             return False
         if self.history.knows(record.id, cut.withdrawal.id):
             return False
@@ -270,8 +295,7 @@ class _Folding:
         match header.kind:
             case "agreement.propose":
                 self._require_same_genesis(digest(encode(record.body.get("genesis"))))
-                if self.proposal is None:
-                    self.proposal = record
+                self.proposals.append(record)
             case "identity.person":
                 person, key, ends = read_listing(record.body)
                 listed = self.persons.setdefault(header.issuer, {})
@@ -282,6 +306,7 @@ class _Folding:
             case "agreement.sign":
                 self._require_same_text(record.body)
                 self._once(self.signatures, party, record, SIGNED)
+                self.signed.setdefault(party, []).append(record.id)
             case "agreement.ratify":
                 self._require_same_genesis(record.body.get("genesis"))
                 self._once(self.ratifications, party, record, RATIFIED)
@@ -291,18 +316,18 @@ class _Folding:
                 self.cuts.setdefault(header.issuer, _Cut(record, heads))
                 self.events.append((record, self._event(NOTICE, party, record)))
             case "circle.open":
-                opening = circles.read(record.body.get("circle"))
+                opening = read_opening(self.instrument, record)
                 self.opened.setdefault(opening.id, opening)
+                self.openings.setdefault(opening.id, []).append(record.id)
             case _:
                 self.statements.append(record)
 
     def _once(
         self, counted: dict[PartyId, Signature], party: PartyId, record: Record, event: str
     ) -> None:
-        if party in counted:
-            return
+        """Show the first; a later one is an event as well, for those who know only that one."""
         persons = tuple(assertion.person for assertion in record.assertions)
-        counted[party] = Signature(party, record.id, record.header.claimed_at, persons)
+        counted.setdefault(party, Signature(party, record.id, record.header.claimed_at, persons))
         self.events.append((record, self._event(event, party, record)))
 
     def _event(self, event: str, party: PartyId, record: Record) -> Event:
@@ -322,6 +347,25 @@ class _Folding:
         self._require_same_genesis(body.get("genesis"))
         if body.get("text") != genesis.text or body.get("model") != genesis.model:
             raise _without_effect("other-text", "it signs other words than those proposed")
+
+
+def read_opening(instrument: Instrument, record: Record) -> Circle:
+    """Read the circle that a `circle.open` record opens, for parties of the agreement.
+
+    Raises:
+        MalformedError: `circle.shape`, or what the ids refuse.
+        RefusedError: `effect.wrong-circle`, it is a standing one, of another agreement or
+            version, or has a stranger in it.
+    """
+    opening = circles.read(record.body.get("circle"))
+    everybody = instrument.circles.all
+    if (
+        opening.standing
+        or opening.version != everybody.version
+        or not circles.covers(everybody, opening)
+    ):
+        raise _without_effect("wrong-circle", "such a circle cannot be opened here")
+    return opening
 
 
 def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:

@@ -13,11 +13,14 @@ Words used here:
 Rules that hold everywhere below. The order in which events are given does not matter. An
 event after the moment asked for is not known yet. Intervals are [since, until). A value
 given as a day begins at the start of that day and ends at its end, in the agreement's time
-zone (DOMAIN T5); an event with an instant takes effect at that instant. Expired, lapsed and
-not-yet are derived from the moment, never recorded. Notice before `not_before`, and notice
-where the text does not say how to leave, has no effect and is reported. A party's `joined`
-in a historical text counts as its signature and ratification on that day, and the first of
-them as entry into force.
+zone (DOMAIN T5); an event with an instant takes effect at that instant. Days and longer
+periods follow the calendar of that time zone. Expired, lapsed and not-yet are derived from
+the moment, never recorded. Nothing is in force before the first party has signed (or
+ratified), whatever day the text names. Notice before `not_before`, by a party that is not
+bound yet, or where the text does not say how to leave, has no effect and is reported. Whoever
+is suspended stays so while its notice runs. An event about a stranger is passed over. A
+party's `joined` in a historical text counts as its signature and ratification on that day,
+and the first of them as entry into force.
 
 Not decided here yet, and said so by `agreement check`: `tied_to`, signature windows, entry
 deadlines, accession rules, reservations.
@@ -29,10 +32,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from allied.agreement.values import Duration
 from allied.errors import MalformedError, NotFoundError
 from allied.record.ids import PartyId
 
@@ -58,6 +62,10 @@ EVENTS: Final = frozenset(
 """The words that an event may have."""
 
 _MOST_RENEWALS: Final = 10_000
+_ONE_DAY: Final = Duration(1, "days")
+_BY_THE_CLOCK: Final = frozenset({"seconds", "minutes", "hours"})
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+"""Where a period ends that reaches beyond the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +192,20 @@ class _Timeline:
         self._terms = terms
         self._entry = terms.life.in_force_when
         self._ratification = _asks_ratification(self._entry)
-        self._events = [event for event in events if event.agreement == terms.id]
+        named = {party.id for party in terms.parties}
+        self._events = [
+            event
+            for event in events
+            if event.agreement == terms.id and (event.party is None or event.party in named)
+        ]
 
     def at(self, at: datetime) -> Standing:
         signed, ratified = self._papers(at)
         since = self._in_force_since(signed, ratified, at)
         ends = self._end_of_term(since, at) if since else None
         over = self._terminated(at)
-        leaving, warnings, notice_from = self._leaving(since, at)
+        papers = ratified if self._ratification else signed
+        leaving, warnings, notice_from = self._leaving(papers, since, at)
         parties = {
             party.id: self._party(party.id, signed, ratified, since, leaving, at)
             for party in self._terms.parties
@@ -274,7 +288,7 @@ class _Timeline:
     def _holds(self, signed: set[PartyId], ratified: set[PartyId], moment: datetime) -> bool:
         entry, everybody = self._entry, {party.id for party in self._terms.parties}
         counted = ratified if self._ratification else signed
-        if not counted and entry.date is None:
+        if not counted:
             return False
         if entry.all and not everybody <= (signed if entry.all == "signed" else ratified):
             return False
@@ -304,12 +318,12 @@ class _Timeline:
         life = self._terms.life
         if life.term is None:
             return None
-        end = life.term.after(since)
+        end = self._later(life.term, since)
         each = life.renewal.each or life.term
         for _ in range(_MOST_RENEWALS):
             if end > at or not life.renewal.automatic or self._is_stopped(end, at):
                 return end
-            longer = each.after(end)
+            longer = self._later(each, end)
             if longer <= end:
                 return end
             end = longer
@@ -319,22 +333,31 @@ class _Timeline:
         """Whether somebody gave notice in time that it is not to be renewed at `end`."""
         notice = self._terms.life.renewal.stop_notice
         return any(
-            event.at < end and (notice is None or notice.after(event.at) <= end)
+            event.at < end and (notice is None or self._later(notice, event.at) <= end)
             for event in self._known(at, STOP_NOTICE)
         )
 
     def _terminated(self, at: datetime) -> datetime | None:
         return min((event.at for event in self._known(at, TERMINATED)), default=None)
 
+    def _later(self, by: Duration, start: datetime) -> datetime:
+        """When `by` has passed since `start`; days and more by the agreement's calendar."""
+        try:
+            if by.unit in _BY_THE_CLOCK:
+                return by.after(start)
+            return by.after(start.astimezone(_zone(self._terms.timezone))).astimezone(UTC)
+        except OverflowError:
+            return _NEVER
+
     def _leaving(
-        self, since: datetime | None, at: datetime
+        self, papers: Mapping[PartyId, datetime], since: datetime | None, at: datetime
     ) -> tuple[dict[PartyId, datetime], list[tuple[str, str]], datetime | None]:
         """When each party that gave notice is out, warnings, and the first day for notice."""
         rule = self._terms.withdrawal
         warnings: list[tuple[str, str]] = []
         earliest = None
         if rule is not None and rule.not_before is not None and since is not None:
-            earliest = rule.not_before.after(since)
+            earliest = self._later(rule.not_before, since)
         out: dict[PartyId, datetime] = {}
         for event in sorted(self._known(at, NOTICE), key=lambda each: each.at):
             party = event.party
@@ -343,11 +366,12 @@ class _Timeline:
             if rule is None:
                 warnings.append(("notice-without-rule", f"{party}: the text says no way to leave"))
                 continue
-            if earliest is not None and event.at < earliest:
+            paper = papers.get(party)
+            if since is None or paper is None or event.at < max(since, paper, earliest or since):
                 warnings.append(("notice-too-early", f"{party}: no notice counts yet"))
                 continue
-            until = rule.notice.after(event.at)
-            out[party] = until + timedelta(days=1) if event.day else until
+            until = self._later(rule.notice, event.at)
+            out[party] = self._later(_ONE_DAY, until) if event.day else until
         return out, warnings, earliest
 
     # --- parties ------------------------------------------------------------------------
@@ -372,11 +396,11 @@ class _Timeline:
         if expelled is not None:
             return PartyStanding(party, "expelled", start, expelled)
         until = leaving.get(party)
-        if until is not None:
-            return PartyStanding(party, "leaving" if at < until else "former", start, until)
+        if until is not None and until <= at:
+            return PartyStanding(party, "former", start, until)
         if self._is_suspended(party, at):
-            return PartyStanding(party, "suspended", start, None)
-        return PartyStanding(party, "bound", start, None)
+            return PartyStanding(party, "suspended", start, until)
+        return PartyStanding(party, "bound" if until is None else "leaving", start, until)
 
     def _is_suspended(self, party: PartyId, at: datetime) -> bool:
         latest = max(
@@ -422,12 +446,13 @@ class _Timeline:
 
 
 def _too_few(parties: Mapping[PartyId, PartyStanding], at: datetime) -> bool:
-    """Whether so many have left that no two are bound to each other any more."""
-    gone = sum(
+    """Whether somebody has left and no two are bound to each other any more."""
+    gone = any(
         stands.legal in ("former", "expelled") and (stands.until or at) <= at
         for stands in parties.values()
     )
-    return gone > 0 and len(parties) - gone < min(2, len(parties))
+    left = sum(stands.legal in ("bound", "leaving", "suspended") for stands in parties.values())
+    return gone and left < min(2, len(parties))
 
 
 def _asks_ratification(entry: EntryCondition) -> bool:
