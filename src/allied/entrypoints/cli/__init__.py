@@ -98,7 +98,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _misused(misuse: TyperException, *, wants_json: bool) -> int:
     """A call that cannot be understood: the verb's usage, or our error as JSON."""
-    sentence = str(getattr(misuse, "message", "") or misuse)
+    worded = getattr(misuse, "format_message", None)
+    sentence = str(worded() if worded else misuse)
     show = getattr(misuse, "show", None)
     if wants_json:
         hint = "--help after the verb shows what it takes"
