@@ -357,6 +357,25 @@ def test_incidents_of_one_campaign_count_together() -> None:
     }
 
 
+def test_nobody_owes_what_it_cannot_see() -> None:
+    circle = Circle("presumed-pact")
+    circle.say(
+        "incident.report", "ash", incident="x", known_at="2026-05-01",
+        facts={
+            "kind": "attack.cyber", "occurred_at": "2026-05-01", "severity": "severe",
+            "acts": [{"against": "ash"}],
+        },
+    )  # fmt: skip
+    assert circle.owed() == {("1", "birch"): "owed", ("1", "cedar"): "owed"}
+
+    pair = frozenset({PartyId("ash"), PartyId("birch")})
+    whole = Register({circle.agreement.id: circle.agreement})
+    (case,) = fold(circle.agreement, whole, circle.said, minutes(60), members=pair).cases
+    assert [each.obligation.debtor for each in case.obligations] == ["birch"]
+    assert [each.debtor for each in case.evaluation.obligations] == ["birch"]
+    assert "not-in-circle" in {warning.code for warning in case.evaluation.warnings}
+
+
 def long_story() -> Circle:
     circle, report, key = called()
     circle.invoke("river", report, "4")

@@ -44,7 +44,7 @@ from allied.response.obligation import (
     fold_obligations,
     strays,
 )
-from allied.response.results import Evaluation, Obligation
+from allied.response.results import Evaluation, Note, Obligation
 from allied.response.statement import Statement, in_order
 
 REPORT: Final = "incident.report"
@@ -171,7 +171,12 @@ class _Draft:
 
 
 def fold(
-    agreement: Agreement, register: Register, records: Iterable[Statement], at: datetime
+    agreement: Agreement,
+    register: Register,
+    records: Iterable[Statement],
+    at: datetime,
+    *,
+    members: frozenset[PartyId] | None = None,
 ) -> Cases:
     """Fold the statements of one circle into its cases.
 
@@ -180,6 +185,8 @@ def fold(
         register: who is bound since when.
         records: effective statements of one circle, in any order; other kinds are passed over.
         at: an aware instant in UTC, for what follows from the calendar.
+        members: of the circle; nobody else owes anything here, because nobody owes what it
+            cannot see. None where the circle is that of all parties.
 
     Cost: one evaluation of an incident for each statement of facts or call about it or its
     campaign, and one pass over all statements.
@@ -193,8 +200,13 @@ def fold(
     for draft in drafts:
         group = [each for each in drafts if each is draft or _same_campaign(each, draft)]
         incidents = [_incident(each, agreement, at) for each in group]
-        now = _about(evaluate(prepared, incidents, None, None, at=at), draft.report.record)
-        mine = _opened(prepared, agreement, draft, group, now, at)
+        whole = evaluate(prepared, incidents, None, None, at=at)
+        now = _about(whole, draft.report.record, members)
+        mine = [
+            each
+            for each in _opened(prepared, agreement, draft, group, now, at)
+            if members is None or each.obligation.debtor in members
+        ]
         opened += mine
         states = fold_obligations(mine, said)
         cases.append(_case(draft, _incident(draft, agreement, at), now, states))
@@ -317,16 +329,25 @@ def _incident(
     )
 
 
-def _about(evaluation: Evaluation, incident: str) -> Evaluation:
-    """Keep what an evaluation says about one incident."""
-    keys = {each.key for each in evaluation.obligations if each.incident == incident}
+def _about(
+    evaluation: Evaluation, incident: str, members: frozenset[PartyId] | None = None
+) -> Evaluation:
+    """Keep what an evaluation says about one incident and asks of the members of a circle."""
+    about = [each for each in evaluation.obligations if each.incident == incident]
+    seen = tuple(each for each in about if members is None or each.debtor in members)
+    keys = {each.key for each in seen}
+    blind = sorted({each.debtor for each in about if each.key not in keys})
+    notes = [
+        Note("not-in-circle", f"{each} cannot see this, so it owes nothing.") for each in blind
+    ]
     return replace(
         evaluation,
         results=tuple(each for each in evaluation.results if each.incident == incident),
-        obligations=tuple(each for each in evaluation.obligations if each.incident == incident),
+        obligations=seen,
         reports=tuple(each for each in evaluation.reports if each.incident == incident),
         consultations=tuple(each for each in evaluation.consultations if each.incident == incident),
         conflicts=tuple(each for each in evaluation.conflicts if {each.first, each.second} & keys),
+        warnings=(*evaluation.warnings, *notes),
     )
 
 
