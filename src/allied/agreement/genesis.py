@@ -22,13 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
+from allied.agreement.standing import start_of_day
 from allied.agreement.terms import Agreement, canonical, load
 from allied.errors import MalformedError, RefusedError, UnverifiedError
 from allied.record import canonical as json_bytes, merkle
 from allied.record.circle import Standing as StandingCircles, standing_circles
-from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
+from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId, digest_text
 from allied.record.kinds import RULES
 
 if TYPE_CHECKING:
@@ -114,7 +116,8 @@ def found(
         salt: 32 unpredictable bytes from which the salts of the articles are derived.
 
     Raises:
-        MalformedError: the text is none, or holds more than one document.
+        MalformedError: the text is none, or holds more than one document;
+            `agreement.unknown-timezone`.
         RefusedError: `agreement.status-in-text`, a party has `joined`;
             `agreement.unbound-party`, a party has no identity;
             `agreement.one-identity-twice`, two labels mean the same organisation.
@@ -239,6 +242,7 @@ def _only_agreement(text: bytes, source: str) -> Agreement:
 
 
 def _require_bindable(terms: Agreement, identities: Mapping[PartyId, OrganisationId]) -> None:
+    start_of_day(date(2000, 1, 1), terms.timezone)  # a zone not known here binds nobody here
     for party in terms.parties:
         if party.joined is not None:
             raise RefusedError(
@@ -268,7 +272,8 @@ def _binding(value: Json) -> Binding:
         or not all(isinstance(part, str) for part in value.values())
     ):
         raise MalformedError("genesis.form", "a party is bound to an organisation and a role")
-    return Binding(OrganisationId(str(value["organisation"])), str(value["role"]))
+    organisation = digest_text(value["organisation"], "an organisation")
+    return Binding(OrganisationId(organisation), str(value["role"]))
 
 
 def _instrument(genesis: Genesis, terms: Agreement, text: bytes) -> Instrument:

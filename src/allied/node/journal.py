@@ -18,18 +18,21 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allied.agreement.fold import read_listing
+from allied.agreement.fold import read_listing, read_opening
 from allied.errors import AlliedError, ConflictError, UnverifiedError
 from allied.node.rows import RecordRow
 from allied.record import blob
 from allied.record.circle import check_deps, covers
+from allied.record.envelope import assented, parse
 from allied.record.identity import Identity, open_chain
 from allied.record.ids import Digest
 from allied.record.kinds import rule
 from allied.record.record import (
+    MAX_ENVELOPE_BYTES,
     ChainKey,
     Dep,
     Header,
@@ -207,7 +210,8 @@ def take_in(
     identities = Identities(writing, offered)
     parked = {record: raw for record, _, raw in writing.parked(folded.row.id)}
     fresh: dict[RecordId, Record] = {}
-    for raw in (*raws, *parked.values()):
+    spare: dict[RecordId, list[Record]] = {}
+    for raw in dict.fromkeys((*raws, *parked.values())):
         try:
             record = _acceptable(raw, folded, identities)
         except AlliedError as refusal:
@@ -215,9 +219,11 @@ def take_in(
             continue
         if folded.history.get(record.id) is not None:
             result.known += 1
+        elif record.id in fresh:
+            spare.setdefault(record.id, []).append(record)
         else:
             fresh[record.id] = record
-    believed = _believed(folded, fresh, result)
+    believed = _believed(folded, fresh, spare, result)
     rows = writing.add_records(as_row(record) for record in believed)
     stored = {row.id for row in rows}
     result.stored = [record for record in believed if record.id in stored]
@@ -244,7 +250,11 @@ def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
     party = folded.instrument.party(header.issuer)
     if party is None:
         raise UnverifiedError("record.stranger", "a record's issuer is not named in the agreement")
-    circles = folded.state.circles_of(folded.instrument, party)
+    circles = dict(folded.state.circles_of(folded.instrument, party))
+    if header.kind == "circle.open" and header.circle not in circles:
+        opening = read_opening(folded.instrument, record)
+        if party in opening.members:
+            circles[opening.id] = opening
     if header.circle not in circles:
         raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
     check_deps(record, circles)
@@ -293,29 +303,67 @@ class Identities:
         return known
 
 
-def _believed(folded: Folded, fresh: dict[RecordId, Record], result: TakenIn) -> list[Record]:
+def _believed(
+    folded: Folded,
+    fresh: dict[RecordId, Record],
+    spare: Mapping[RecordId, Sequence[Record]],
+    result: TakenIn,
+) -> list[Record]:
     """The fresh records whose past is here and whose people assent, in causal order.
 
-    A record that fails takes along what rests on it: that stays unbelieved. Frozen records
+    A record that fails leaves `fresh`, and what rests on it stays unbelieved. Frozen records
     are kept without asking for people: what their keys have signed is proof enough of a fork.
+
+    Args:
+        spare: further envelopes of the same payloads; one that fails does not spoil another.
     """
-    while True:
-        whole = folded.history.extended(fresh.values())
-        ordered = [record for record in whole.order if record.id in fresh]
-        listings = [each for each in whole.order if each.header.kind == "identity.person"]
-        failed = None
-        for record in ordered:
-            if not rule(record.header.kind).act:
-                continue
-            try:
-                require_assented(record, _listed(whole, listings, record))
-            except UnverifiedError as refusal:
-                failed = record
-                result.refused.append(refusal.code)
-                break
-        if failed is None:
-            return ordered + [fresh[each] for each in sorted(whole.aside) if each in fresh]
-        del fresh[failed.id]
+    whole = folded.history.extended(fresh.values())
+    listings = [each for each in whole.order if each.header.kind == "identity.person"]
+    unsupported: set[RecordId] = set()
+    believed = []
+    for record in (*whole.order, *(fresh[each] for each in sorted(whole.aside & set(fresh)))):
+        if record.id not in fresh:
+            continue
+        header = record.header
+        parents = {dep.id for dep in header.deps} | ({header.previous} - {None})
+        if not unsupported.isdisjoint(parents):
+            unsupported.add(record.id)
+            continue
+        if record.id in whole.aside or not rule(header.kind).act:
+            believed.append(record)
+            continue
+        candidates = [fresh[record.id], *spare.get(record.id, ())]
+        found = _assented(candidates, _listed(whole, listings, record), result)
+        if found is None:
+            unsupported.add(record.id)
+            del fresh[record.id]
+        else:
+            believed.append(found)
+    return believed
+
+
+def _assented(
+    candidates: Sequence[Record], persons: Mapping[PersonId, PublicKey], result: TakenIn
+) -> Record | None:
+    """The first envelope of an act on which all assertions hold; None where none does.
+
+    One that names somebody who did not assent is refused whole: what is stored is shown.
+    """
+    codes = []
+    for record in candidates:
+        try:
+            require_assented(record, persons)
+            envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
+            if len(assented(envelope, persons)) < len(envelope.assertions):
+                raise UnverifiedError(
+                    "record.assertion", "one of the people named on a record did not assent to it"
+                )
+        except AlliedError as refusal:
+            codes.append(refusal.code)
+            continue
+        return record
+    result.refused += codes
+    return None
 
 
 def _listed(
@@ -327,7 +375,10 @@ def _listed(
         if listing.header.issuer != record.header.issuer:
             continue
         if whole.knows(record.id, listing.id):
-            person, key, ends = read_listing(listing.body)
+            try:
+                person, key, ends = read_listing(listing.body)
+            except AlliedError:
+                continue  # a listing that cannot be read lists nobody
             if ends:
                 found.pop(person, None)
             else:
@@ -346,7 +397,8 @@ def _references(value: Json) -> Iterator[Digest]:
     """Every blob that a body refers to, wherever it stands."""
     if isinstance(value, Mapping):
         if value.keys() == {"blob", "size"}:
-            yield blob.read_reference(value)[0]
+            with suppress(AlliedError):  # what refers to nothing is not asked for
+                yield blob.read_reference(value)[0]
         else:
             for part in value.values():
                 yield from _references(part)

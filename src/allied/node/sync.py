@@ -12,6 +12,7 @@ Words used here:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ from allied.node.ports import Listener, Speaker
 from allied.node.rows import AgreementRow
 from allied.record.canonical import digest, encode
 from allied.record.identity import open_chain
-from allied.record.ids import AgreementId
+from allied.record.ids import AgreementId, Digest
 from allied.record.record import ChainKey, read
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
 
 _ROUNDS = 1_000
 _SPAN = 5_000
-_BLOBS = 64
+_BLOBS = 10_000
+_SALT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -330,17 +332,24 @@ class _Exchange:
     # --- blobs --------------------------------------------------------------------------
 
     def _blobs(self, agreement: AgreementId, outcome: Outcome) -> bool:
-        """Fetch what records name; False when the peer did not give all of it."""
+        """Fetch what records name; False when the peer did not give all of it.
+
+        Whatever it does not have (erased since, or never there) stands in the way of nothing
+        else.
+        """
+        asked: set[Digest] = set()
         for _ in range(_ROUNDS):
             with self._node.store.read() as reading:
                 wanted = dict(reading.wanted_blobs(agreement, _BLOBS))
-            if not wanted:
-                return True
-            question = BlobsQuestion(agreement, tuple(sorted(wanted)))
+            batch = sorted(wanted.keys() - asked)[: messages.MAX_BLOBS]
+            if not batch:
+                return not wanted
+            question = BlobsQuestion(agreement, tuple(batch))
             got = BlobsAnswer.decode(self.ask(messages.BLOBS, question.encode())).blobs
             useful = {blob: raw for blob, raw in got.items() if blob in wanted}
             if not useful:
-                return False
+                asked.update(batch)
+                continue
             with self._node.store.write() as writing:
                 for blob, raw in useful.items():
                     writing.add_blob(agreement, wanted[blob], blob, raw)
@@ -367,7 +376,7 @@ def _proposed(
         return None
     genesis = read_genesis(raw)
     text, salt = body.get("text"), body.get("salt")
-    if not isinstance(text, str) or not isinstance(salt, str):
+    if not isinstance(text, str) or not isinstance(salt, str) or not _SALT.fullmatch(salt):
         raise MalformedError("agreement.proposal-form", "a proposal carries its text and salt")
     return AgreementRow(
         id=agreement,
