@@ -126,7 +126,8 @@ def cases_in(folded: Folded, circle: Circle, at: datetime) -> Cases:
     if not any(statement.kind.startswith("incident.") for statement in statements):
         return Cases((), ())
     instrument = folded.instrument
-    return fold(instrument.terms, folded.state.register(instrument), statements, at)
+    register = folded.state.register(instrument)
+    return fold(instrument.terms, register, statements, at, members=circle.members)
 
 
 def _statements(folded: Folded, circle: Circle) -> Iterator[Statement]:
