@@ -3,8 +3,8 @@
 The declarations stand in `agreement.sharing`, `agreement.responding`,
 `agreement.restraining` and `agreement.governing`, and what they are made of in
 `agreement.parts`, `agreement.rules` and `agreement.triggers`; here they are joined, and
-whoever reads clauses imports them from here. There is no code per clause type: `agreement.shape` reads, prints, compares and
-describes every one of them by its declaration.
+whoever reads clauses imports them from here. There is no code per clause type:
+`agreement.shape` reads, prints, compares and describes each of them by its declaration.
 
 Words used here:
     clause    one article of an agreement, of one type

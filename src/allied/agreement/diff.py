@@ -20,18 +20,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from allied.agreement.clauses import Clause
+from allied.agreement.fields import Field, Kind, Tree, declared, is_declaration, is_nothing
 from allied.agreement.scalars import Words
-from allied.agreement.shape import (
-    Field,
-    Group,
-    Kind,
-    Many,
-    Named,
-    OneOf,
-    Tree,
-    declared,
-    is_nothing,
-)
+from allied.agreement.shape import Group, Many, Named, OneOf
 from allied.agreement.terms import Agreement, Articles, Parties, View, load
 
 _KEYED_BY: Final = ("id", "art", "name")
@@ -215,17 +206,18 @@ def _keyed(
 
 
 def _by_key(values: tuple[Any, ...]) -> dict[str, Any]:
+    """The entries by what names them; empty for entries without a name."""
     keyed = {}
     for value in values:
-        names = {each.key for each in declared(type(value)) if each.required} if _is(value) else ()
-        key = next((key for key in _KEYED_BY if key in names), "")
+        required = {
+            each.key
+            for each in (declared(type(value)) if is_declaration(value) else ())
+            if each.required
+        }
+        key = next((key for key in _KEYED_BY if key in required), "")
         if key:
             keyed[getattr(value, key)] = value
     return keyed
-
-
-def _is(value: object) -> bool:
-    return hasattr(value, "__dataclass_fields__")
 
 
 def _called(value: Any) -> str:

@@ -130,7 +130,7 @@ def load_yaml(raw: bytes, source: str) -> tuple[Node, ...]:
         raise MalformedError(
             "yaml.syntax",
             "this is no well-formed YAML",
-            hint=_syntax_hint(text, place.line),
+            hint=_syntax_hint(text, place.line, str(getattr(error, "problem", ""))),
             place=place,
         ) from error
     if not builder.documents:
@@ -177,11 +177,13 @@ def _character(place: Place, character: str) -> MalformedError:
     )
 
 
-def _syntax_hint(text: str, line: int) -> str:
+def _syntax_hint(text: str, line: int, problem: str) -> str:
     lines = text.split("\n")
     near = lines[max(0, line - 2) : line + 1]
     if any("\t" in part[: len(part) - len(part.lstrip())] for part in near):
         return "indent with spaces, not with tabs"
+    if problem == "found unexpected ':'":
+        return "put text that holds a colon in quotes, or close the bracket before it"
     return "look for a missing quote, colon, bracket or indentation here or on the line before"
 
 

@@ -40,8 +40,10 @@ def _block(tree: dict[str, Tree], indent: int) -> list[str]:
         start = f"{pad}{_scalar(key)}:"
         if key == "articles" and isinstance(value, list) and value:
             lines += [start, *_items(value, indent + 2)]
-        elif len(start) + 1 + len(inline) <= WIDTH or not value or isinstance(value, str):
+        elif len(start) + 1 + len(inline) <= WIDTH or not value:
             lines.append(f"{start} {inline}")
+        elif isinstance(value, str):
+            lines += _text(start, value, indent + 2)
         elif isinstance(value, dict):
             lines += [start, *_block(value, indent + 2)]
         elif all(isinstance(each, str) for each in value or ()):
@@ -49,6 +51,22 @@ def _block(tree: dict[str, Tree], indent: int) -> list[str]:
         else:
             lines += [start, *_items(value or [], indent + 2)]
     return lines
+
+
+def _text(start: str, text: str, indent: int) -> list[str]:
+    """Long text over several lines where that reads back the same, else in quotes."""
+    words = text.split(" ")
+    if not all(words) or "\n" in text or "\t" in text:
+        return [f"{start} {_scalar(text)}"]
+    lines = [f"{start} >-"]
+    line = ""
+    for word in words:
+        if line and indent + len(line) + 1 + len(word) > WIDTH:
+            lines.append(" " * indent + line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, " " * indent + line]
 
 
 def _items(items: list[Tree], indent: int) -> list[str]:
