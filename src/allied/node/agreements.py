@@ -290,7 +290,8 @@ def withdraw(node: Node, actor: Actor, name: str, why: str = "") -> AgreementVie
 
     Raises:
         ConflictError: not bound, or notice was given already.
-        RefusedError: `agreement.notice-too-early`, the text allows none yet.
+        RefusedError: `agreement.notice-too-early`, the text allows none yet;
+            `agreement.no-way-to-leave`, it allows none at all.
     """
 
     def ready(_: Reading, folded: Folded, party: PartyId) -> None:
@@ -298,6 +299,12 @@ def withdraw(node: Node, actor: Actor, name: str, why: str = "") -> AgreementVie
         standing = folded.state.standing(folded.instrument, now)
         if party not in standing.bound:
             raise ConflictError("agreement.not-bound", f"{party} is not bound by it")
+        if not standing.may_leave:
+            raise RefusedError(
+                "agreement.no-way-to-leave",
+                "the text does not say how a party leaves it",
+                hint="the parties can agree on a new text",
+            )
         if standing.parties[party].legal == "leaving":
             raise ConflictError("agreement.leaving-already", f"{party} has given notice already")
         if standing.notice_from is not None and now < standing.notice_from:
@@ -331,8 +338,13 @@ def _act(
         ready(writing, folded, party_of(folded, actor.organisation))
         folded = journal.list_person(node, writing, actor, folded)
         kind, body = statement(writing, folded)
-        journal.append(node, writing, actor, folded, folded.instrument.circles.all, kind, body)
-        result = view(node, writing, node.folds.of(writing, folded.row.id))
+        circle = folded.instrument.circles.all
+        record = journal.append(node, writing, actor, folded, circle, kind, body)
+        after = node.folds.of(writing, folded.row.id)
+        verdict = after.state.verdicts[record.id]
+        if not verdict.effect:
+            raise RefusedError(f"agreement.{verdict.code.removeprefix('effect.')}", verdict.reason)
+        result = view(node, writing, after)
     node.notifier.changed(result.id)
     return result
 

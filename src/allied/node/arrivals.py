@@ -12,7 +12,8 @@ the pull in its ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError, MalformedError, UnverifiedError
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 _MOST_PAGES = 100_000
+_FROM = "from:"
 _MOST_RECEIPTED = 5_000
 _ACKNOWLEDGED = frozenset(
     {
@@ -76,20 +78,72 @@ def pull(
         ask: asks the releaser's node one question of the verb `items`.
         refused: gets the codes of items that did not hold.
     """
-    name = f"items:{organisation.id}:{releaser}:{agreement}"
-    stored = 0
-    for _ in range(_MOST_PAGES):
-        with node.store.read() as reading:
-            after = reading.cursor(name)
-        question = ItemsQuestion(agreement, after, PAGE)
-        page = ItemsAnswer.decode(ask(question.encode()))
-        if not page.items:
-            return stored
-        arrival = _Arrival(node, keys, organisation, releaser, agreement)
-        stored += arrival.take(page, name, refused)
-        if page.next == after or not page.more:
-            return stored
-    return stored
+    pulling = _Pulling(node, keys, organisation, releaser, agreement, ask, refused)
+    with node.store.read() as reading:
+        again = reading.cursor(pulling.broken)
+    if again:
+        pulling.again(again.removeprefix(_FROM))
+    pulling.forward()
+    return pulling.stored
+
+
+@dataclass(slots=True)
+class _Pulling:
+    """One pull under way.
+
+    A page with something on it that did not hold is asked for again at the next pull, one
+    page each time; once it holds, everything after it is looked at again.
+    """
+
+    node: Node
+    keys: Keys
+    organisation: Organisation
+    releaser: OrganisationId
+    agreement: AgreementId
+    ask: Callable[[bytes], bytes]
+    refused: list[str]
+    stored: int = 0
+
+    @property
+    def place(self) -> str:
+        """Name of the cursor: where to go on."""
+        return f"items:{self.organisation.id}:{self.releaser}:{self.agreement}"
+
+    @property
+    def broken(self) -> str:
+        """Name of the cursor: the first page that did not hold."""
+        return f"broken-{self.place}"
+
+    def again(self, after: str) -> None:
+        """Ask again for a page that did not hold."""
+        page = self._page(after)
+        before = len(self.refused)
+        self.stored += self._arrival().take(page, self.refused, {}, {})
+        if len(self.refused) == before:
+            with self.node.store.write() as writing:
+                writing.set_cursor(self.place, page.next if page.items else after)
+                writing.set_cursor(self.broken, "")
+
+    def forward(self) -> None:
+        """Everything from the place reached on."""
+        for _ in range(_MOST_PAGES):
+            with self.node.store.read() as reading:
+                after, broken = reading.cursor(self.place), reading.cursor(self.broken)
+            page = self._page(after)
+            if not page.items:
+                return
+            if_broken = {} if broken else {self.broken: _FROM + after}
+            cursors = {self.place: page.next}
+            self.stored += self._arrival().take(page, self.refused, cursors, if_broken)
+            if page.next == after or not page.more:
+                return
+
+    def _page(self, after: str) -> ItemsAnswer:
+        question = ItemsQuestion(self.agreement, after, PAGE)
+        return ItemsAnswer.decode(self.ask(question.encode()))
+
+    def _arrival(self) -> _Arrival:
+        return _Arrival(self.node, self.keys, self.organisation, self.releaser, self.agreement)
 
 
 class _Arrival:
@@ -111,8 +165,18 @@ class _Arrival:
         self._statements: dict[Digest, Statement | AlliedError] = {}
         self._classes: dict[Digest, int] = {}
 
-    def take(self, page: ItemsAnswer, cursor: str, refused: list[str]) -> int:
-        """Verify a page, store what holds, acknowledge it, remember the place."""
+    def take(
+        self,
+        page: ItemsAnswer,
+        refused: list[str],
+        cursors: Mapping[str, str],
+        if_broken: Mapping[str, str],
+    ) -> int:
+        """Verify a page, store what holds, acknowledge what is new, remember the place.
+
+        Args:
+            cursors: what to remember, by name; `if_broken` as well if something did not hold.
+        """
         with self._node.store.read() as reading:
             folded = self._node.folds.of(reading, self._agreement)
             held = []
@@ -121,6 +185,7 @@ class _Arrival:
                     held.append((item, *self._require_stated(reading, folded, page, item)))
                 except AlliedError as refusal:
                     refused.append(refusal.code)
+                    cursors = {**cursors, **if_broken}
         with self._node.store.write() as writing:
             rows = [
                 (self._row(writing, folded, item, statement, proof), item.raw)
@@ -132,8 +197,10 @@ class _Arrival:
             refused += [
                 "exchange.other-bytes" for id_, _ in added.contradicting if id_ not in WELL_KNOWN
             ]
-            self._acknowledge(writing, folded, [row for row, _ in rows])
-            writing.set_cursor(cursor, page.next)
+            if added.stored:
+                self._acknowledge(writing, folded, [row for row, _ in rows])
+            for place, value in cursors.items():
+                writing.set_cursor(place, value)
         return added.stored
 
     def _require_stated(

@@ -39,6 +39,16 @@ class Folded:
     last_row: int
     last_record: RecordId | None = None
 
+    def holds(self, record: RecordId) -> bool:
+        """Whether a record is among those stored here, in whatever state."""
+        past = self.history
+        return (
+            record in self.state.verdicts
+            or record in past.aside
+            or record in past.parked
+            or record in past.refused
+        )
+
 
 class Folds:
     """The last fold of each agreement of one process; safe to use from several threads."""

@@ -161,7 +161,12 @@ def report(
                 reported.append(first)
         now = node.clock.now()
         views = [
-            _view(writing, find_case(node, writing, actor.organisation, each, now), now)
+            _view(
+                writing,
+                actor.organisation,
+                find_case(node, writing, actor.organisation, each, now),
+                now,
+            )
             for each in reported
         ]
     node.notifier.changed(folded.row.id)
@@ -197,7 +202,7 @@ def invoke(
             node, writing, actor.organisation, matter.case.id, max(now, record.header.claimed_at)
         )
         _require_effect(after, record.id)
-        result = _view(writing, after, now)
+        result = _view(writing, actor.organisation, after, now)
     node.notifier.changed(folded.row.id)
     return result
 
@@ -250,7 +255,10 @@ def list_incidents(node: Node, organisation: Organisation) -> Sequence[IncidentV
     """Every incident that an organisation may see, the latest report first."""
     now = node.clock.now()
     with node.store.read() as reading:
-        found = [_view(reading, each, now) for each in matters(node, reading, organisation, now)]
+        found = [
+            _view(reading, organisation, each, now)
+            for each in matters(node, reading, organisation, now)
+        ]
     return sorted(found, key=lambda view: (view.reported_at, view.id), reverse=True)
 
 
@@ -258,7 +266,8 @@ def show(node: Node, organisation: Organisation, name: str) -> IncidentView:
     """One incident; see `node.cases.find_case` for `name`."""
     now = node.clock.now()
     with node.store.read() as reading:
-        return _view(reading, find_case(node, reading, organisation, name, now), now)
+        found = find_case(node, reading, organisation, name, now)
+        return _view(reading, organisation, found, now)
 
 
 def print_report(
@@ -278,13 +287,11 @@ def print_report(
     return to_markdown(document) if markdown else to_text(document)
 
 
-def _view(reading: Reading, matter: Matter, at: datetime) -> IncidentView:
+def _view(
+    reading: Reading, organisation: Organisation, matter: Matter, at: datetime
+) -> IncidentView:
     case, folded = matter.case, matter.folded
-    mine = next(
-        party
-        for organisation in reading.organisations()
-        if (party := folded.instrument.party(organisation.id)) in matter.circle.members
-    )
+    mine = party_of(folded, organisation)
     obligations = tuple(
         obligation_view(reading, matter, state, mine, at) for state in case.obligations
     )

@@ -217,7 +217,7 @@ def take_in(
         except AlliedError as refusal:
             result.refused.append(refusal.code)
             continue
-        if folded.history.get(record.id) is not None:
+        if folded.holds(record.id):
             result.known += 1
         elif record.id in fresh:
             spare.setdefault(record.id, []).append(record)

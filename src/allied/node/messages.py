@@ -86,7 +86,7 @@ class Named(NamedTuple):
     """An agreement that names the caller.
 
     Attributes:
-        rows: how many of its records the answerer holds; a change means news.
+        rows: a number that follows from what the caller may see of it; a change means news.
     """
 
     id: AgreementId

@@ -125,15 +125,26 @@ def visible_count(
     organisation: OrganisationId,
 ) -> int:
     """How many items of `holder` may go to `organisation` now."""
+    return sum(visible_counts(node, reading, folded, holder, organisation).values())
+
+
+def visible_counts(
+    node: Node,
+    reading: Reading,
+    folded: Folded,
+    holder: OrganisationId,
+    organisation: OrganisationId,
+) -> Mapping[int, int]:
+    """How many items of `holder` may go to `organisation` now, by handling class."""
     releaser = folded.instrument.party(holder)
     party = folded.instrument.party(organisation)
     if releaser is None or party is None or holder == organisation:
-        return 0
+        return {}
     counts = reading.item_counts(folded.row.id, holder)
     if not counts:
-        return 0
+        return {}
     allowed = reach(reading, folded, releaser, party, node.clock.now()).permitted
-    return sum(counts.get(number, 0) for number in allowed)
+    return {number: counts[number] for number in allowed if number in counts}
 
 
 def page(

@@ -45,13 +45,14 @@ from allied.record.ids import AgreementId, Digest
 from allied.record.record import ChainKey, read
 
 if TYPE_CHECKING:
+    from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Keys
     from allied.node.rows import Organisation, Peer
     from allied.record.ids import OrganisationId
 
 _ROUNDS = 1_000
-_SPAN = 5_000
+_START = 16
 _BLOBS = 10_000
 _SALT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -241,15 +242,25 @@ class _Exchange:
     def run(self, outcome: Outcome) -> None:
         """Pull everything that is new."""
         named = AgreementsAnswer.decode(self.ask(messages.AGREEMENTS, messages.NOTHING))
+        problems: list[AlliedError] = []
         for one in named.agreements:
             mark = f"{one.rows}"
             cursor = f"seen:{self._organisation.id}:{self._peer.id}:{one.id}"
             with self._node.store.read() as reading:
                 if reading.cursor(cursor) == mark:
                     continue
-            if self._pull(one, outcome):
+            try:
+                whole = self._pull(one, outcome)
+            except UnreachableError:
+                raise
+            except AlliedError as problem:
+                problems.append(problem)  # one agreement must not stand in the way of others
+                continue
+            if whole:
                 with self._node.store.write() as writing:
                     writing.set_cursor(cursor, mark)
+        if problems:
+            raise problems[0]
 
     def _pull(self, named: Named, outcome: Outcome) -> bool:
         """Records, blobs and items of one agreement; False when something is still missing."""
@@ -268,7 +279,7 @@ class _Exchange:
             lambda question: self.ask(messages.ITEMS, question),
             outcome.refused,
         )
-        return whole and len(outcome.refused) == before
+        return whole and len(outcome.refused) == before and not self._parked(agreement)
 
     def _is_known(self, agreement: AgreementId) -> bool:
         with self._node.store.read() as reading:
@@ -279,7 +290,9 @@ class _Exchange:
     def _meet(self, agreement: AgreementId, outcome: Outcome) -> None:
         """Fetch the proposal of an agreement that is new here, and check that it names us."""
         heads = Heads.decode(self.ask(messages.HEADS, Heads(agreement, ()).encode()))
-        answer = self._fetch(agreement, _spans({}, heads.heads))
+        # A proposal stands at the start of its chain, and is all that is needed now.
+        starts = [span._replace(last=min(span.last, _START)) for span in _spans(None, heads.heads)]
+        answer = self._fetch(agreement, starts)
         for raw in answer.records:
             record = read(raw)
             if record.header.kind != "agreement.propose":
@@ -300,19 +313,39 @@ class _Exchange:
         raise MalformedError("agreement.no-proposal", "a peer names an agreement and has no text")
 
     def _records(self, agreement: AgreementId, outcome: Outcome) -> None:
+        again = False
         for _ in range(_ROUNDS):
             with self._node.store.read() as reading:
                 folded = self._node.folds.of(reading, agreement)
-            mine = {chain: head[0] for chain, head in folded.history.heads.items()}
             question = Heads(agreement, visibility.heads(folded, self._peer.id))
             theirs = Heads.decode(self.ask(messages.HEADS, question.encode()))
-            spans = _spans(mine, theirs.heads)
+            parted = self._parted(folded) if again else frozenset[ChainKey]()
+            spans = _spans(folded, theirs.heads, parted)
             if not spans:
                 return
             answer = self._fetch(agreement, spans)
-            stored = self._store(agreement, answer, outcome)
-            if not stored:
+            if self._store(agreement, answer, outcome):
+                again = False
+            elif again or not self._parked(agreement):
                 return
+            else:
+                again = True  # something arrived that continues no chain as it is held here
+
+    def _parked(self, agreement: AgreementId) -> bool:
+        with self._node.store.read() as reading:
+            return bool(reading.parked(agreement))
+
+    def _parted(self, folded: Folded) -> frozenset[ChainKey]:
+        """Chains of which a parked record continues another branch than the one held here."""
+        with self._node.store.read() as reading:
+            waiting = [read(raw).header for _, _, raw in reading.parked(folded.row.id)]
+        return frozenset(
+            header.chain
+            for header in waiting
+            if header.previous is not None
+            and not folded.holds(header.previous)
+            and folded.history.heads.get(header.chain, (0, ""))[0] >= header.sequence - 1
+        )
 
     def _fetch(self, agreement: AgreementId, spans: Sequence[Span]) -> RecordsAnswer:
         question = RecordsQuestion(agreement, tuple(spans[: messages.MAX_SPANS]))
@@ -357,14 +390,27 @@ class _Exchange:
         return False
 
 
-def _spans(mine: Mapping[ChainKey, int], theirs: Iterable[Head]) -> list[Span]:
-    """What is missing here of chains that the peer holds further."""
-    spans = []
+def _spans(
+    folded: Folded | None, theirs: Iterable[Head], parted: frozenset[ChainKey] = frozenset()
+) -> list[Span]:
+    """What is missing here of chains that the peer holds further, or in another way.
+
+    Args:
+        folded: what is held here; None for nothing.
+        parted: chains to be asked for from their start.
+    """
+    first: dict[ChainKey, tuple[int, int]] = {}
     for head in theirs:
-        held = mine.get(ChainKey(head.circle, head.issuer, head.incarnation), 0)
-        if head.sequence > held:
-            spans.append(Span(head.circle, head.issuer, head.incarnation, held + 1, head.sequence))
-    return sorted(spans)
+        chain = ChainKey(head.circle, head.issuer, head.incarnation)
+        held = folded.history.heads.get(chain, (0, ""))[0] if folded else 0
+        if folded and folded.holds(head.id):
+            continue
+        start = held + 1
+        if chain in parted or head.sequence <= held:
+            start = 1  # there, a number that is held here stands on another record
+        known = first.get(chain, (start, head.sequence))
+        first[chain] = (min(start, known[0]), max(head.sequence, known[1]))
+    return sorted(Span(*chain, start, last) for chain, (start, last) in first.items())
 
 
 def _proposed(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from allied.node import release
 from allied.node.messages import MAX_HEADS, Head
+from allied.record.canonical import digest, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Reading
+    from allied.record.canonical import Json
     from allied.record.circle import Circle
     from allied.record.ids import CircleId, OrganisationId
+    from allied.record.record import ChainKey
+
+_MARK_DIGITS = 13
 
 
 def circles(folded: Folded, organisation: OrganisationId) -> Mapping[CircleId, Circle]:
@@ -28,14 +33,30 @@ def circles(folded: Folded, organisation: OrganisationId) -> Mapping[CircleId, C
 
 
 def heads(folded: Folded, organisation: OrganisationId) -> tuple[Head, ...]:
-    """The heads held of chains that an organisation may see, ascending, at most MAX_HEADS."""
+    """The heads held of chains that an organisation may see, ascending, at most MAX_HEADS.
+
+    A chain that was signed in two ways has the two records that prove it as further heads,
+    so that whoever holds one branch learns of the other.
+    """
     visible = circles(folded, organisation)
-    found = sorted(
+    past = folded.history
+    found = [
         Head(chain.circle, chain.issuer, chain.incarnation, sequence, record)
-        for chain, (sequence, record) in folded.history.heads.items()
+        for chain, (sequence, record) in past.heads.items()
         if chain.circle in visible
-    )
-    return tuple(found[:MAX_HEADS])
+    ]
+    branches: dict[ChainKey, list[Head]] = {}
+    for each in sorted(past.aside):
+        record = past.get(each)
+        if record is None or record.header.circle not in visible:
+            continue
+        header = record.header
+        if past.frozen.get(header.chain) == header.sequence:
+            branch = Head(*header.chain, header.sequence, record.id)
+            branches.setdefault(header.chain, []).append(branch)
+    for proof in branches.values():
+        found += proof[:2]
+    return tuple(sorted(found)[:MAX_HEADS])
 
 
 def mark(
@@ -45,9 +66,15 @@ def mark(
     holder: OrganisationId,
     organisation: OrganisationId,
 ) -> int:
-    """A number that grows when there is more for `organisation` to see with `holder`.
+    """A number that changes when there is other to see for `organisation` with `holder`.
 
-    Counts only what it may see, so it tells nothing about anything else.
+    0 where there is nothing. It follows from what may be seen, so it tells nothing about
+    anything else.
     """
-    records = sum(head.sequence for head in heads(folded, organisation))
-    return records + release.visible_count(node, reading, folded, holder, organisation)
+    seen = heads(folded, organisation)
+    items = release.visible_counts(node, reading, folded, holder, organisation)
+    if not seen and not items:
+        return 0
+    counted: Json = [[number, count] for number, count in sorted(items.items())]
+    value: Json = [[head.circle, head.id, head.sequence] for head in seen]
+    return int(digest(encode([value, counted]))[:_MARK_DIGITS], 16) + 1
