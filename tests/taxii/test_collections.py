@@ -256,6 +256,7 @@ batches = st.lists(
 
 
 Ask = Callable[[Question], Page]
+MOST = 60  # items that `batches` can make
 
 
 def by_next(ask: Ask, question: Question) -> list[int]:
@@ -264,6 +265,7 @@ def by_next(ask: Ask, question: Question) -> list[int]:
         page = ask(question)
         found += [entry.number for entry in page.entries]
         assert len(page.entries) <= question.limit
+        assert len(found) <= MOST, "it goes round in circles"
         if page.next is None:
             return found
         question = replace(question, after=page.next)
@@ -276,6 +278,7 @@ def by_date(ask: Ask, question: Question) -> list[int]:
         page = ask(question)
         if not page.entries:
             return found
+        assert len(found) <= MOST, "it goes round in circles"
         found += [entry.number for entry in page.entries]
         question = replace(question, added_after=page.entries[-1].added)
 
