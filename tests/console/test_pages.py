@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -172,3 +173,19 @@ def test_an_incident_says_who_owes_what_by_when_and_why(stage: Stage, river: Tes
     assert "called by harbour" in text
     assert '<time datetime="2026-11-24T04:07:03Z">' in text
     assert text.count('class="deadline"') == 2
+
+
+@pytest.mark.parametrize(
+    ("hours", "missed"),
+    [pytest.param(20, 0, id="in time"), pytest.param(24, 1, id="a day after the call")],
+)
+def test_a_deadline_that_passed_is_drawn_as_missed_unless_it_was_kept(
+    hours: int, missed: int, fresh: Stage
+) -> None:
+    fresh.network.advance(timedelta(hours=hours))
+    with reader(fresh.house()) as client:
+        text = client.get(fresh.pages["incident"]).text
+        overview = client.get("/").text
+    assert text.count('class="deadline bad"') == missed  # the answer was in time
+    assert ("not performed by the deadline" in text) is bool(missed)
+    assert ('class="away past"' in overview) is bool(missed)

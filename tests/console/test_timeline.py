@@ -39,12 +39,6 @@ def test_what_is_to_come_lies_right_of_now() -> None:
 def test_without_a_future_the_past_takes_all_the_room() -> None:
     drawing = drawn(0, 30, now=60, limits=(45,))
     assert drawing.now == drawing.right
-    assert drawing.lanes[0].flags[0].missed
-
-
-def test_a_deadline_is_missed_at_its_very_instant() -> None:
-    assert drawn(0, now=60, limits=(60,)).lanes[0].flags[0].missed
-    assert not drawn(0, now=59, limits=(60,)).lanes[0].flags[0].missed
 
 
 @given(st.lists(MINUTES, min_size=1, max_size=25), MINUTES, st.lists(MINUTES, max_size=4))
