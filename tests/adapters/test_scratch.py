@@ -1,0 +1,51 @@
+"""Room on the side: the file keeps what the memory keeps, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allied.adapters import scratch
+from allied.adapters.scratch import file_scratch
+from allied.exchange.scratch import MemoryScratch
+
+tables = st.sampled_from(["notes", "companions"])
+names = st.binary(min_size=1, max_size=3)
+steps = st.lists(st.tuples(tables, names, st.binary(max_size=40)), max_size=60)
+
+
+@given(steps, st.integers(0, 400))
+def test_a_file_gives_back_what_memory_gives_back(
+    puts: list[tuple[str, bytes, bytes]], kept_in_memory: int
+) -> None:
+    memory = MemoryScratch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch, "_LATEST_BYTES", kept_in_memory)
+        with file_scratch(Path("/tmp")) as file:  # noqa: S108 - removed at the end
+            for table, name, content in puts:
+                memory.put(table, name, content)
+                file.put(table, name, content)
+                assert file.get(table, name) == content
+            for table in ("notes", "companions", "never used"):
+                assert list(file.items(table)) == list(memory.items(table))
+            for table, name, _ in puts:
+                assert file.get(table, name) == memory.get(table, name)
+
+
+def test_what_was_never_put_is_not_there(tmp_path: Path) -> None:
+    with file_scratch(tmp_path) as file:
+        file.put("notes", b"a", b"1")
+        assert file.get("notes", b"a") == b"1"  # the twin that is there
+        assert file.get("notes", b"b") is None
+        assert file.get("companions", b"a") is None
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    with file_scratch(tmp_path) as file:
+        file.put("notes", b"a", b"1")
+        list(file.items("notes"))
+        assert list(tmp_path.iterdir())  # the twin: while it is open there is something
+    assert list(tmp_path.iterdir()) == []
