@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from allied.adapters import scratch
 from allied.adapters.scratch import file_scratch
@@ -24,7 +24,7 @@ def test_a_file_gives_back_what_memory_gives_back(
     memory = MemoryScratch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scratch, "_LATEST_BYTES", kept_in_memory)
-        with file_scratch(Path("/tmp")) as file:  # noqa: S108 - removed at the end
+        with file_scratch(Path(tempfile.gettempdir())) as file:
             for table, name, content in puts:
                 memory.put(table, name, content)
                 file.put(table, name, content)
