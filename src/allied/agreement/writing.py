@@ -32,6 +32,11 @@ def write(tree: dict[str, Tree]) -> str:
     return "".join(f"{line}\n" for line in _block(tree, 0))
 
 
+def one_line(tree: Tree) -> str:
+    """Print a value on one line."""
+    return _flow(tree)
+
+
 def _block(tree: dict[str, Tree], indent: int) -> list[str]:
     pad = " " * indent
     lines: list[str] = []
