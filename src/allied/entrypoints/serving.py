@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ from allied.node import sync
 from allied.node.answers import Answers
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from starlette.types import ASGIApp
 
     from allied.node.node import Node
@@ -149,9 +152,30 @@ def run(node: Node, keys: Keys, listening: Listening, wait: Callable[[float], bo
         host, port = listener.getsockname()[:2]
         _LOG.info("serving on http://%s:%d", host, port)
         try:
-            server.run(sockets=[listener])
+            with _told_to_stop(server):
+                server.run(sockets=[listener])
         finally:
             keeper.stop()
+
+
+@contextmanager
+def _told_to_stop(server: uvicorn.Server) -> Iterator[None]:
+    """Let SIGTERM end the server and no more; what stands behind the block is still done.
+
+    uvicorn raises the signal once more when it has stopped, and would end the process there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _server(app: ASGIApp) -> uvicorn.Server:
