@@ -14,7 +14,7 @@ from allied.agreement.values import Tlp
 from allied.errors import NotFoundError
 from allied.exchange.stix import instant
 from allied.node import collections
-from allied.node.additions import Additions, date_text
+from allied.node.additions import Additions, date_text, microseconds
 from allied.node.browsing import EVERY, LAST, Look, Page, Question, Source, Versions
 from allied.node.collections import ALL, Collections
 from allied.node.ports import Reading
@@ -132,12 +132,18 @@ def test_what_is_new_is_seen_at_the_next_question(shelf: Shelf) -> None:
     desk, token = shelf.collections(), shelf.token().token
     with pytest.raises(NotFoundError):
         read(shelf, token, "f" * 64, via=desk)
-    pact, one, two = shelf.pact(), Given("early"), Given("late", tlp=Tlp.CLEAR)
+    late = START + timedelta(days=100)
+    pact, one, two = shelf.pact(), Given("early"), Given("late", tlp=Tlp.CLEAR, at=late)
     assert read(shelf, token, pact, via=desk) == []
     shelf.hold(pact, [one])
     assert read(shelf, token, pact, via=desk) == [one.raw]
     shelf.hold(pact, [two])
     assert read(shelf, token, pact, via=desk) == [one.raw, two.raw]
+    kept, fresh = (
+        each.page(token, pact, ALL, Question(), bodies=True) for each in (desk, shelf.collections())
+    )
+    assert kept == fresh  # dates too
+    assert date_text(kept.entries[1].added) >= date_text(microseconds(late))
 
 
 def test_collections_keep_their_ids_and_no_two_share_one(shelf: Shelf) -> None:
@@ -391,7 +397,7 @@ def expected(
 
 
 def test_a_batch_is_dated_one_microsecond_apart_from_its_receipt_on(shelf: Shelf) -> None:
-    pact, at = shelf.pact(), START + timedelta(days=40)
+    pact, at = shelf.pact(), START + timedelta(days=400)
     shelf.hold(pact, [Given(f"apart {n}", at=at) for n in range(5)])
     page = shelf.collections().page(shelf.token(pact).token, pact, ALL, Question(), bodies=False)
     assert [date_text(entry.added)[-8:] for entry in page.entries] == [
@@ -401,8 +407,8 @@ def test_a_batch_is_dated_one_microsecond_apart_from_its_receipt_on(shelf: Shelf
 
 def test_what_was_shared_earlier_but_stored_later_is_dated_later(shelf: Shelf) -> None:
     pact = shelf.pact()
-    shelf.hold(pact, [Given("quick", at=START + timedelta(days=60))])
-    shelf.hold(pact, [Given("slow", at=START + timedelta(days=59))])
+    shelf.hold(pact, [Given("quick", at=START + timedelta(days=500))])
+    shelf.hold(pact, [Given("slow", at=START + timedelta(days=499))])
     page = shelf.collections().page(shelf.token(pact).token, pact, ALL, Question(), bodies=False)
     assert [entry.id for entry in page.entries] == [Given("quick").id, Given("slow").id]
     assert page.entries[1].added == page.entries[0].added + 1
