@@ -396,20 +396,20 @@ def expected(
     return [row.seq for row in rows if row.seq in chosen and (only is None or row.type in only)]
 
 
-def test_a_batch_is_dated_one_microsecond_apart_from_its_receipt_on(shelf: Shelf) -> None:
-    pact, at = shelf.pact(), START + timedelta(days=400)
-    shelf.hold(pact, [Given(f"apart {n}", at=at) for n in range(5)])
-    page = shelf.collections().page(shelf.token(pact).token, pact, ALL, Question(), bodies=False)
+def test_a_batch_is_dated_one_microsecond_apart_from_its_receipt_on(empty: Shelf) -> None:
+    pact, at = empty.pact(), START + timedelta(days=4)
+    empty.hold(pact, [Given(f"apart {n}", at=at) for n in range(5)])
+    page = empty.collections().page(empty.token(pact).token, pact, ALL, Question(), bodies=False)
     assert [date_text(entry.added)[-8:] for entry in page.entries] == [
         ".250000Z", ".250001Z", ".250002Z", ".250003Z", ".250004Z",
     ]  # fmt: skip
 
 
-def test_what_was_shared_earlier_but_stored_later_is_dated_later(shelf: Shelf) -> None:
-    pact = shelf.pact()
-    shelf.hold(pact, [Given("quick", at=START + timedelta(days=500))])
-    shelf.hold(pact, [Given("slow", at=START + timedelta(days=499))])
-    page = shelf.collections().page(shelf.token(pact).token, pact, ALL, Question(), bodies=False)
+def test_what_was_shared_earlier_but_stored_later_is_dated_later(empty: Shelf) -> None:
+    pact = empty.pact()
+    empty.hold(pact, [Given("quick", at=START + timedelta(days=500))])
+    empty.hold(pact, [Given("slow", at=START + timedelta(days=499))])
+    page = empty.collections().page(empty.token(pact).token, pact, ALL, Question(), bodies=False)
     assert [entry.id for entry in page.entries] == [Given("quick").id, Given("slow").id]
     assert page.entries[1].added == page.entries[0].added + 1
 
