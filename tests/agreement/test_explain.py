@@ -82,7 +82,7 @@ def test_the_pact_reads_as_a_person_would_say_it() -> None:
     flat = " ".join(said.split())
 
     for sentence in (
-        "An agreement of 2 parties: First Company and Second Company.",
+        "An agreement of two parties: First Company and Second Company.",
         "What is shared: indicators, techniques, vulnerabilities, incident reports and",
         "It is shared within four hours of becoming known.",
         "Nothing above TLP:AMBER+STRICT may be sent under this clause; it is refused.",

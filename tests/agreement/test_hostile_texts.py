@@ -17,7 +17,7 @@ from allied.errors import MalformedError
 from tests.agreement.texts import SAMPLE_FILES, pact
 
 PATIENCE = 15.0
-"""Seconds, on a machine that does other things as well; most take a hundredth of it."""
+"""Seconds of computing; most take a hundredth of it."""
 
 MANY_NAMES = ", ".join(f"p{number}" for number in range(9000))
 HOSTILE = {
@@ -62,14 +62,14 @@ HOSTILE = {
     ("raw", "code"), [pytest.param(*case, id=name) for name, case in HOSTILE.items()]
 )
 def test_a_hostile_text_is_refused_soon(raw: bytes, code: str) -> None:
-    before = time.monotonic()
+    before = time.process_time()
 
     with pytest.raises(MalformedError) as refusal:
         load(raw, "hostile")
 
     assert refusal.value.code == code
     assert refusal.value.place is not None
-    assert time.monotonic() - before < PATIENCE
+    assert time.process_time() - before < PATIENCE
 
 
 def test_levels_are_counted_exactly() -> None:
@@ -84,7 +84,7 @@ def test_levels_are_counted_exactly() -> None:
 
 def test_as_many_articles_as_allowed_and_not_one_more() -> None:
     articles = [f'{{art: "{n}", type: statement, no_duty: x}}' for n in range(ARTICLE_LIMIT + 1)]
-    before = time.monotonic()
+    before = time.process_time()
 
     (agreement,) = load(pact(*articles[:-1]), "a")
     findings = check_text(pact(*articles[:-1]), "a")
@@ -95,11 +95,11 @@ def test_as_many_articles_as_allowed_and_not_one_more() -> None:
     with pytest.raises(MalformedError) as refusal:
         load(pact(*articles), "a")
     assert refusal.value.code == "agreement.too-many-articles"
-    assert time.monotonic() - before < PATIENCE
+    assert time.process_time() - before < PATIENCE
 
 
 def test_as_many_parties_as_allowed_and_not_one_more() -> None:
-    before = time.monotonic()
+    before = time.process_time()
     most = [f"p{n}" for n in range(PARTY_LIMIT - 2)]
     text = pact('{art: "1", type: statement, binds: [p0, p1]}')
 
@@ -118,7 +118,7 @@ def test_as_many_parties_as_allowed_and_not_one_more() -> None:
     with pytest.raises(MalformedError) as refusal:
         load(of([*most, "late"]), "a")
     assert refusal.value.code == "agreement.too-many-parties"
-    assert time.monotonic() - before < PATIENCE
+    assert time.process_time() - before < PATIENCE
 
 
 WOUNDS = (

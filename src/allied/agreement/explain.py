@@ -268,7 +268,7 @@ def _entry(name: str, value: Any) -> Sentence:
 
 def _lead(value: Agreement) -> str:
     named = listed([party.name or party.id for party in value.parties])
-    return f"An agreement of {len(value.parties)} parties: {named}."
+    return f"An agreement of {number_words(len(value.parties))} parties: {named}."
 
 
 def _parties(value: Agreement) -> Iterator[Sentence]:

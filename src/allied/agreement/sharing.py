@@ -242,7 +242,7 @@ class InformationSharing(Clause):
         Field(
             SENTENCE,
             "The community that TLP:GREEN speaks of: {}.",
-            EXCHANGE,
+            SHOWN,
             "No community is declared, so TLP:GREEN stays among the parties.",
         ),
     ] = ""
