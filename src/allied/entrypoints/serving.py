@@ -108,13 +108,16 @@ class Keeper:
         return self._node.clock.now() + timedelta(seconds=self._seconds * (0.75 + jitter / 2))
 
 
-def build(node: Node, answers: Answers) -> FastAPI:
-    """The web application of one node: federation, TAXII and console."""
+def build(node: Node, answers: Answers) -> tuple[FastAPI, Callable[[], None]]:
+    """The web application of one node: federation, TAXII and console.
+
+    Returns:
+        The application, and what ends its open streams so that it can stop at once.
+    """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes.extend(federation.routes(answers))
     taxii.mount(app, node)
-    console.mount(app, node)
-    return app
+    return app, console.mount(app, node).end
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,8 @@ def run(node: Node, keys: Keys, listening: Listening, wait: Callable[[float], bo
     logs.configure(listening.log_level, listening.log_format)
     listener = _listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds)
-    server = _server(build(node, Answers(node, keys, keeper.hinted)))
+    app, end_streams = build(node, Answers(node, keys, keeper.hinted))
+    server = _Server(_config(app), end_streams)
     with _admin(node, listening.admin):
         keeper.start()
         host, port = listener.getsockname()[:2]
@@ -178,22 +182,32 @@ def _told_to_stop(server: uvicorn.Server) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _server(app: ASGIApp) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            http="h11",
-            limit_concurrency=_CONNECTIONS,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-            timeout_keep_alive=30,
-            h11_max_incomplete_event_size=64 * 1024,
-            proxy_headers=False,
-            ws="none",
-        )
+class _Server(uvicorn.Server):
+    """A server that ends open streams as soon as it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._end_streams()
+        super().handle_exit(sig, frame)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        http="h11",
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        timeout_keep_alive=30,
+        h11_max_incomplete_event_size=64 * 1024,
+        proxy_headers=False,
+        ws="none",
     )
 
 
@@ -224,7 +238,7 @@ def _admin(node: Node, address: str) -> Iterator[None]:
     if not host or not port.isdecimal():
         raise UsageError("serve.admin", "--admin takes HOST:PORT")
     listener = _listen(host.strip("[]"), int(port))
-    server = _server(admin_pages.build(node))
+    server = uvicorn.Server(_config(admin_pages.build(node)))
     thread = threading.Thread(
         target=lambda: server.run(sockets=[listener]), name="admin", daemon=True
     )
