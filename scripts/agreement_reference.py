@@ -2,8 +2,8 @@
 
     python scripts/agreement_reference.py
 
-replaces the part of docs/reference/agreement-format.md below its marker, and
-docs/schema/alliance-1.json. A test holds both against the declarations.
+replaces the part of docs/reference/agreement-format.md below its marker, and the JSON
+Schemas in docs/schema. Tests hold both against the declarations.
 """
 
 from __future__ import annotations
@@ -17,15 +17,20 @@ from allied.agreement.clause import Clause
 from allied.agreement.clauses import CLAUSES
 from allied.agreement.fields import Declared, Kind, declared
 from allied.agreement.parties import Parties, Party
+from allied.agreement.register_file import RegisterFile
 from allied.agreement.scalars import YES_NO, Choice, Name, Ref, Scalar, Words
-from allied.agreement.schema import schema
-from allied.agreement.shape import Group, Many, Named, OneOf, groups_within
+from allied.agreement.schema import document_schema, schema
+from allied.agreement.shape import Group, Many, Named, OneOf, Schema, groups_within
 from allied.agreement.terms import Agreement, View
 from allied.agreement.writing import one_line
+from allied.response.incident import Incident
+from allied.response.incident_file import FORMAT as INCIDENT_FORMAT
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "agreement-format.md"
 SCHEMA = ROOT / "docs" / "schema" / "alliance-1.json"
+INCIDENT_SCHEMA = SCHEMA.with_name("incident-1.json")
+REGISTER_SCHEMA = SCHEMA.with_name("register-1.json")
 MARKER = "<!-- Everything below is written by scripts/agreement_reference.py. -->"
 
 
@@ -71,8 +76,24 @@ def page(text: str) -> str:
 
 
 def schema_text() -> str:
-    """The JSON Schema as it is published."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    """The JSON Schema of agreements as it is published."""
+    return _published(schema())
+
+
+def incident_schema_text() -> str:
+    """The JSON Schema of incident files as it is published."""
+    title = "What happened, in versions, incident/1"
+    return _published(document_schema(Incident, INCIDENT_FORMAT, title))
+
+
+def register_schema_text() -> str:
+    """The JSON Schema of register files as it is published."""
+    title = "What happened to agreements and their parties, register/1"
+    return _published(document_schema(RegisterFile, RegisterFile.FORMAT, title))
+
+
+def _published(value: Schema) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def _inner() -> set[type[Any]]:
@@ -179,3 +200,5 @@ if __name__ == "__main__":
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     SCHEMA.parent.mkdir(exist_ok=True)
     SCHEMA.write_text(schema_text(), encoding="utf-8")
+    INCIDENT_SCHEMA.write_text(incident_schema_text(), encoding="utf-8")
+    REGISTER_SCHEMA.write_text(register_schema_text(), encoding="utf-8")

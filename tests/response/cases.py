@@ -44,6 +44,7 @@ def register(*names: str, events: Iterable[Event] = ()) -> Register:
 def event(agreement: str, what: str, party: str, on: str, **more: object) -> Event:
     """An event given as a day."""
     towards = more.pop("towards", None)
+    more.setdefault("reciprocal", what == "reservation")
     return Event(
         agreement,
         what,

@@ -30,6 +30,7 @@ from allied.agreement.scalars import (
 )
 from allied.agreement.shape import (
     LIFE,
+    RESPONSE,
     Field,
     Group,
     Many,
@@ -164,7 +165,8 @@ class Life:
         Field(
             Name("the id of an instrument"),
             "It ends when {} ends.",
-            absent="It does not depend on another instrument.",
+            RESPONSE,
+            "It does not depend on another instrument.",
         ),
     ] = ""
     renewal: Annotated[

@@ -1,4 +1,4 @@
-"""JSON Schema of the agreement formats, for editors that complete and check.
+"""JSON Schema of the file formats, for editors that complete and check.
 
 Generated from the declarations, so it cannot fall behind them. It sees shapes and words;
 what only the whole text shows (a name that nothing declares, two articles with one
@@ -53,6 +53,24 @@ def schema() -> Schema:
         "if": {"properties": {"format": {"const": View.FORMAT}}, "required": ["format"]},
         "then": {"$ref": "#/$defs/View"},
         "else": {"$ref": "#/$defs/Agreement"},
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def document_schema(declaration: type[Any], format_: str, title: str) -> Schema:
+    """The schema of one document of a format that has a single declaration.
+
+    Args:
+        declaration: of the whole document, without the key `format`.
+        format_: what stands under `format`: "register/1".
+        title: of the schema, for editors.
+    """
+    definitions = {declaration.__name__: _group(declaration, {"format": {"const": format_}})}
+    _collect(declaration, definitions)
+    return {
+        "$schema": DIALECT,
+        "title": title,
+        "$ref": f"#/$defs/{declaration.__name__}",
         "$defs": dict(sorted(definitions.items())),
     }
 

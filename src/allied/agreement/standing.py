@@ -22,8 +22,8 @@ is suspended stays so while its notice runs. An event about a stranger is passed
 party's `joined` in a historical text counts as its signature and ratification on that day,
 and the first of them as entry into force.
 
-Not decided here yet, and said so by `agreement check`: `tied_to`, signature windows, entry
-deadlines, accession rules, reservations.
+Not decided here yet, and said so by `agreement check`: signature windows, entry deadlines,
+accession rules. `tied_to` is asked by the evaluation, which sees several instruments.
 
 Source: agreement format, "Life"; treaty practice as in NATO 11 and 13, Rio 22 and 25.
 """
@@ -31,7 +31,7 @@ Source: agreement format, "Life"; treaty practice as in NATO 11 and 13, Rio 22 a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,10 +53,11 @@ RESUMED: Final = "resumed"
 EXPELLED: Final = "expelled"
 TERMINATED: Final = "terminated"
 RESERVATION: Final = "reservation"
+DECLARED: Final = "declared"
 EVENTS: Final = frozenset(
     {
         SIGNED, RATIFIED, ACCEDED, NOTICE, STOP_NOTICE, SUSPENDED, RESUMED, EXPELLED,
-        TERMINATED, RESERVATION,
+        TERMINATED, RESERVATION, DECLARED,
     }
 )  # fmt: skip
 """The words that an event may have."""
@@ -80,8 +81,9 @@ class Event:
         towards: for a suspension of one pair.
         art: for a reservation.
         effect: for a reservation: exclude, narrow, interpret.
-        reciprocal: a suspension of a pair that works both ways.
+        reciprocal: a suspension of a pair, or a reservation, that works both ways.
         day: the value was given as a day.
+        practice: what a party declared without a formal notice, "frozen" say.
     """
 
     agreement: str
@@ -93,6 +95,7 @@ class Event:
     effect: str = ""
     reciprocal: bool = False
     day: bool = False
+    practice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,10 @@ class _Timeline:
         papers = ratified if self._ratification else signed
         leaving, warnings, notice_from = self._leaving(papers, since, at)
         parties = {
-            party.id: self._party(party.id, signed, ratified, since, leaving, at)
+            party.id: replace(
+                self._party(party.id, signed, ratified, since, leaving, at),
+                practice=self._practice(party.id, at),
+            )
             for party in self._terms.parties
         }
         is_over = since is not None and (
@@ -401,6 +407,11 @@ class _Timeline:
         if self._is_suspended(party, at):
             return PartyStanding(party, "suspended", start, until)
         return PartyStanding(party, "bound" if until is None else "leaving", start, until)
+
+    def _practice(self, party: PartyId, at: datetime) -> str:
+        """What a party declared last without a formal notice."""
+        declared = [event for event in self._known(at, DECLARED) if event.party == party]
+        return max(declared, key=lambda event: event.at).practice if declared else ""
 
     def _is_suspended(self, party: PartyId, at: datetime) -> bool:
         latest = max(

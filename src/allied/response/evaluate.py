@@ -53,6 +53,7 @@ from allied.response.results import (
     natural,
 )
 from allied.response.rule import CONSULTATION, DISPUTE, RESPONSE, RESTRAINT, Rule
+from allied.response.ties import ended_tie
 from allied.response.truth import Answer
 
 T = TypeVar("T")
@@ -158,6 +159,7 @@ def evaluate(
     prepared = register if isinstance(register, Prepared) else prepare(register)
     incidents = sorted(incidents, key=lambda incident: incident.id)
     seen = [each for each in prepared.register.agreements.values() if _sees(each, viewpoint)]
+    ties = Register({each.id: each for each in seen}, prepared.register.events)
     kinds = prepared.kinds if viewpoint is None else _kinds(seen)
     answer = _Answer([], [], [], [], set())
     facts: dict[tuple[str, str], Known] = {}
@@ -176,7 +178,8 @@ def evaluate(
                 continue
             law_at = _law_at(so_far, law_date, agreement.timezone)
             if law_at not in grounds:
-                grounds[law_at] = ground_of(then, agreement, law_at)
+                over = ended_tie(ties, agreement, law_at, limit)
+                grounds[law_at] = ground_of(then, agreement, law_at, over)
                 answer.warnings |= _warnings(agreement, grounds[law_at])
             ground = grounds[law_at]
             siblings = campaigns.get(incident.campaign or "", ())
@@ -221,7 +224,8 @@ def case_of(
     if so_far.first is None:
         return None
     law_at = _law_at(so_far, None, text.timezone)
-    ground = ground_of(_events_by(prepared, text, limit), text, law_at)
+    over = ended_tie(prepared.register, text, law_at, limit)
+    ground = ground_of(_events_by(prepared, text, limit), text, law_at, over)
     others = tuple(siblings)
     said = matter(incident, others, agreement, ground.bodies, text.timezone, limit, so_far)
     return Case(incident, others, text, ground, said)

@@ -12,7 +12,7 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -66,8 +66,14 @@ class Ground:
         return self.law_at.astimezone(zone(self.zone)).date()
 
 
-def ground_of(register: Register, agreement: Agreement, law_at: datetime) -> Ground:
+def ground_of(
+    register: Register, agreement: Agreement, law_at: datetime, ended: str = ""
+) -> Ground:
     """Look up who is bound by `agreement` at `law_at`.
+
+    Args:
+        ended: the instrument that it is tied to and that has ended by then; empty where there
+            is none (`ties`). Nobody is bound any more by an instrument that outlived its tie.
 
     Raises:
         NotFoundError: the register does not hold the agreement.
@@ -86,10 +92,15 @@ def ground_of(register: Register, agreement: Agreement, law_at: datetime) -> Gro
         if each.practice
     ]
     declared = [
-        Reserved(event.party or "", event.art, event.effect or "exclude", True)
+        Reserved(event.party or "", event.art, event.effect or "exclude", event.reciprocal)
         for event in register.events
         if event.agreement == agreement.id and event.event == RESERVATION and event.at <= law_at
     ]
+    if ended and stands.state == "in-force":
+        notes.append(
+            Note("tie-ended", f"{agreement.id} ended with {ended}, to which its text ties it.")
+        )
+        stands = replace(stands, state="terminated", bound=frozenset())
     return Ground(
         agreement=agreement.id,
         title=agreement.title or agreement.id,

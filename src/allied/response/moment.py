@@ -9,46 +9,14 @@ A deadline that lies beyond the calendar is no deadline: `later` answers None.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from allied.agreement.values import Duration, day
+from allied.agreement.moments import Moment, moment, moment_text
+from allied.agreement.values import Duration
 
-Moment: TypeAlias = date | datetime
-"""A day, or an aware instant in UTC."""
-
-_INSTANT: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,3})?)?)"
-    r"(Z|[+-][0-9]{2}:[0-9]{2})",
-    re.ASCII,
-)
-_FORM: Final = "a day like `2026-03-01`, or an instant like `2026-03-01T14:30:00Z`"
-
-
-def moment(text: str) -> Moment:
-    """Read a day, or an instant with its offset from UTC, to the millisecond at most.
-
-    Raises:
-        ValueError: neither of the two; the text says how it should look.
-    """
-    found = _INSTANT.fullmatch(text)
-    try:
-        if not found:
-            return day(text)
-        return datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3]}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(_FORM) from None
-
-
-def moment_text(value: Moment) -> str:
-    """Write a moment so that it reads back: `2026-03-01`, `2026-03-01T14:30:00Z`."""
-    if not isinstance(value, datetime):
-        return value.isoformat()
-    exact = "milliseconds" if value.microsecond else "seconds"
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=exact) + "Z"
+__all__ = ["Moment", "begin", "end", "later", "moment", "moment_text", "zone"]
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,277 @@
+"""Register files `register/1`: what happened to agreements and to their parties.
+
+A register file is to `allied whatif` what signed records are to a node: the events from which
+`standing` derives who is bound when. It is read like an agreement, every scalar as text and
+every mistake with its place and a suggestion.
+
+Words used here:
+    event    one entry of the file: signed, ratified, notice, suspended ...
+    files    the agreements that the events are about; they are read before the register
+
+Rules that hold everywhere below. A register is refused whole, with every mistake found, or
+read whole. An event about an agreement, a party or a clause that is not in the files is a
+mistake, and so is a key that its event has no use for: nothing is parsed and forgotten. A day
+begins in the time zone of its agreement. Without `reciprocal`, a suspension works one way and
+a reservation both ways.
+
+Source: agreement format, section 8; settled points on the register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Final
+
+from allied.agreement.clause import ART
+from allied.agreement.moments import Moment, moment, moment_text
+from allied.agreement.scalars import SENTENCE, YES_NO, Choice, Name, Scalar
+from allied.agreement.shape import (
+    LIFE,
+    RESPONSE,
+    SHOWN,
+    Field,
+    Group,
+    Many,
+    Reading,
+    UnreadError,
+    read_group,
+    suggestion,
+)
+from allied.agreement.standing import (
+    ACCEDED,
+    DECLARED,
+    EXPELLED,
+    NOTICE,
+    RATIFIED,
+    RESERVATION,
+    RESUMED,
+    SIGNED,
+    STOP_NOTICE,
+    SUSPENDED,
+    TERMINATED,
+    Event,
+    start_of_day,
+)
+from allied.agreement.terms import Agreement
+from allied.agreement.text import ListNode, MapNode, Node, TextNode, load_yaml
+from allied.record.ids import PartyId
+
+FORMAT: Final = "register/1"
+
+EVENT_LIMIT: Final = 20_000
+"""Events of one document."""
+
+_EVENT: Final = Choice(
+    {
+        SIGNED: "it was signed",
+        RATIFIED: "it was ratified",
+        ACCEDED: "a party joined it",
+        NOTICE: "a party gave notice of leaving",
+        STOP_NOTICE: "a party gave notice that it is not to be renewed",
+        SUSPENDED: "it was suspended for a party, or for a pair",
+        RESUMED: "a suspension ended",
+        RESERVATION: "a party made a reservation",
+        EXPELLED: "a party was expelled",
+        TERMINATED: "it was ended",
+        DECLARED: "a party declared a practice, without a formal notice",
+    },
+    "an event",
+)
+_MOMENT: Final = Scalar("a day or an instant", moment, date, show_as=moment_text)
+_LABEL: Final = Name("the id of a party")
+
+# What an event has no use for is refused; whether it needs a party decides about the rest.
+_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    SUSPENDED: frozenset({"towards", "reciprocal"}),
+    RESUMED: frozenset({"towards", "reciprocal"}),
+    RESERVATION: frozenset({"art", "effect", "reciprocal"}),
+    DECLARED: frozenset({"practice"}),
+}
+_EXTRA: Final = ("towards", "reciprocal", "art", "effect", "practice")
+_OF_THE_WHOLE: Final = frozenset({TERMINATED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One event as it stands in a file."""
+
+    agreement: Annotated[str, Field(Name("the id of an agreement"), "To {}.", LIFE)]
+    event: Annotated[str, Field(_EVENT, "What happened: {}.", LIFE)]
+    at: Annotated[Moment, Field(_MOMENT, "On {}.", LIFE)]
+    party: Annotated[str, Field(_LABEL, "By or to {}.", LIFE, "To the agreement as a whole.")] = ""
+    towards: Annotated[
+        str, Field(_LABEL, "Only what is owed to {}.", LIFE, "Towards everybody.")
+    ] = ""
+    reciprocal: Annotated[
+        bool | None,
+        Field(
+            YES_NO,
+            "It works both ways: {}.",
+            LIFE,
+            "A suspension works one way, a reservation both ways.",
+        ),
+    ] = None
+    art: Annotated[str, Field(ART, "To article {}.", RESPONSE, "To no article.")] = ""
+    effect: Annotated[
+        str,
+        Field(Choice("exclude narrow interpret", "an effect"), "Effect: {}.", RESPONSE, "Exclude."),
+    ] = ""
+    practice: Annotated[
+        str,
+        Field(SENTENCE, "Declared: {}. The legal status decides.", LIFE, "Nothing is declared."),
+    ] = ""
+    note: Annotated[str, Field(SENTENCE, "Note: {}.", SHOWN, "No note.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterFile:
+    """What happened to agreements and to their parties, as a file says it."""
+
+    FORMAT: ClassVar[str] = FORMAT
+
+    events: Annotated[
+        tuple[Entry, ...],
+        Field(
+            Many(Group(Entry, "an event"), "events", least=1, most=EVENT_LIMIT),
+            "Events: {}.",
+            LIFE,
+        ),
+    ]
+
+
+def load(raw: bytes, source: str, agreements: Mapping[str, Agreement]) -> tuple[Event, ...]:
+    """Read the events of a register file.
+
+    Args:
+        raw: the bytes of the file, at most 2 MiB.
+        source: the name of the file as the user gave it, for the places.
+        agreements: the files that the events are about, by id.
+
+    Returns:
+        The events in the order of the file; their order decides nothing.
+
+    Raises:
+        MalformedError: it is no such file; `register.*` and `yaml.*`, with every mistake.
+
+    Cost: linear in the size of the file.
+    """
+    events: list[Event] = []
+    for root in load_yaml(raw, source):
+        reading = Reading(source, area="register")
+        events += _document(root, reading, agreements)
+        reading.finish()
+    return tuple(events)
+
+
+def _document(root: Node, reading: Reading, agreements: Mapping[str, Agreement]) -> Iterable[Event]:
+    if not isinstance(root, MapNode):
+        reading.note(root, "not-a-map", "a register is a map", f"begin with `format: {FORMAT}`")
+        return ()
+    format_ = root.get("format")
+    if not isinstance(format_, TextNode) or format_.text != FORMAT:
+        reading.note(
+            format_ or root,
+            "format",
+            f"this is no register of the format {FORMAT}",
+            f"write `format: {FORMAT}`",
+        )
+        return ()
+    try:
+        given = read_group(RegisterFile, "a register", root, reading, beside={"format": FORMAT})
+    except UnreadError:
+        return ()
+    events = root.get("events")
+    nodes = events.items if isinstance(events, ListNode) else [events or root]
+    return [
+        event
+        for entry, node in zip(given.events, nodes, strict=True)
+        if (event := _event(entry, node, reading, agreements)) is not None
+    ]
+
+
+def _event(
+    entry: Entry, node: Node, reading: Reading, agreements: Mapping[str, Agreement]
+) -> Event | None:
+    """Hold one entry against the files; None where something was wrong."""
+    before = len(reading.findings)
+    text = agreements.get(entry.agreement)
+    if text is None:
+        reading.note(
+            _at(node, "agreement"),
+            "unknown-agreement",
+            "no agreement of that id is among the files",
+            suggestion(entry.agreement, sorted(agreements), what="agreement"),
+        )
+        return None
+    for key, value in (("party", entry.party), ("towards", entry.towards)):
+        if value and value not in text.party_ids:
+            reading.note(
+                _at(node, key),
+                "unknown-party",
+                f"{text.id} names no party of that id",
+                suggestion(value, sorted(text.party_ids), what="party"),
+            )
+    if entry.party and entry.party == entry.towards:
+        reading.note(_at(node, "towards"), "towards-itself", "a party owes nothing to itself")
+    arts = [clause.art for clause in text.articles]
+    if entry.art and entry.art not in arts:
+        reading.note(
+            _at(node, "art"),
+            "unknown-clause",
+            f"{text.id} has no article of that number",
+            suggestion(entry.art, arts, what="article"),
+        )
+    _check_keys(entry, node, reading)
+    if len(reading.findings) > before:
+        return None
+    is_day = not isinstance(entry.at, datetime)
+    return Event(
+        agreement=entry.agreement,
+        event=entry.event,
+        party=PartyId(entry.party) if entry.party else None,
+        at=start_of_day(entry.at, text.timezone) if is_day else entry.at,  # type: ignore[arg-type]
+        towards=PartyId(entry.towards) if entry.towards else None,
+        art=entry.art,
+        effect=entry.effect or ("exclude" if entry.event == RESERVATION else ""),
+        reciprocal=entry.event == RESERVATION if entry.reciprocal is None else entry.reciprocal,
+        day=is_day,
+        practice=entry.practice,
+    )
+
+
+def _check_keys(entry: Entry, node: Node, reading: Reading) -> None:
+    """Note what an event lacks and what it has no use for."""
+    used = _KEYS.get(entry.event, frozenset())
+    for key in _EXTRA:
+        if getattr(entry, key) not in (None, "") and key not in used:
+            reading.note(
+                _at(node, key),
+                "useless-key",
+                f"an event `{entry.event}` has no use for the key `{key}`",
+                "take it out",
+            )
+    if entry.event == SUSPENDED and entry.reciprocal is not None and not entry.towards:
+        reading.note(
+            _at(node, "reciprocal"),
+            "useless-key",
+            "a suspension towards everybody works both ways in any case",
+            "take `reciprocal` out, or name the other side with `towards`",
+        )
+    needed = {"party"} if entry.event not in _OF_THE_WHOLE else set()
+    needed |= {"art"} if entry.event == RESERVATION else set()
+    needed |= {"practice"} if entry.event == DECLARED else set()
+    for key in sorted(needed):
+        if not getattr(entry, key):
+            reading.note(
+                node,
+                "missing-key",
+                f"an event `{entry.event}` needs the key `{key}`",
+                f"add `{key}:`",
+            )
+
+
+def _at(node: Node, key: str) -> Node:
+    """The value under a key, or the node itself."""
+    return (node.get(key) if isinstance(node, MapNode) else None) or node
