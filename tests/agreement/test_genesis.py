@@ -43,6 +43,14 @@ def changed(**parts: object) -> bytes:
     return canonical.encode(value | parts)
 
 
+def agreement_of(raw: bytes) -> str | None:
+    """The id under which a genesis opens with our text; None where it is refused."""
+    try:
+        return open_instrument(raw, MADE.text, SALT).id
+    except AlliedError:
+        return None
+
+
 def test_equal_inputs_give_the_same_agreement_everywhere() -> None:
     again, opened = found(), open_instrument(MADE.genesis.raw, MADE.text, SALT)
     assert again.id == opened.id == MADE.id
@@ -98,10 +106,7 @@ def test_any_flipped_byte_of_the_genesis_is_refused_or_another_agreement(
 ) -> None:
     raw = bytearray(MADE.genesis.raw)
     raw[place] ^= mask
-    try:
-        assert open_instrument(bytes(raw), MADE.text, SALT).id != MADE.id
-    except AlliedError as refusal:
-        assert "." in refusal.code
+    assert agreement_of(bytes(raw)) != MADE.id
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,8 @@ class _Folding:
             return False
         if self.history.knows(record.id, cut.withdrawal.id):
             return False
+        if self.history.knows(cut.withdrawal.id, record.id):
+            return False  # what the withdrawal rests on cannot be taken back by it
         own = record.header.chain == cut.withdrawal.header.chain
         counted = cut.withdrawal.header.sequence if own else cut.heads.get(record.header.chain, 0)
         return record.header.sequence > counted
