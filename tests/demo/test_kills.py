@@ -42,7 +42,7 @@ def test_servers_killed_at_random_points_do_not_stop_the_story(
 @pytest.mark.parametrize(
     "found",
     [
-        pytest.param("harbour/allied.db", id="while it founds"),
+        pytest.param("harbour/allied.db", id="while it founds", marks=pytest.mark.soak),
         pytest.param("northgate/serve.lock", id="while it introduces them"),
     ],
 )

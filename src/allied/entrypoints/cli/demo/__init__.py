@@ -40,7 +40,7 @@ from allied.entrypoints.cli.demo.stage import Stage
 from allied.entrypoints.cli.demo.telling import Teller
 from allied.entrypoints.cli.terminal import give, say
 from allied.entrypoints.statuses import OK
-from allied.errors import ConflictError, UsageError
+from allied.errors import ConflictError, UnreachableError, UnverifiedError, UsageError
 from allied.node import people
 
 if TYPE_CHECKING:
@@ -187,13 +187,19 @@ def _put(file: Path, text: str) -> None:
 
 @contextmanager
 def _own_folder(folder: Path | None) -> Iterator[Path]:
-    """The folder of the demonstration; a temporary one goes away at the end."""
+    """The folder of the demonstration; a temporary one goes away unless a step failed."""
     if folder is None:
         root = Path(tempfile.mkdtemp(prefix="allied-demo-"))
+        kept = False
         try:
             yield root
+        except (UnreachableError, UnverifiedError):
+            kept = True
+            say(f"What the three nodes hold and their logs are kept in {root}")
+            raise
         finally:
-            shutil.rmtree(root, ignore_errors=True)
+            if not kept:
+                shutil.rmtree(root, ignore_errors=True)
         return
     root = folder.absolute()
     _require_ours(root)
