@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,7 +182,7 @@ def test_what_is_no_register_is_refused(text: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_crash(noise: bytes) -> None:
     for text in (noise, b"format: register/1\nevents:\n  - " + noise):
-        with pytest.raises(MalformedError, match=""):
+        with suppress(MalformedError):
             load(text, "register.yaml", TEXTS)
 
 
