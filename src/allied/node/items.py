@@ -6,7 +6,7 @@ was receipted follows from the disclosure ledger and the records of the pair.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -93,14 +93,37 @@ def list_items(
     """What an organisation holds, oldest first, from behind `after` (an `ItemView.seq`)."""
     found: list[ItemView] = []
     with node.store.read() as reading:
-        rows = [resolve(reading, agreement)] if agreement else reading.agreements()
-        for row in rows:
-            folded = node.folds.of(reading, row.id)
-            if folded.instrument.party(organisation.id) is None:
-                continue
-            items = reading.items(row.id, organisation.id, after=after, limit=limit)
+        for folded in _concerned(node, reading, organisation, agreement):
+            items = reading.items(folded.row.id, organisation.id, after=after, limit=limit)
             found += _views(reading, folded, items)
     return sorted(found, key=lambda item: item.seq)[:limit]
+
+
+def latest_items(
+    node: Node,
+    organisation: Organisation,
+    *,
+    agreement: str = "",
+    before: int | None = None,
+    limit: int = 100,
+) -> Sequence[ItemView]:
+    """What an organisation holds, newest first, from before `before` (an `ItemView.seq`)."""
+    found: list[ItemView] = []
+    with node.store.read() as reading:
+        for folded in _concerned(node, reading, organisation, agreement):
+            items = reading.latest_items(folded.row.id, organisation.id, before=before, limit=limit)
+            found += _views(reading, folded, items)
+    return sorted(found, key=lambda item: item.seq, reverse=True)[:limit]
+
+
+def _concerned(
+    node: Node, reading: Reading, organisation: Organisation, agreement: str
+) -> Iterator[Folded]:
+    """The agreement named, or all, as far as the organisation is a party."""
+    for row in [resolve(reading, agreement)] if agreement else reading.agreements():
+        folded = node.folds.of(reading, row.id)
+        if folded.instrument.party(organisation.id) is not None:
+            yield folded
 
 
 def count_items(node: Node, organisation: Organisation, *, agreement: str = "") -> int:

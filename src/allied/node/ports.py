@@ -145,6 +145,12 @@ class Reading(Protocol):
         """Items with seq > `after`, by seq; `classes=()` gives nothing."""
         ...
 
+    def latest_items(
+        self, agreement: AgreementId, holder: OrganisationId, *, before: int | None, limit: int
+    ) -> Sequence[ItemRow]:
+        """Items with seq < `before` (None: all), by seq, the highest first."""
+        ...
+
     def item_bytes(self, digests: Sequence[Digest]) -> Mapping[Digest, bytes]:
         """Exact bytes by digest; a missing digest is absent from the answer."""
         ...

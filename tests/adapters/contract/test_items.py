@@ -210,6 +210,25 @@ def test_an_agreement_or_a_holder_without_items_has_empty_pages(store: Store) ->
         assert writing.items(PACT, RIVER, limit=10, classes=[known])
 
 
+def test_the_latest_items_come_latest_first(store: Store) -> None:
+    with store.write() as writing:
+        known = rows.classes(writing, 1)[0]
+        writing.add_items([item(f"indicator--{n}", known) for n in range(5)])
+        writing.add_items([item("indicator--9", known, under=TREATY)])
+    with store.read() as reading:
+
+        def latest(before: int | None, limit: int) -> list[int]:
+            found = reading.latest_items(PACT, RIVER, before=before, limit=limit)
+            return [row.seq for row in found]
+
+        assert latest(None, 10) == [5, 4, 3, 2, 1]
+        assert latest(None, 2) == [5, 4]
+        assert latest(4, 2) == [3, 2]
+        assert latest(1, 2) == []
+        assert latest(None, 0) == []
+        assert not reading.latest_items(PACT, NORTHGATE, before=None, limit=10)
+
+
 _NUMBERS = itertools.count()
 
 

@@ -127,6 +127,26 @@ def page(connection: Connection, names: Names, secret: bytes, wanted: Wanted) ->
     return _item_rows(names, rows)
 
 
+def latest(
+    connection: Connection,
+    names: Names,
+    agreement: AgreementId,
+    holder: OrganisationId,
+    before: int | None,
+    limit: int,
+) -> Sequence[ItemRow]:
+    """The items stored last, the latest first; cost: the size of the page."""
+    wanted = Wanted(agreement, holder, 0, limit)
+    conditions = _conditions(names, wanted)
+    if conditions is None or limit <= 0:
+        return ()
+    query = select(*_COLUMNS).where(*conditions, *_whose(names, wanted))
+    if before is not None:
+        query = query.where(items.c.seq < before)
+    ordered = by_index(query.order_by(items.c.seq.desc()), items, _BY_NUMBER)
+    return _item_rows(names, connection.execute(ordered.limit(limit)).all())
+
+
 def item_bytes(
     connection: Connection, secret: bytes, digests: Sequence[Digest]
 ) -> Mapping[Digest, bytes]:

@@ -220,6 +220,12 @@ class SqlReading:
         )
         return pages.page(self._connection, self._names, self._secret, wanted)
 
+    def latest_items(
+        self, agreement: AgreementId, holder: OrganisationId, *, before: int | None, limit: int
+    ) -> Sequence[ItemRow]:
+        """Items with seq < `before` (None: all), by seq, the highest first."""
+        return pages.latest(self._connection, self._names, agreement, holder, before, limit)
+
     def item_bytes(self, digests: Sequence[Digest]) -> Mapping[Digest, bytes]:
         """See `Reading.item_bytes`."""
         return pages.item_bytes(self._connection, self._secret, digests)

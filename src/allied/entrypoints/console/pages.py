@@ -136,15 +136,21 @@ def _explanation(found: AgreementView) -> Explanation | None:
 
 
 def items(visit: Visit) -> Response:
-    """What this organisation holds, oldest first, a page at a time."""
+    """What this organisation holds, newest first, a page at a time."""
     query = visit.request.query_params
     named = query.get("agreement", "")
     chosen = own_agreement(visit, named) if named else None
-    after = query.get("after", "0")
-    if not _NUMBER.fullmatch(after):
+    before = query.get("before", "")
+    if before and not _NUMBER.fullmatch(before):
         raise NotFoundError("console.no-page", "there is no such page")
     own = visit.own
-    found = holding.list_items(visit.node, own, agreement=named, after=int(after), limit=PAGE + 1)
+    found = holding.latest_items(
+        visit.node,
+        own,
+        agreement=named,
+        before=int(before) if before else None,
+        limit=PAGE + 1,
+    )
     shown = found[:PAGE]
     return visit.page(
         "items.html",
@@ -152,7 +158,7 @@ def items(visit: Visit) -> Response:
         chosen=chosen,
         agreements=look_over(visit.node, visit.organisation).agreements,
         total=holding.count_items(visit.node, own, agreement=named),
-        first=int(after) == 0,
+        first=not before,
         following=shown[-1].seq if len(found) > PAGE else None,
         strictest=max((Tlp.parse(each.tlp) for each in shown), default=None),
     )
