@@ -6,7 +6,7 @@ them is short: a question is handed to the other node's `Answers` instead of bei
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from allied.node.rows import Organisation
 from allied.record.ids import OrganisationId
 
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+FINE, LOST_QUESTION, LOST_ANSWER, TWICE = "fine", "lost question", "lost answer", "twice"
 PASSPHRASE = "correct horse"
 
 
@@ -69,10 +70,18 @@ class Wires:
             raise UnreachableError("peer.timeout", "the line is cut")
         if house.answers.listener_keys(speaker.organisation) is None:
             raise UnreachableError("peer.not-found", "they do not know us")
-        try:
-            answer = house.answers.answer(speaker.organisation, listener.organisation, path, body)
-        except NotFoundError as unknown:
-            raise UnreachableError("peer.not-found", "they do not know us") from unknown
+        weather = network.weather(path)
+        if weather == LOST_QUESTION:
+            raise UnreachableError("peer.timeout", "the question was lost")
+        for _ in range(2 if weather == TWICE else 1):
+            try:
+                answer = house.answers.answer(
+                    speaker.organisation, listener.organisation, path, body
+                )
+            except NotFoundError as unknown:
+                raise UnreachableError("peer.not-found", "they do not know us") from unknown
+        if weather == LOST_ANSWER:
+            raise UnreachableError("peer.timeout", "the answer was lost")
         assert len(answer) <= limit
         return network.tampered(path, answer)
 
@@ -86,7 +95,8 @@ class Network:
         self.houses: dict[str, House] = {}
         self.cut: set[tuple[OrganisationId, OrganisationId]] = set()
         self.asked: list[tuple[OrganisationId, OrganisationId, str]] = []
-        self.spoil: Mapping[str, bytes] = {}
+        self.spoil: Mapping[str, bytes | Callable[[bytes], bytes]] = {}
+        self.weather: Callable[[str], str] = lambda _: FINE
 
     def found(self, label: str, name: str) -> House:
         """Found a house with one organisation and one person, kim."""
@@ -106,6 +116,15 @@ class Network:
         self.houses[label] = house
         return house
 
+    def cut_between(self, one: str, other: str) -> None:
+        """Cut the line between two houses, both ways."""
+        a, b = (self.houses[each].organisation.id for each in (one, other))
+        self.cut |= {(a, b), (b, a)}
+
+    def heal(self) -> None:
+        """Everything works again."""
+        self.cut, self.spoil, self.weather = set(), {}, lambda _: FINE
+
     def at(self, url: str) -> House:
         """The house at an address."""
         return next(house for house in self.houses.values() if house.url == url)
@@ -120,7 +139,8 @@ class Network:
 
     def tampered(self, path: str, answer: bytes) -> bytes:
         """The answer as it arrives."""
-        return self.spoil.get(path, answer)
+        spoilt = self.spoil.get(path, answer)
+        return spoilt(answer) if callable(spoilt) else spoilt
 
     def settle(self, rounds: int = 3) -> None:
         """Everybody pulls from everybody, a few times."""
