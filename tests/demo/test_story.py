@@ -81,16 +81,6 @@ def test_told_again_where_it_was_told_with_a_port_taken_it_adds_nothing(
     assert len(again["read_back"]) == len(once.summary["read_back"])
 
 
-def test_a_bundle_that_breaks_off_ends_the_story_with_its_name(once: Told, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.json"
-    shipped = (Path(__file__).parents[2] / "src/allied/story/intel.json").read_bytes()
-    broken.write_bytes(shipped[: len(shipped) // 2])
-    ended = told("--exit", "--json", "--data", once.copied(tmp_path), "--intel", broken)
-    assert ended.status == 1
-    assert ended.summary["error"]["code"] == "demo.intel-broken"
-    assert "broken.json" in ended.summary["error"]["message"]
-
-
 @pytest.mark.parametrize(
     ("content", "code", "status"),
     [

@@ -98,7 +98,8 @@ def run(*, intel: Sequence[Path], folder: Path | None, leave: bool, as_json: boo
 def _story(stage: Stage, given: Sequence[Bundle]) -> dict[str, Any]:
     joining.introduce(stage)
     agreement = joining.agree(stage)
-    shared = intelligence.share(stage, agreement, given)
+    shared, plan = intelligence.share(stage, agreement, given)
+    intelligence.read_taxii(stage, agreement, plan)
     incident = response.respond(stage, agreement)
     return {
         "organisations": [

@@ -91,8 +91,13 @@ def bundles(files: Sequence[Path]) -> list[Bundle]:
     return found
 
 
-def share(stage: Stage, agreement: AgreementView, given: Sequence[Bundle]) -> dict[str, Any]:
+def share(
+    stage: Stage, agreement: AgreementView, given: Sequence[Bundle]
+) -> tuple[dict[str, Any], Plan]:
     """River shares; what arrives at the others is read there, and their receipts at River.
+
+    Returns:
+        What was read, for the summary, and the plan that it was held against.
 
     Raises:
         MalformedError: `demo.intel-broken`, `demo.intel-empty`; nothing was shared.
@@ -118,12 +123,10 @@ def share(stage: Stage, agreement: AgreementView, given: Sequence[Bundle]) -> di
         new = f"{shared.stored} new here" if shared.stored else "all shared before"
         teller.line(f"{bundle.name}: {shared.admitted} objects admitted, {new}")
     found: dict[str, Any] = {"files": [_summary(*each) for each in zip(given, dry, strict=True)]}
-    own = _digests(river, agreement)
     for house in stage.others(river):
-        found[house.label] = _read_back(stage, agreement, house, plan, own)
+        found[house.label] = read_back(stage, agreement, house, plan)
     _read_receipts(stage, plan)
-    _read_taxii(stage, agreement, plan)
-    return found
+    return found, plan
 
 
 def _dry_run(stage: Stage, agreement: AgreementView, bundle: Bundle, plan: Plan) -> Shared:
@@ -174,10 +177,14 @@ def _share(stage: Stage, agreement: AgreementView, bundle: Bundle) -> Shared:
     )
 
 
-def _read_back(
-    stage: Stage, agreement: AgreementView, house: House, plan: Plan, own: dict[str, set[str]]
-) -> dict[str, Any]:
-    """Hold what `house` has against the plan, object by object and byte by byte."""
+def read_back(stage: Stage, agreement: AgreementView, house: House, plan: Plan) -> dict[str, Any]:
+    """Hold what `house` has against the plan, object by object and byte by byte.
+
+    Raises:
+        UnreachableError: `demo.not-read-back`, something did not arrive in time.
+        UnverifiedError: `demo.other-bytes`, `demo.leaked`.
+    """
+    own = _digests(stage.river, agreement)
     teller = stage.teller
     wanted = plan.permitted.get(house.label, set())
     forbidden = plan.refused.get(house.label, set())
@@ -239,8 +246,12 @@ def _receipted(river: House, item: str, party: str) -> bool | None:
     return None
 
 
-def _read_taxii(stage: Stage, agreement: AgreementView, plan: Plan) -> None:
-    """What another tool of each recipient sees over TAXII 2.1, with a token."""
+def read_taxii(stage: Stage, agreement: AgreementView, plan: Plan) -> None:
+    """Hold what another tool of each recipient sees over TAXII 2.1 against the plan.
+
+    Raises:
+        UnreachableError, UnverifiedError: as for `read_back`.
+    """
     for house in stage.others(stage.river):
         bearer = token(house)
         wanted = plan.permitted.get(house.label, set())
