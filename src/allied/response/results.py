@@ -53,7 +53,7 @@ class Line:
     text_hash: str
     would_change_if: tuple[str, ...] = ()
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "gate": self.gate,
             "answer": self.answer,
@@ -71,7 +71,7 @@ class Note:
     code: str
     text: str
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {"code": self.code, "text": self.text}
 
 
@@ -83,7 +83,7 @@ class ActResult:
     answer: str
     gates: tuple[Line, ...]
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "act": self.act,
             "answer": self.answer,
@@ -115,7 +115,7 @@ class Result:
     notes: tuple[Note, ...]
     explanation: tuple[Line, ...]
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "incident": self.incident,
             "agreement": self.agreement,
@@ -178,7 +178,7 @@ class Obligation:
     concurrent_with: tuple[str, ...]
     explanation: tuple[Line, ...]
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "key": self.key,
             "incident": self.incident,
@@ -214,7 +214,7 @@ class Report:
     to: str
     when: str
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "incident": self.incident,
             "agreement": self.agreement,
@@ -233,7 +233,7 @@ class Opening:
     art: str
     open_to: tuple[str, ...]
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "incident": self.incident,
             "agreement": self.agreement,
@@ -258,7 +258,7 @@ class Conflict:
     second: str
     prevails: str = ""
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "debtor": self.debtor,
             "kind": self.kind,
@@ -279,7 +279,7 @@ class Evaluation:
     conflicts: tuple[Conflict, ...] = ()
     warnings: tuple[Note, ...] = ()
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "results": [result.to_json() for result in self.results],
             "obligations": [obligation.to_json() for obligation in self.obligations],

@@ -22,6 +22,7 @@ from allied.entrypoints.cli import (
     organisations,
     peers,
     people,
+    whatif,
 )
 from allied.entrypoints.cli.terminal import give, say
 from allied.entrypoints.statuses import FAILED, OK, USAGE, as_json, exit_status
@@ -44,7 +45,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for verbs in (node, exchange, incidents):
+    for verbs in (node, exchange, incidents, whatif):
         verbs.add_to(app)
     for noun, its_verbs in {
         "organisation": organisations.app,
