@@ -7,9 +7,11 @@ missing. Where the process itself matters (a lock, a port, what is imported) the
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from typing import Any
 from allied.entrypoints.cli import run
 
 PASSPHRASE = "correct horse battery"
+_CONNECTING = ("peer", "sync")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,16 @@ def allied(*arguments: object, **environment: str) -> Said:
         contextlib.redirect_stderr(err),
     ):
         status = run([str(each) for each in arguments])
+    if arguments and arguments[0] in _CONNECTING:
+        hang_up()
     return Said(status, _written(out), _written(err))
+
+
+def hang_up() -> None:
+    """Let go of connections now, as the end of a process would, and not in a later test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def _stream() -> io.TextIOWrapper:

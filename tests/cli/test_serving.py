@@ -94,8 +94,6 @@ def test_verbs_work_beside_the_server(server: Server) -> None:
     assert token["token"] == f"{token['id']}.{token['secret']}"
 
 
-# A connection may be closed by the garbage collector only after the verb that opened it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_7_a_fingerprint_that_differs_is_never_passed_over(server: Server, lone: Path) -> None:
     (own,) = allied("organisation", "list", "--data", lone, "--json").value
     (theirs,) = allied("organisation", "list", "--data", server.folder, "--json").value

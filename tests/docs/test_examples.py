@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from allied.entrypoints.cli import run
-from tests.cli.shell import surroundings
+from tests.cli.shell import hang_up, surroundings
 from tests.docs.examples import Learnt, Step, is_ours, steps
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +83,7 @@ class Bench:
             contextlib.redirect_stderr(stream),
         ):
             run(shlex.split(command)[1:])
+        hang_up()
         stream.seek(0)
         return stream.read()
 
@@ -132,8 +133,6 @@ def _bench(folder: Path) -> Iterator[Bench]:
             server.wait(timeout=PATIENCE)
 
 
-# A connection may be closed by the garbage collector only after the verb that opened it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("paper", PAGES, ids=lambda paper: str(paper.relative_to(ROOT)))
 def test_the_examples_of_a_page_are_true(paper: Path, tmp_path: Path) -> None:
     with _bench(tmp_path) as bench:
