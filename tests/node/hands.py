@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import text as sql
 
 from allied.agreement.fold import State
-from allied.node import agreements, incidents, items, journal
+from allied.node import agreements, incidents, items, journal, sharing
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode
 from allied.record.circle import Circle
@@ -103,17 +103,17 @@ def run_sql(house: House, statement: str, **values: object) -> None:
 
 
 def share(
-    house: House, agreement: str, *objects: Mapping[str, object], wish: items.Wish | None = None
-) -> items.Shared:
+    house: House, agreement: str, *objects: Mapping[str, object], wish: sharing.Wish | None = None
+) -> sharing.Shared:
     bundle = {"type": "bundle", "id": "bundle--6c0f3a9e-1f2a-4b52-9c0e-000000000001"}
     raw = json.dumps(bundle | {"objects": objects}).encode()
-    return items.share(
+    return sharing.share(
         house.node,
         house.organisation,
         house.keys,
         lambda: iter((raw,)),
         agreement,
-        wish or items.Wish(),
+        wish or sharing.Wish(),
     )
 
 
