@@ -266,9 +266,11 @@ class Ref(Leaf):
         return {"type": "string", "minLength": 1, "maxLength": 200}
 
 
-# What a stock YAML 1.1 loader takes for a truth value, nothing, a number or a time of day.
+# What a stock YAML 1.1 loader takes for a truth value, nothing, a time of day or a day.
 _STOCK_WORD: Final = re.compile(
-    r"[yY]|[nN]|(?i:yes|no|true|false|on|off|null)|~|[0-9]+(?::[0-5]?[0-9])+", re.ASCII
+    r"[yY]|[nN]|(?i:yes|no|true|false|on|off|null)|~|[0-9]+(?::[0-5]?[0-9])+"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}",
+    re.ASCII,
 )
 _STOCK_NUMBER: Final = re.compile(r"[-+]?(?:[0-9][0-9_]*)?\.?[0-9]+(?:[eE][-+]?[0-9]+)?", re.ASCII)
 
@@ -281,7 +283,7 @@ def remark_stock_yaml(node: Node, reading: Reading, *, numbers: bool) -> None:
         reading.remark(
             node,
             "stock-yaml",
-            "other programs may read this as a number, a time or a truth value, not as text",
+            "other programs may read this as a number, a day, a time or a truth value, not as text",
             "put it in quotes",
         )
 
