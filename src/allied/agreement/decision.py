@@ -23,6 +23,7 @@ Source: agreement format, "Decision rules", "Proposal and vote"; NATO practice (
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -325,15 +326,22 @@ class _WhatIf:
     def together(
         self, parties: Iterable[PartyId], to: Position, *, adopted: bool
     ) -> tuple[tuple[PartyId, ...], str]:
-        """The first of `parties` that suffice, moved one after another, and the outcome."""
-        totals, moved = self._totals, list[PartyId]()
-        for party in parties:
-            totals = self._ready.moved(totals, party, self._positions[party], to)
-            moved.append(party)
-            outcome = self._then(totals)
-            if (outcome == ADOPTED) == adopted:
-                return tuple(sorted(moved)), outcome
-        return (), self.standing
+        """The first of `parties` that suffice, moved one after another, and the outcome.
+
+        Who moved more never undoes what fewer achieved, so the place is found by halving.
+        """
+        order, prefixes = list(parties), list[Totals]()
+        for party in order:
+            before = prefixes[-1] if prefixes else self._totals
+            prefixes.append(self._ready.moved(before, party, self._positions[party], to))
+
+        def suffices(totals: Totals) -> bool:
+            return (self._then(totals) == ADOPTED) == adopted
+
+        place = bisect_left(prefixes, True, key=suffices)
+        if place == len(prefixes):
+            return (), self.standing
+        return tuple(sorted(order[: place + 1])), self._then(prefixes[place])
 
     def _then(self, totals: Totals) -> str:
         return _standing(self._rule, self._course, totals)[0]

@@ -153,14 +153,15 @@ class Scale:
 
     def moved(self, totals: Totals, party: PartyId, old: Position, new: Position) -> Totals:
         """The totals with one party elsewhere; costs nothing that grows with the parties."""
-        columns = self.weights[party]
-        rows = [list(row) for row in totals.sums]
-        for column, weight in enumerate(columns):
-            rows[POSITIONS.index(old)][column] -= weight
-            rows[POSITIONS.index(new)][column] += weight
+        heads, weight, also = self.weights[party]
+        rows = list(totals.sums)
+        for position, sign in ((old, -1), (new, 1)):
+            place = POSITIONS.index(position)
+            row = rows[place]
+            rows[place] = (row[0] + sign * heads, row[1] + sign * weight, row[2] + sign * also)
         veto = party in self.vetoes
         return Totals(
-            tuple((row[0], row[1], row[2]) for row in rows),
+            tuple(rows),
             totals.vetoes + veto * ((new == "no") - (old == "no")),
             new if party == self.chair else totals.chair,
         )
