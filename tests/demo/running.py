@@ -15,6 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 HOUSES = ("river", "harbour", "northgate")
+SHARED = Path(
+    os.environ.get("ALLIED_SHARED") or Path(__file__).parents[2].parent / "shared" / "data"
+)
+MOBILE = SHARED / "stix-attack" / "mobile-attack-17.1.json.gz"
+AMNESTY = SHARED / "stix-iocs" / "amnesty"
+
 LONGEST = 240.0
 """Seconds after which a run is given up; a run takes about ten on a machine that is idle."""
 

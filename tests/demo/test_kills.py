@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import time
 from pathlib import Path
 
@@ -62,19 +61,3 @@ def test_a_killed_demonstration_leaves_no_servers_and_is_finished_by_the_next(
     ended = told("--exit", "--json", "--data", folder)
     assert ended.status == 0, ended.words
     assert ended.summary["incident"]["state"] == "discharged"
-
-
-def test_it_stays_up_with_three_ways_in_until_it_is_stopped(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    with Running("--data", folder) as running:
-        assert running.process.stdout is not None
-        links = [running.process.stdout.readline().decode().split() for _ in HOUSES]
-        assert [link[0] for link in links] == list(HOUSES)
-        assert all("/login/" in link[1] for link in links)
-        servers = [server_of(folder, house) for house in HOUSES]
-        assert all(servers)
-        second = told("--exit", "--json", "--data", folder)
-        assert second.summary["error"]["code"] == "demo.already-running"
-        running.process.send_signal(signal.SIGINT)
-        assert running.end().status == 0
-    assert not any(server_of(folder, house) for house in HOUSES)

@@ -25,6 +25,7 @@ from allied.errors import (
     UnverifiedError,
 )
 from allied.node import agreements
+from tests.demo.running import AMNESTY, MOBILE
 from tests.node.network import Network
 
 SHORT = 0.3
@@ -131,6 +132,26 @@ def test_intelligence_that_cannot_be_shared_ends_the_story_before_anything_is(
         shared(scene, [file])
     assert refusal.value.code == code
     assert intelligence._digests(scene.stage.river, scene.agreement) == {}
+
+
+# --- real intelligence ------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not MOBILE.exists(), reason="no ../shared/data/stix-attack here")
+def test_mobile_attack_goes_to_the_member_whole(scene: Pulling) -> None:
+    found, plan = intelligence.share(scene.stage, scene.agreement, intelligence.bundles([MOBILE]))
+    assert found["files"][0]["objects"] == found["harbour"]["held"] == 2_148
+    assert (len(plan.refused["northgate"]), found["northgate"]["held"]) == (2_148, 0)
+
+
+@pytest.mark.skipif(not AMNESTY.exists(), reason="no ../shared/data/stix-iocs here")
+def test_the_indicators_of_amnesty_go_to_the_member(scene: Pulling) -> None:
+    files = sorted(AMNESTY.glob("*.gz"))
+    found, plan = intelligence.share(scene.stage, scene.agreement, intelligence.bundles(files))
+    indicators = {each for each in plan.permitted["harbour"] if each.startswith("indicator--")}
+    assert len(indicators) == 4_272
+    assert found["harbour"]["held"] >= len(plan.permitted["harbour"])
+    assert found["northgate"]["held"] == 0
 
 
 # --- patience ---------------------------------------------------------------------------

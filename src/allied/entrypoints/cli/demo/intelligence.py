@@ -212,7 +212,7 @@ def read_back(stage: Stage, agreement: AgreementView, house: House, plan: Plan) 
             "demo.leaked", f"{house.name} holds {len(leaked)} objects that were refused to it"
         )
     if forbidden:
-        teller.verified(f"none of the {len(forbidden)} refused objects is there", house.label)
+        teller.verified(f"none of the {len(forbidden)} objects that it may not have is there", house.label)
     if house.label in plan.example:
         id_, tlp, code, art = plan.example[house.label]
         teller.line(f"for example {id_}, TLP:{tlp}: refused to {house.label} by Art {art} [{code}]")
