@@ -34,17 +34,17 @@ def g2(rule: Rule, condition: Condition, ground: Ground, act: Act, said: Matter)
             "it is not stated who the victim is",
             "victim-not-party",
             (Missing("victim", field),),
-            (f"{field}: {first(ground.bound)}",),
+            _other_victim(condition, ground, act),
         )
     if victim not in ground.bound:
-        return _not_bound(victim, field, ground, said)
+        return _not_bound(victim, field, ground, said, _other_victim(condition, ground, act))
     if condition.victim_is and victim not in condition.victim_is:
         return Gate(
             "G2",
             Answer.NO,
             f"{victim} is not among the victims that {rule.ref} names",
             "victim-not-party",
-            change=(f"{field}: {condition.victim_is[0]}",),
+            change=_other_victim(condition, ground, act),
         )
     others = ground.bound - {victim}
     if others and all((other, victim) in ground.suspended for other in others):
@@ -76,7 +76,18 @@ def _act_by(allowed: tuple[str, ...], act: Act, said: Matter) -> Gate:
     )
 
 
-def _not_bound(victim: str, field: str, ground: Ground, said: Matter) -> Gate:
+def _other_victim(condition: Condition, ground: Ground, act: Act) -> tuple[str, ...]:
+    """Name a victim that the clause would answer to, other than the author of the act."""
+    named = ground.bound & frozenset(condition.victim_is or ground.bound)
+    others = named - {act.by}
+    if ground.bound and not others:
+        return ()
+    return (f"{act.id}.against: {first(others)}",)
+
+
+def _not_bound(
+    victim: str, field: str, ground: Ground, said: Matter, change: tuple[str, ...]
+) -> Gate:
     legal = ground.legal.get(victim, "")
     who = said.by_whom(field)
     if legal == "signed":
@@ -90,9 +101,7 @@ def _not_bound(victim: str, field: str, ground: Ground, said: Matter) -> Gate:
         code, because = "victim-not-party", f"{victim} takes part as {role}, not as a member"
     else:
         code, because = "victim-not-party", f"victim {victim} is not bound"
-    return Gate(
-        "G2", Answer.NO, f"{because}{who}", code, change=(f"{field}: {first(ground.bound)}",)
-    )
+    return Gate("G2", Answer.NO, f"{because}{who}", code, change=change)
 
 
 def g3(condition: Condition, ground: Ground, act: Act, said: Matter) -> tuple[Gate, ...]:

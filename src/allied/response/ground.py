@@ -138,7 +138,7 @@ class Gate:
     Attributes:
         code: the reason code of a no, an unknown or something awaited; empty for yes.
         awaited: the answer is neither yes nor no because somebody may still act.
-        final: of a call or decision: this no stands against every unknown before it.
+        facts: names of the facts that it looked at (`citing`).
     """
 
     gate: str
@@ -149,11 +149,14 @@ class Gate:
     change: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     awaited: bool = False
+    facts: tuple[str, ...] = ()
 
     def line(self, rule: Rule) -> Line:
         """Write it as one step of an explanation."""
         answer = "awaited" if self.awaited else self.answer.value
-        return Line(self.gate, answer, self.because, rule.ref, rule.text_hash, self.change)
+        return Line(
+            self.gate, answer, self.because, rule.ref, rule.text_hash, self.change, self.facts
+        )
 
 
 def matches(kind: str | None, wanted: tuple[str, ...]) -> Answer:

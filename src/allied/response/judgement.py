@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from allied.response.act_gates import g2, g3, g5
+from allied.response.citing import cited
 from allied.response.gates import g1, g4, g6, g7, g8, g9, g10, g11, provoked_before
 from allied.response.ground import Gate, Ground, Missing
 from allied.response.incident import Act
@@ -128,7 +129,7 @@ def judge(rule: Rule, ground: Ground, said: Matter, kinds: Mapping[str, str]) ->
     deciding, whole = _deciding(acts)
     if condition is not None and not acts and _needs_act(rule, condition):
         deciding, whole = (_NO_ACT,), Answer.UNKNOWN
-    facts = [_law(rule, ground, said), *deciding]
+    facts = [_law(rule, ground, said)]
     if condition is not None and rule.type != AID:
         facts += [
             g4(condition, said),
@@ -137,7 +138,6 @@ def judge(rule: Rule, ground: Ground, said: Matter, kinds: Mapping[str, str]) ->
             *g8(condition, said),
         ]
     facts += [_not_enforced(field) for field in rule.undecided]
-    facts.sort(key=_number)
     victims = frozenset(
         each.act.against
         for each in acts
@@ -151,7 +151,10 @@ def judge(rule: Rule, ground: Ground, said: Matter, kinds: Mapping[str, str]) ->
     called = g9(rule, ground, said, victims, unnamed)
     if condition is not None and condition.requested_by_victim:
         facts.append(_requested(rule, said, victims))
-    gates = (*facts, called, g10(rule, said), g11(said))
+    facts = [*(cited(gate, rule, said) for gate in facts), *deciding]
+    facts.sort(key=_number)
+    rest = (cited(gate, rule, said) for gate in (called, g10(rule, said), g11(said)))
+    gates = (*facts, *rest)
     judged = _add_up(rule, said, gates, acts, whole)
     if condition is not None and judged.outcome == MET and not condition.unprovoked:
         return _with_provocation(judged, said)
@@ -173,6 +176,7 @@ def _acts(
                 scope,
             )
         )
+        gates = tuple(cited(gate, rule, said, act) for gate in gates)
         judged.append(ActJudgement(act, all_of(gate.answer for gate in gates), gates))
     return tuple(judged)
 

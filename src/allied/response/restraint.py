@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from allied.response.act_gates import g5
+from allied.response.citing import cited
 from allied.response.gates import g1
 from allied.response.ground import Gate, Ground, Missing, matches
 from allied.response.incident import Act
@@ -58,7 +59,7 @@ def restrained(rule: Rule, ground: Ground, act: Act) -> tuple[tuple[str, str], .
 
 def judge_restraint(rule: Rule, ground: Ground, said: Matter) -> Judgement:
     """Ask whether an act is one that a restraint or a dispute clause speaks about."""
-    law = g1(rule, ground)
+    law = cited(g1(rule, ground), rule, said)
     ask: Callable[[Rule, Ground, Act, Matter], Gate] = _between
     if rule.type != DISPUTE:
         if rule.restraint not in _TOUCHED:
@@ -71,9 +72,14 @@ def judge_restraint(rule: Rule, ground: Ground, said: Matter) -> Judgement:
     acts = tuple(
         ActJudgement(act, all_of(gate.answer for gate in gates), gates)
         for act in said.facts.acts
-        for gates in ((ask(rule, ground, act, said), g5(condition, act, said)),)
+        for gates in (
+            tuple(
+                cited(gate, rule, said, act)
+                for gate in (ask(rule, ground, act, said), g5(condition, act, said))
+            ),
+        )
     )
-    kind = _hostile(said)
+    kind = cited(_hostile(said), rule, said)
     whole = any_of(each.answer for each in acts)
     deciding = next((each.gates for each in acts if each.answer is whole), ())
     if not acts:

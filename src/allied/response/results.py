@@ -44,6 +44,7 @@ class Line:
         clause: where it is written, as "nat-1949 Art 5".
         text_hash: SHA-256 of the canonical clause, 64 hex digits.
         would_change_if: `field: value` pairs; any one of them changes this answer.
+        facts: names of the facts that this answer rests on, as in an incident file.
     """
 
     gate: str
@@ -52,6 +53,7 @@ class Line:
     clause: str
     text_hash: str
     would_change_if: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -61,6 +63,7 @@ class Line:
             "clause": self.clause,
             "text_hash": self.text_hash,
             "would_change_if": list(self.would_change_if),
+            "facts": list(self.facts),
         }
 
 
