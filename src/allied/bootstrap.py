@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from typing import TYPE_CHECKING
 
 from allied.adapters.bundles import source
@@ -150,9 +151,37 @@ def disk_free(root: Path | None) -> int:
     return shutil.disk_usage(folder_at(root).root).free
 
 
+def listening_at(root: Path | None) -> str:
+    """Where `serve` would listen with the settings of a data folder, as a URL."""
+    settings = load(folder_at(root).settings, {})
+    return f"http://{settings.host}:{settings.port}"
+
+
 def bundle_source(file: Path, limit: int) -> Callable[[], Iterator[bytes]]:
     """A bundle file, plain or gzip, as something that can be read from its start again."""
     return source(file, limit=limit)
+
+
+def pdf_of(document: dict[str, Any]) -> bytes:
+    """A document as PDF/A; see `adapters.pdf.typeset`, which is loaded only when it is asked for.
+
+    Raises:
+        UsageError: `pdf.not-installed`.
+        MalformedError: `pdf.too-large`, `pdf.no-letters`.
+    """
+    from allied.adapters.pdf import typeset
+
+    return typeset(document)
+
+
+def template_names() -> list[str]:
+    """The templates of `allied agreement new`, in the order of the alphabet."""
+    folder = resources.files(TEMPLATES) / "templates"
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml") and entry.name != "demo.yaml"
+    )
 
 
 def template_text(name: str) -> str:
@@ -161,16 +190,12 @@ def template_text(name: str) -> str:
     Raises:
         NotFoundError: `agreement.no-template`, naming those there are.
     """
-    folder = resources.files(TEMPLATES) / "templates"
-    names = sorted(
-        entry.name.removesuffix(".yaml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".yaml") and entry.name != "demo.yaml"
-    )
+    names = template_names()
     if name not in names:
         raise NotFoundError(
             "agreement.no-template",
             "there is no template of that name",
             hint=f"there is: {', '.join(names)}",
         )
+    folder = resources.files(TEMPLATES) / "templates"
     return (folder / f"{name}.yaml").read_text(encoding="utf-8")

@@ -57,6 +57,9 @@ class Wires:
     def __init__(self, network: Network) -> None:
         self._network = network
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def introduce(self, url: str, *, allowed_private: bool) -> Sequence[Introduction]:  # noqa: ARG002
         return self._network.at(url).answers.hosted()
 
@@ -73,6 +76,7 @@ class Wires:
         weather = network.weather(path)
         if weather == LOST_QUESTION:
             raise UnreachableError("peer.timeout", "the question was lost")
+        answer = b""
         for _ in range(2 if weather == TWICE else 1):
             try:
                 answer = house.answers.answer(

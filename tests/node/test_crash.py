@@ -99,7 +99,7 @@ class Burning:
 
 def fragile(house: House, fuse: Fuse) -> None:
     """From now on this house may die."""
-    house.node = replace(house.node, store=Fragile(house.node.store, fuse), folds=Folds())  # type: ignore[arg-type]
+    house.node = replace(house.node, store=Fragile(house.node.store, fuse), folds=Folds())
     house.answers = Answers(house.node, house.keys, house.hints.append)
 
 
@@ -142,7 +142,7 @@ def require_whole(network: Network) -> None:
         assert view.without_effect == ()
         found = folded(house, pact)
         with house.node.store.read() as reading:
-            assert house.node.folds.of(reading, pact).state == found.state  # type: ignore[arg-type]
+            assert house.node.folds.of(reading, pact).state == found.state
             assert (
                 ledger.verify(reading, house.organisation.id)
                 == reading.ledger_head(house.organisation.id)[0]

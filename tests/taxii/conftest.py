@@ -14,7 +14,7 @@ from tests.taxii.shelf import Shelf, open_shelf
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     opened = open_shelf(tmp_path_factory.mktemp("node"))
     yield opened
-    opened.node.store.close()
+    opened.node.close()
 
 
 @pytest.fixture
@@ -22,4 +22,4 @@ def empty(tmp_path: Path) -> Iterator[Shelf]:
     """A shelf of its own, for tests in which no item may have been dated before."""
     opened = open_shelf(tmp_path)
     yield opened
-    opened.node.store.close()
+    opened.node.close()

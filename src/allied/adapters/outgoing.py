@@ -200,13 +200,15 @@ class Outgoing:
         try:
             return self._exchange(call)
         except (httpcore2.TimeoutException, TimeoutError) as error:
-            raise _failed("timeout", "it did not answer in time") from error
+            raise _failed("timeout", "that address did not answer in time") from error
         except httpcore2.ConnectError as error:
             _explain_connect(error)
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             if going.received == 0:
-                raise _failed("disconnected", "it hung up without an answer") from error
-            raise _failed("garbage", "what it answered is not HTTP, or is cut off") from error
+                raise _failed("disconnected", "that address hung up without an answer") from error
+            raise _failed(
+                "garbage", "what that address answered is not HTTP, or is cut off"
+            ) from error
         finally:
             self._here.going = None
 
@@ -326,7 +328,7 @@ class _Backend(httpcore2.NetworkBackend):
         if thread.is_alive():
             raise httpcore2.ConnectTimeout
         if not lookup.found:
-            raise _failed("unknown-host", "its host name is not known")
+            raise _failed("unknown-host", "that host name is not known")
         return lookup.found
 
 
@@ -425,14 +427,14 @@ def _explain_connect(error: httpcore2.ConnectError) -> NoReturn:
             hint="check the host name, the certificate's validity and who issued it",
         ) from error
     if isinstance(problem, ssl.SSLError):
-        raise _failed("garbage", "it does not speak TLS as it should") from error
-    raise _failed("refused-connection", "nothing accepts connections there") from error
+        raise _failed("garbage", "that address does not speak TLS as it should") from error
+    raise _failed("refused-connection", "nobody accepts connections at that address") from error
 
 
 def _too_large(limit: int) -> UnreachableError:
     return UnreachableError(
         "outgoing.too-large",
-        f"it answered more than {limit} bytes",
+        f"that address answered more than {limit} bytes",
         facts={"limit": limit},
     )
 

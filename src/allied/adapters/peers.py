@@ -74,6 +74,10 @@ class HttpPeers:
         self._seconds = seconds
         self._offsets: dict[OrganisationId, float] = {}
 
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._outgoing.close()
+
     def introduce(self, url: str, *, allowed_private: bool) -> Sequence[Introduction]:
         """Whom the node at `url` says it hosts; each identity still has to prove itself.
 

@@ -43,7 +43,6 @@ class Settings(BaseSettings):
         host: the address that `serve` listens on.
         port: its port; 0 takes a free one.
         admin: "HOST:PORT" for metrics and health, or empty for none.
-        url: where other nodes reach this one; empty when it only asks and is never asked.
         database: empty for SQLite in the data folder.
         sync_seconds: how long a serving node waits before it asks its peers by itself.
         busy_seconds: how long a write waits for another process.
@@ -58,7 +57,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8811
     admin: str = ""
-    url: str = ""
     database: str = ""
     sync_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     busy_seconds: Annotated[float, Field(gt=0, le=3_600)] = 15.0

@@ -33,6 +33,7 @@ from allied.exchange.stix import Kind
 from allied.record.ids import Digest, PartyId
 
 PERMITTED = "exchange.permitted"
+NOTHING_REFERS = "exchange.nothing-refers"
 NEED_AUDIENCE = frozenset({"REL-TO", "NOFORN", "EYES-ONLY"})
 """Caveats that say who may see it, which only a named audience can honour."""
 
@@ -249,7 +250,7 @@ def default_tlp(channels: Sequence[Channel], at: datetime) -> Tlp:
 
 
 _NOTHING_REFERS = Failure(
-    "exchange.nothing-refers",
+    NOTHING_REFERS,
     "nothing that this recipient may see refers to it",
     "share something that refers to it",
 )

@@ -314,7 +314,11 @@ def _view(
         facts=_facts(matter),
         contested=case.contested,
         calls=case.calls,
-        callable=callable_now(prepared, terms.id, case.incident, mine, at),
+        callable=tuple(
+            art
+            for art in callable_now(prepared, terms.id, case.incident, mine, at)
+            if not any(call.effective and call.art == art for call in case.calls)
+        ),
         results=case.evaluation.results,
         obligations=obligations,
     )

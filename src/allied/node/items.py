@@ -170,7 +170,11 @@ def _find(
         else:
             items = list(reading.items(row.id, organisation.id, limit=1000, item=name))
         if items:
-            latest = max(items, key=lambda item: (item.modified, item.seq))
+            # Others may use the same id; what they say never stands in front of the first.
+            own = [item for item in items if item.originator == organisation.id] or items
+            whose = min(own, key=lambda item: item.seq).originator
+            versions = [item for item in items if item.originator == whose]
+            latest = max(versions, key=lambda item: (item.modified, item.seq))
             return node.folds.of(reading, row.id), latest
     raise NotFoundError(
         "item.unknown", "this organisation holds no such item", hint="`allied item list`"

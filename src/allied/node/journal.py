@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.fold import read_listing, read_opening
 from allied.errors import AlliedError, ConflictError, UnverifiedError
+from allied.node.fairness import fair_share
 from allied.node.rows import RecordRow
 from allied.record import blob
 from allied.record.circle import check_deps, covers
@@ -32,6 +33,7 @@ from allied.record.identity import Identity, open_chain
 from allied.record.ids import Digest
 from allied.record.kinds import rule
 from allied.record.record import (
+    MAX_DEPS,
     MAX_ENVELOPE_BYTES,
     ChainKey,
     Dep,
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from allied.record.keys import PublicKey
 
 PARKED_PER_ISSUER = 2_000
+MAX_CUT = 3_000
+"""Heads in a cut: as many as fit into the body of a withdrawal."""
 
 
 # --- own records ------------------------------------------------------------------------
@@ -126,28 +130,31 @@ def _deps(
 ) -> tuple[Dep, ...]:
     """The heads that a record may cite and that its own past does not contain already."""
     known = folded.history.clock(previous.id) if previous else {}
-    return tuple(
+    new = [
         dep
-        for dep in heads_in(folded, circle)
+        for dep in _heads(folded, circle)
         if dep.chain != own and known.get(dep.chain, 0) < dep.sequence
-    )
+    ]
+    return sorted_deps(fair_share(new, MAX_DEPS))  # what is left out stands in the next record
 
 
 def heads_in(folded: Folded, circle: Circle) -> tuple[Dep, ...]:
-    """The heads of every chain in `circle` and in the standing circles that cover it."""
+    """The heads in `circle` and in the standing circles that cover it; at most MAX_CUT."""
+    return sorted_deps(fair_share(_heads(folded, circle), MAX_CUT))
+
+
+def _heads(folded: Folded, circle: Circle) -> list[Dep]:
     standing = folded.instrument.circles
     wider = {
         each.id
         for each in (standing.all, standing.voters, *standing.bodies.values())
         if covers(each, circle)
     }
-    return sorted_deps(
-        [
-            Dep(chain.circle, chain.issuer, chain.incarnation, sequence, record)
-            for chain, (sequence, record) in folded.history.heads.items()
-            if chain.circle == circle.id or chain.circle in wider
-        ]
-    )
+    return [
+        Dep(chain.circle, chain.issuer, chain.incarnation, sequence, record)
+        for chain, (sequence, record) in folded.history.heads.items()
+        if chain.circle == circle.id or chain.circle in wider
+    ]
 
 
 def list_person(node: Node, writing: Writing, actor: Actor, folded: Folded) -> Folded:

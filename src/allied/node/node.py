@@ -39,6 +39,11 @@ class Node:
     scratch: Callable[[], AbstractContextManager[Scratch]]
     folds: Folds = field(default_factory=Folds)
 
+    def close(self) -> None:
+        """Let go of the store and of open connections."""
+        self.peers.close()
+        self.store.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

@@ -118,7 +118,8 @@ def say(
             raise RefusedError(
                 f"obligation.{refused}",
                 f"{verb} would have no effect now: {refused.replace('-', ' ')}",
-                hint="`allied obligation show` tells where it stands",
+                hint=f"{owed.debtor} owes it to {owed.creditor}",
+                facts={"debtor": owed.debtor, "creditor": owed.creditor},
             )
         mine = folded.instrument.party(actor.organisation.id)
         result = obligation_view(writing, after, stands, mine, now)

@@ -405,6 +405,10 @@ class Peers(Protocol):
         """Ask `body` of `verb`, return the verified answer of at most `limit` bytes."""
         ...
 
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        ...
+
 
 class Notifier(Protocol):
     """Tells whoever waits that something changed; never carries contents."""

@@ -22,7 +22,7 @@ from allied.errors import RefusedError, UsageError
 from allied.exchange.channels import channels_of
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
-from allied.exchange.policy import Verdict, decide
+from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
 from allied.exchange.statement import Leaf, commitment, state
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.survey import survey
@@ -98,10 +98,13 @@ class Tally:
     """How many objects one recipient may have, and why not the others.
 
     Attributes:
+        alone: companions (identities, markings ...) that nothing it may have refers to; they
+            go along as soon as something does.
         refused: by (code, clause).
     """
 
     permitted: int = 0
+    alone: int = 0
     refused: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -321,6 +324,8 @@ class _Sharing:
             tally = self._result.recipients[party]
             if verdict.permitted:
                 tally.permitted += 1
+            elif verdict.code == NOTHING_REFERS:
+                tally.alone += 1
             else:
                 why = (verdict.code, verdict.art)
                 tally.refused[why] = tally.refused.get(why, 0) + 1

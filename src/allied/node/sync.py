@@ -267,6 +267,7 @@ class _Exchange:
         agreement = named.id
         if not self._is_known(agreement):
             self._meet(agreement, outcome)
+        self._require_named(agreement)
         before = len(outcome.refused)
         self._records(agreement, outcome)
         whole = self._blobs(agreement, outcome)
@@ -285,6 +286,13 @@ class _Exchange:
         with self._node.store.read() as reading:
             return reading.agreement(agreement) is not None
 
+    def _require_named(self, agreement: AgreementId) -> None:
+        """Return if this organisation is a party; another one hosted here may have met it."""
+        with self._node.store.read() as reading:
+            instrument = self._node.folds.of(reading, agreement).instrument
+        if instrument.party(self._organisation.id) is None:
+            raise _not_named()
+
     # --- records ------------------------------------------------------------------------
 
     def _meet(self, agreement: AgreementId, outcome: Outcome) -> None:
@@ -302,9 +310,7 @@ class _Exchange:
                 continue
             instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
             if instrument.party(self._organisation.id) is None:
-                raise UnverifiedError(
-                    "agreement.not-named", "a peer sent an agreement that does not name us"
-                )
+                raise _not_named()
             with self._node.store.write() as writing:
                 if writing.agreement(agreement) is None:
                     writing.add_agreement(row)
@@ -411,6 +417,10 @@ def _spans(
         known = first.get(chain, (start, head.sequence))
         first[chain] = (min(start, known[0]), max(head.sequence, known[1]))
     return sorted(Span(*chain, start, last) for chain, (start, last) in first.items())
+
+
+def _not_named() -> UnverifiedError:
+    return UnverifiedError("agreement.not-named", "a peer sent an agreement that does not name us")
 
 
 def _proposed(

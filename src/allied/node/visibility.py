@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allied.node import release
+from allied.node.fairness import fair_share
 from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode
 
@@ -35,6 +36,8 @@ def circles(folded: Folded, organisation: OrganisationId) -> Mapping[CircleId, C
 def heads(folded: Folded, organisation: OrganisationId) -> tuple[Head, ...]:
     """The heads held of chains that an organisation may see, ascending, at most MAX_HEADS.
 
+    Where there are more, every issuer has its share of them.
+
     A chain that was signed in two ways has the two records that prove it as further heads,
     so that whoever holds one branch learns of the other.
     """
@@ -56,7 +59,7 @@ def heads(folded: Folded, organisation: OrganisationId) -> tuple[Head, ...]:
             branches.setdefault(header.chain, []).append(branch)
     for proof in branches.values():
         found += proof[:2]
-    return tuple(sorted(found)[:MAX_HEADS])
+    return tuple(sorted(fair_share(found, MAX_HEADS)))
 
 
 def mark(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -42,7 +43,14 @@ _OPEN: Final = ("proposed", "signed", "in-force")
 
 @app.command("new")
 def new(
-    template: Annotated[str, typer.Option("--template", help="Which: pact.")] = "pact",
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template",
+            help="Which: pact, isac, mutual-aid, five-services, safe-harbour,"
+            " north-atlantic-treaty, ukusa or triple-entente.",
+        ),
+    ] = "pact",
 ) -> None:
     """Print a template to start from; redirect it into a file and edit it."""
     from allied.bootstrap import template_text
@@ -51,16 +59,31 @@ def new(
 
 
 @app.command("check")
-def check(file: TextOrName, folder: Folder = None, as_json: AsJson = False) -> None:
+def check(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="alliance/1 files, or agreements that are here; several are held together.",
+        ),
+    ],
+    day: Annotated[
+        str, typer.Option("--date", help="Say also what has run out on this day, like 2026-03-01.")
+    ] = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
     """Say what is wrong, doubtful or not enforced yet; exit status 8 on errors."""
     from allied.agreement import check as checking
 
-    findings = checking.check_text(_text(file, folder), str(file))
+    findings = checking.check_files(
+        [(_text(file, folder), str(file)) for file in files], day=_day(day)
+    )
     if as_json:
         give({"findings": findings}, as_json=True)
     else:
         for finding in findings:
-            where = str(finding.place) if finding.place else str(file)
+            where = str(finding.place) if finding.place else str(files[0])
             clause = f" Art {finding.clause}" if finding.clause else ""
             give(
                 None,
@@ -72,25 +95,36 @@ def check(file: TextOrName, folder: Folder = None, as_json: AsJson = False) -> N
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = sum(finding.severity == "warning" for finding in findings)
     notes = len(findings) - errors - warnings
-    say(f"{file.name}: {errors} errors, {warnings} warnings, {notes} notes.")
+    what = files[0].name if len(files) == 1 else f"{len(files)} files"
+    say(f"{what}: {errors} errors, {warnings} warnings, {notes} notes.")
     if errors:
         raise typer.Exit(8)
+
+
+Form = Annotated[str, typer.Option("--format", help="text, markdown, html or pdf.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", help="Into this file instead of stdout; pdf needs it.")
+]
 
 
 @app.command("explain")
 def explain(
     file: TextOrName,
-    form: Annotated[str, typer.Option("--format", help="text, markdown or html.")] = "text",
+    form: Form = "text",
+    output: Output = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Say in plain language what a file means, with every default shown."""
     from allied.agreement import explain as explaining
 
-    if form not in ("text", "markdown", "html"):
-        raise UsageError("usage.format", "--format is text, markdown or html")
-    rendered = explaining.explain_text(_text(file, folder), str(file), form)
-    give({"text": rendered}, as_json=as_json, lines=(rendered.rstrip("\n"),))
+    _require_form(form, output, as_json=as_json)
+    raw = _text(file, folder)
+    if form == "pdf":
+        _write_pdf(output, explaining.explain_document(raw, str(file)))
+        return
+    rendered = explaining.explain_text(raw, str(file), form)
+    _put(rendered, {"text": rendered}, output, as_json=as_json)
 
 
 @app.command("diff")
@@ -99,19 +133,32 @@ def diff(
         Path, typer.Argument(metavar="A", help="An alliance/1 file, or an agreement that is here.")
     ],
     after: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
+    form: Form = "text",
+    output: Output = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what changes in meaning between two files; exit status 8 when anything does."""
-    from allied.agreement import diff as comparing
+    from allied.agreement import diff as comparing, diff_forms as forms
 
+    _require_form(form, output, as_json=as_json)
     changes = comparing.diff_texts(
         _text(before, folder), str(before), _text(after, folder), str(after)
     )
-    give({"changes": changes}, as_json=as_json, lines=[str(change) for change in changes])
+    names = before.name, after.name
+    match form:
+        case "pdf":
+            _write_pdf(output, forms.to_document(changes, *names))
+        case "markdown":
+            _put(forms.to_markdown(changes, *names), {"changes": changes}, output, as_json=as_json)
+        case "html":
+            _put(forms.to_html(changes, *names), {"changes": changes}, output, as_json=as_json)
+        case _:
+            said = forms.to_text(changes) if changes or output else ""
+            _put(said, {"changes": changes}, output, as_json=as_json)
     if changes:
         raise typer.Exit(8)
-    say("Both mean the same.")
+    say(forms.SAME)
 
 
 @app.command("propose")
@@ -265,6 +312,45 @@ def show(
         typer.echo(found.text, nl=False)
         return
     _give(found, as_json=as_json)
+
+
+def _day(given: str) -> date | None:
+    try:
+        return date.fromisoformat(given) if given else None
+    except ValueError as unknown:
+        raise UsageError("usage.date", "--date is a day like 2026-03-01") from unknown
+
+
+def _require_form(form: str, output: Path | None, *, as_json: bool) -> None:
+    if form not in ("text", "markdown", "html", "pdf"):
+        raise UsageError("usage.format", "--format is text, markdown, html or pdf")
+    if as_json and (output is not None or form == "pdf"):
+        raise UsageError("usage.format", "--json goes with no --output and no pdf")
+    if form == "pdf" and output is None:
+        raise UsageError("usage.output", "a PDF goes into a file: add --output FILE")
+
+
+def _put(rendered: str, value: object, output: Path | None, *, as_json: bool) -> None:
+    """To stdout, or into a file."""
+    if output is None:
+        give(value, as_json=as_json, lines=rendered.splitlines())
+    else:
+        _write(output, rendered.encode())
+
+
+def _write_pdf(output: Path | None, document: dict[str, Any]) -> None:
+    from allied.bootstrap import pdf_of
+
+    if output is not None:
+        _write(output, pdf_of(document))
+
+
+def _write(output: Path, content: bytes) -> None:
+    try:
+        output.write_bytes(content)
+    except OSError as broken:
+        raise UsageError("file.unwritable", f"{output.name} cannot be written") from broken
+    say(f"{output.name} is written.")
 
 
 def _text(given: Path, folder: Path | None) -> bytes:

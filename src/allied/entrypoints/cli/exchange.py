@@ -127,6 +127,7 @@ def _as_value(result: Shared) -> dict[str, object]:
         "recipients": {
             party: {
                 "permitted": tally.permitted,
+                "alone": tally.alone,
                 "refused": [
                     {"code": code, "art": art, "count": count}
                     for (code, art), count in sorted(tally.refused.items())
@@ -157,6 +158,11 @@ def _tell(file: Path, result: Shared) -> None:
             ]
         ],
     )
+    for party, tally in result.recipients.items():
+        if tally.alone:
+            say(
+                f"  {tally.alone} that only go along with others have nothing to go with to {party}"
+            )
     for code, count in sorted(result.refused.items()):
         say(f"  {count} refused by the agreement [{code}]")
     for code, count in sorted(result.invalid.items()):

@@ -73,7 +73,7 @@ def init(
             node, label=organisation_id, name=name, url=url, person=person, passphrase=secret
         )
     finally:
-        node.store.close()
+        node.close()
     give_founded(made, as_json=as_json)
 
 
@@ -120,7 +120,7 @@ def serve(
             _invite(node)
             run(node, keys, listening, opened_node.wakening.wait)
     finally:
-        node.store.close()
+        node.close()
 
 
 def _invite(node: Node) -> None:

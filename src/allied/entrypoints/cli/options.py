@@ -58,7 +58,7 @@ def opened(folder: Path | None) -> Iterator[Node]:
     try:
         yield node
     finally:
-        node.store.close()
+        node.close()
 
 
 def passphrase(file: Path | None, *, new: bool = False) -> str:

@@ -49,6 +49,7 @@ def link(
     as_json: AsJson = False,
 ) -> None:
     """Print a link that lets a person into the console once, within 15 minutes."""
+    from allied.bootstrap import listening_at
     from allied.node.node import acting_person
     from allied.node.people import link as new_link
 
@@ -57,7 +58,7 @@ def link(
         with node.store.read() as reading:
             label = acting_person(reading, acting, person)
         made = new_link(node, acting, label)
-    url = f"{acting.url or 'http://127.0.0.1:8811'}/login/{made.secret}"
+    url = f"{acting.url or listening_at(folder)}/login/{made.secret}"
     give(
         {"url": url, "person": label, "expires_at": made.expires_at}, as_json=as_json, lines=(url,)
     )

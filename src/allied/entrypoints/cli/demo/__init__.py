@@ -151,7 +151,7 @@ def _staged(root: Path, teller: Teller) -> Iterator[Stage]:
     finally:
         servers.stop()
         for house in houses:
-            house.node.store.close()
+            house.node.close()
 
 
 def _ports(root: Path) -> list[tuple[int, int]]:
