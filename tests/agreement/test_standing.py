@@ -342,7 +342,8 @@ def test_it_ends_when_no_two_are_left(
     events: tuple[Event, ...], state: str, bound: set[PartyId]
 ) -> None:
     now = stands(text(LEAVE), signed(A, B, C) + events, day(60))
-    assert (now.state, now.bound) == (state, bound)
+    assert now.state == state
+    assert now.bound == bound
 
 
 def test_a_party_that_never_signed_does_not_keep_an_agreement_alive() -> None:
@@ -553,7 +554,8 @@ def test_whoever_is_bound_has_signed_and_is_neither_suspended_nor_gone(
         ]
         assert min(papers) <= at
         assert now.parties[party].legal in ("bound", "leaving")
-        assert not now.parties[party].until or at < now.parties[party].until
+        until = now.parties[party].until
+        assert until is None or at < until
 
 
 @given(agreed, events, st.sampled_from([A, B, C, D]), moments)

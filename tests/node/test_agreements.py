@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from allied.errors import AlliedError
-from allied.node import agreements, organisations, peers
+from allied.node import agreements, journal, organisations, peers
 from allied.node.node import Actor
+from allied.record.ids import PartyId
 from tests.node.hands import (
     DEMO,
     HARBOUR,
@@ -197,12 +198,12 @@ def test_leaving_as_the_text_allows(tmp_path: Path, text: bytes, code: str) -> N
         assert records(river, pact) == before
         return
     view = agreements.withdraw(river.node, river.actor, pact, "we part as friends")
-    assert {each.party: each.legal for each in view.parties}[river.label] == "leaving"
+    assert {each.party: each.legal for each in view.parties}[PartyId(RIVER)] == "leaving"
     refused("agreement.leaving-already", lambda: agreements.withdraw(river.node, river.actor, pact))
     network.settle()
     network.advance(timedelta(days=90))
     views = [agreements.show(each.node, pact) for each in network.houses.values()]
-    assert [{each.party: each.legal for each in one.parties}[river.label] for one in views] == [
+    assert [{each.party: each.legal for each in one.parties}[PartyId(RIVER)] for one in views] == [
         "former"
     ] * 3
     refused("agreement.not-bound", lambda: agreements.withdraw(river.node, river.actor, pact))
@@ -263,9 +264,10 @@ def test_a_refused_act_leaves_nothing_behind_that_a_later_one_could_stumble_over
     river, harbour, _ = network.houses.values()
     refused("agreement.left-on-purpose", lambda: _write_and_leave(river, pact))
     agreements.ratify(river.node, river.actor, pact)
-    assert record_of(river, pact, "agreement.ratify")
+    assert record_of(river, pact, "agreement.ratify").header.kind == "agreement.ratify"
     network.settle()
-    assert record_of(harbour, pact, "agreement.ratify", river)
+    ratified = record_of(river, pact, "agreement.ratify")
+    assert record_of(harbour, pact, "agreement.ratify", river).id == ratified.id
     assert agreements.show(harbour.node, pact).waiting == 0
 
 
@@ -274,7 +276,7 @@ def _write_and_leave(house: House, pact: str) -> None:
     with house.node.store.write() as writing:
         found = house.node.folds.of(writing, agreements.resolve(writing, pact).id)
         circle = found.instrument.circles.all
-        agreements.journal.append(
+        journal.append(
             house.node, writing, house.actor, found, circle, "redaction.answer", {"blob": ""}
         )
         house.node.folds.of(writing, found.row.id)

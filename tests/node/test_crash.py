@@ -176,7 +176,7 @@ def test_killed_at_any_write_the_story_can_be_finished(tmp_path: Path, label: st
     points = burnt(tmp_path / "whole", label)
     assert points > 20
     # All points take minutes; the thorough profile goes through every one of them.
-    first, stride = (0, 1) if THOROUGH else (FIRST[label], points // 4 + 1)
+    first, stride = (0, 1) if THOROUGH else (FIRST[label], points // 3 + 1)
     for point in range(first, points, stride):
         network = three(tmp_path / str(point))
         house = network.houses[label]

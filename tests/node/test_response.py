@@ -12,6 +12,7 @@ from allied.errors import AlliedError
 from allied.node import agreements, incidents, obligations, organisations, peers
 from allied.node.cases import ObligationView
 from allied.node.node import Actor
+from allied.record.identity import open_chain
 from tests.node.hands import (
     DEMO,
     HARBOUR,
@@ -230,7 +231,7 @@ def test_every_organisation_of_one_node_signs_for_what_arrived(tmp_path: Path) -
     for actor in (river.actor, delta):
         agreements.sign(river.node, actor, pact)
     for offered in harbour.node.peers.introduce(river.url, allowed_private=True):
-        chosen = peers.Offered(peers.open_chain(offered.descriptors), offered.descriptors)
+        chosen = peers.Offered(open_chain(offered.descriptors), offered.descriptors)
         peers.add(harbour.node, river.url, chosen, confirmed=True)
     harbour.sync()
     agreements.sign(harbour.node, harbour.actor, pact)

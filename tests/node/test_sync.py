@@ -15,7 +15,8 @@ from allied.node.messages import Span
 from allied.node.pages import RecordsAnswer, RecordsPage
 from allied.record.canonical import Json
 from allied.record.envelope import Assertion, Envelope, encode, parse
-from allied.record.record import Record, read
+from allied.record.ids import PartyId
+from allied.record.record import Dep, Record, read
 from tests.node.hands import (
     DEMO,
     HARBOUR,
@@ -177,12 +178,14 @@ def test_a_spoilt_envelope_is_refused_and_does_not_block_the_good_one(
     good = crafted(river, pact, "agreement.ratify", {"genesis": pact})
     with harbour.node.store.write() as writing:
         found = harbour.node.folds.of(writing, pact)  # type: ignore[arg-type]
-        for raws, refused in (([spoil(good)], [code]), ([spoil(good), good.raw], [])):
-            taken = journal.take_in(writing, found, raws, {})
-            assert [each for each in taken.refused if each != code] == []
-            assert bool(refused) <= bool(taken.refused)
+        taken = journal.take_in(writing, found, [spoil(good)], {})
+        assert (taken.refused, taken.stored) == ([code], [])
+        taken = journal.take_in(writing, found, [spoil(good), good.raw], {})
+        assert set(taken.refused) <= {code}
         assert [record.id for record in taken.stored] == [good.id]
-    assert state(harbour, pact).ratifications[RIVER].persons == (good.assertions[0].person,)
+    assert state(harbour, pact).ratifications[PartyId(RIVER)].persons == (
+        good.assertions[0].person,
+    )
 
 
 # --- records of liars -----------------------------------------------------------------------
@@ -229,14 +232,12 @@ LIES: dict[str, tuple[Callable[[Network, str], Record], str]] = {
 }
 
 
-def narrow(network: Network, pact: str) -> tuple[journal.Dep, ...]:
+def narrow(network: Network, pact: str) -> tuple[Dep, ...]:
     harbour = network.houses[HARBOUR]
     circle = folded(harbour, pact).instrument.circles.voters
     told = note(harbour, pact, circle=circle, deps=())
     header = told.header
-    return (
-        journal.Dep(header.circle, header.issuer, header.incarnation, header.sequence, told.id),
-    )
+    return (Dep(header.circle, header.issuer, header.incarnation, header.sequence, told.id),)
 
 
 @pytest.mark.parametrize("name", LIES)
@@ -294,7 +295,7 @@ def test_a_garbled_answer_is_refused_and_the_next_good_one_heals(
     assert agreements.show(harbour.node, pact).records == before
     network.heal()
     assert problems(harbour) == set()
-    assert converged(network, pact) or not network.settle()
+    network.settle()
     assert converged(network, pact)
 
 
@@ -354,7 +355,7 @@ def test_a_strange_body_stops_nobody_elses_records(
     reason = leaving.body["reason"]
     assert isinstance(reason, dict)
     with harbour.node.store.read() as reading:
-        assert reading.blob(reason["blob"]) is not None  # type: ignore[arg-type]
+        assert reading.blob(reason["blob"]) is not None
     assert set(state(harbour, pact).ratifications) == {NORTHGATE}
     assert converged(network, pact)
 
@@ -464,7 +465,7 @@ weathers = st.lists(
 numbers = itertools.count()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, weathers)
 def test_any_schedule_converges_after_healing(
     tmp_path: Path, schedule: list[tuple[str, str]], weather: list[str]
