@@ -12,6 +12,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from allied.record.kinds import KINDS
@@ -91,6 +92,7 @@ class Code:
     sentence: str = ""
 
 
+@cache
 def trees() -> Mapping[Path, ast.Module]:
     """Every module of the program."""
     return {file: ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")}
@@ -109,6 +111,7 @@ def error_classes(modules: Mapping[Path, ast.Module]) -> dict[str, str]:
     return found
 
 
+@cache
 def codes() -> dict[str, Code]:
     """Every code the source holds, by name."""
     modules = trees()
