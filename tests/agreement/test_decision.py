@@ -135,6 +135,7 @@ def test_an_abstention_may_count_against() -> None:
         pytest.param("simple-majority", "B", "A+ B- C+", "adopted", id="no tie, no casting vote"),
         pytest.param("absolute-majority", "A", "A+ B+ C- D-", "adopted", id="half with the chair"),
         pytest.param("absolute-majority", "C", "A+ B+ C- D-", "rejected", id="half without it"),
+        pytest.param("absolute-majority", "A", "A+ B+ C- D0", "adopted", id="half, one abstains"),
     ],
 )
 def test_a_tie_that_the_chair_breaks(kind: str, chair: str | None, said: str, outcome: str) -> None:
@@ -539,6 +540,12 @@ def test_of_two_votes_in_one_place_the_more_cautious_counts() -> None:
     assert [each.why for each in found.passed_over] == ["contradicted"]
 
 
+def test_the_same_vote_said_in_two_ways_is_no_contradiction() -> None:
+    twice = [vote("A", "+"), vote("A", "+", reasoned=True)]
+    found = counted(rule("simple-majority"), "AB", twice)
+    assert (found.where("yes"), found.passed_over) == (("A",), ())
+
+
 def test_votes_of_strangers_are_passed_over_and_listed() -> None:
     found = counted(rule("unanimity"), "AB", "A+ B+ X- Y-")
     assert found.outcome == "adopted"
@@ -557,6 +564,15 @@ def test_a_vote_on_a_changed_text_does_not_count_for_the_new_one() -> None:
     assert {each.why for each in found.passed_over} == {"other-text"}
     again = [vote(each, "+", TABLED + 3 * HOUR, text="u") for each in "AB"]
     assert counted(rule("unanimity", of="voting"), "ABC", [*old, *again], end).outcome == "adopted"
+
+
+def test_it_closes_early_only_when_all_have_voted_on_the_text_on_the_table() -> None:
+    changed = Revision(party=PartyId("A"), at=TABLED + 2 * HOUR, text="u")
+    said = [*votes("A+ B+"), changed, vote("C", "+", TABLED + 3 * HOUR, text="u")]
+    at = TABLED + 4 * HOUR
+    assert counted(rule("simple-majority"), "ABC", said, at).outcome == "open"
+    rest = [vote(each, "+", at, text="u") for each in "AB"]
+    assert counted(rule("simple-majority"), "ABC", [*said, *rest], at).outcome == "adopted"
 
 
 @pytest.mark.parametrize(
@@ -761,6 +777,17 @@ def test_what_would_still_change_it() -> None:
         (("B", "D", "E"), "yes", False)
     ]
     assert counted(rule("absolute-majority"), "ABCDE", "A+ B-").would_change == ()
+
+
+def test_a_veto_and_a_chair_are_seen_in_what_would_change_it() -> None:
+    now = TABLED + HOUR
+    guarded = counted(rule("simple-majority", veto=("A",)), "ABCDE", "A+ B+ C+", now)
+    assert [(each.parties, each.says) for each in guarded.would_change] == [(("A",), "no")]
+    chair = body("ABCDE", chair=PartyId("A"))
+    casting = counted(rule("simple-majority", tie="chair-casts"), chair, "B+ C- D-", now)
+    assert [(each.parties, each.says) for each in casting.would_change] == [
+        (("A", "C", "D"), "yes"),
+    ]  # fmt: skip
 
 
 def test_a_moment_without_a_time_zone_is_a_mistake_of_the_caller() -> None:

@@ -370,6 +370,15 @@ def test_an_extension_may_follow_an_extension() -> None:
     assert counted(patient, "AB", steps[:1], DEADLINE + HOUR).deadline == DEADLINE
 
 
+def test_a_changed_text_takes_back_no_time_that_was_given() -> None:
+    far = DEADLINE + timedelta(days=9)
+    given = Extension(party=A, at=TABLED + HOUR, until=far)
+    changed = _revision(TABLED + 2 * HOUR)
+    patient = silence(may_extend=True)
+    assert counted(patient, "AB", [changed]).deadline == DEADLINE + 2 * HOUR
+    assert counted(patient, "AB", [given, changed]).deadline == far
+
+
 def test_after_an_objection_nothing_is_extended_changed_or_taken_back() -> None:
     said = [*ALL_READ, vote("B", "-"), Retraction(party=A, at=TABLED + 2 * HOUR)]
     found = counted(silence(may_extend=True), "ABC", said)
