@@ -76,8 +76,8 @@ def shared(scene: Pulling, files: Sequence[Path] = ()) -> None:
 
 def test_what_arrived_is_believed_when_everybody_pulls(scene: Pulling) -> None:
     shared(scene)
-    whats = [each.what for each in scene.stage.teller.read_back]
-    assert "39 objects arrived, each with the same bytes" in whats
+    seen = [each.what for each in scene.stage.teller.read_back]
+    assert "39 objects arrived, each with the same bytes" in seen
     found = response.respond(scene.stage, scene.agreement)
     assert found["state"] == "discharged"
 

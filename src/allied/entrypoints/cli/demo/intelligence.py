@@ -157,6 +157,11 @@ def _dry_run(stage: Stage, agreement: AgreementView, bundle: Bundle, plan: Plan)
             ]
         ],
     )
+    for party, tally in result.recipients.items():
+        if tally.alone:
+            teller.line(
+                f"{tally.alone} only go along with others, and to {party} nothing takes them along"
+            )
     for code, count in sorted(result.refused.items()):
         teller.line(f"{count} are not admitted by the agreement [{code}]")
     for code, count in sorted(result.invalid.items()):
@@ -212,7 +217,9 @@ def read_back(stage: Stage, agreement: AgreementView, house: House, plan: Plan) 
             "demo.leaked", f"{house.name} holds {len(leaked)} objects that were refused to it"
         )
     if forbidden:
-        teller.verified(f"none of the {len(forbidden)} objects that it may not have is there", house.label)
+        teller.verified(
+            f"nothing of what it may not have is there ({len(forbidden)} checked)", house.label
+        )
     if house.label in plan.example:
         id_, tlp, code, art = plan.example[house.label]
         teller.line(f"for example {id_}, TLP:{tlp}: refused to {house.label} by Art {art} [{code}]")
@@ -316,6 +323,7 @@ def _summary(bundle: Bundle, result: Shared) -> dict[str, Any]:
         "recipients": {
             party: {
                 "permitted": tally.permitted,
+                "alone": tally.alone,
                 "refused": [
                     {"code": code, "art": art, "count": count}
                     for (code, art), count in sorted(tally.refused.items())
