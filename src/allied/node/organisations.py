@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allied.errors import ConflictError, UsageError
+from allied.errors import ConflictError, MalformedError, UsageError
 from allied.node.people import check_label, new_person
 from allied.node.rows import Organisation
-from allied.record.descriptor import Purpose
+from allied.record.descriptor import Purpose, addresses
 from allied.record.identity import fingerprint, first_descriptor, open_chain
 from allied.record.keys import PrivateKey
 
@@ -47,9 +47,7 @@ def found(node: Node, *, label: str, name: str, url: str, person: str, passphras
         UsageError: label, name or URL are not of their form.
         ConflictError: an organisation of that label is hosted here already.
     """
-    check_label(label, "organisation.label")
-    if not name or len(name) > _NAME_LIMIT or not name.isprintable():
-        raise UsageError("organisation.name", f"a name has 1 to {_NAME_LIMIT} printable characters")
+    require_named(label, name, url)
     with node.store.read() as reading:
         if any(known.label == label for known in reading.organisations()):
             raise ConflictError(
@@ -85,6 +83,25 @@ def found(node: Node, *, label: str, name: str, url: str, person: str, passphras
     if person:
         new_person(node, organisation, label=person, name=person, passphrase=passphrase)
     return Founded(organisation, fingerprint(identity.id), person, recovery)
+
+
+def require_named(label: str, name: str, url: str) -> None:
+    """Return if label, name and URL of an organisation are of their form.
+
+    Raises:
+        UsageError: `organisation.label`, `organisation.name`, `organisation.url`.
+    """
+    check_label(label, "organisation.label")
+    if not name or len(name) > _NAME_LIMIT or not name.isprintable():
+        raise UsageError("organisation.name", f"a name has 1 to {_NAME_LIMIT} printable characters")
+    try:
+        addresses((url,) if url else ())
+    except MalformedError as refused:
+        raise UsageError(
+            "organisation.url",
+            "an address is an http or https URL with a host",
+            hint="for example https://allied.river.example",
+        ) from refused
 
 
 def list_hosted(node: Node) -> Sequence[Organisation]:

@@ -63,8 +63,9 @@ def init(
 ) -> None:
     """Make a node: a folder, one organisation with its keys, its first person."""
     from allied.bootstrap import create_node
-    from allied.node.organisations import found, list_hosted
+    from allied.node.organisations import found, list_hosted, require_named
 
+    require_named(organisation_id, name, url)
     secret = passphrase(passphrase_file, new=True)
     node = create_node(folder)
     try:
