@@ -36,11 +36,15 @@ def article(code: str, severity: str, bad: str, good: str, column: int, clause: 
     return Case(code, severity, pact(bad), pact(good), 9, column, clause)
 
 
-def swapped(code: str, severity: str, old: str, new: str, line: int, column: int) -> Case:
+def swapped(
+    code: str, severity: str, old: str, new: str, line: int, column: int, clause: str = ""
+) -> Case:
     """A pact in which a part is exchanged."""
     good = pact('{art: "1", type: statement}', lateral="bilateral")
     assert old.encode() in good
-    return Case(code, severity, good.replace(old.encode(), new.encode()), good, line, column, "")
+    return Case(
+        code, severity, good.replace(old.encode(), new.encode()), good, line, column, clause
+    )
 
 
 CASES = {
@@ -289,6 +293,178 @@ CASES = {
     "a body that cannot decide": swapped(
         "body-without-rule", "note", "articles:", "bodies: {board: {}}\narticles:", 9, 17
     ),
+    "a scope that lies elsewhere than the target": swapped(
+        "unreachable-trigger",
+        "error",
+        'articles:\n  - {art: "1", type: statement}',
+        "scopes: {port: {targets: [ships]}}\narticles:\n"
+        f'  - {{art: "1", {TRIGGER} {{scope: port, against: [funds]}}, {OWED}}}',
+        11,
+        76,
+        clause="1",
+    ),
+    "a case without a victim among the parties": article(
+        "unreachable-trigger",
+        "error",
+        f'{{art: "1", {TRIGGER} {{cases: [{{victim: oslo}}, {{victim: river}}]}}, {OWED}}}',
+        f'{{art: "1", {TRIGGER} {{cases: [{{victim: river}}]}}, {OWED}}}',
+        60,
+    ),
+    "more attackers than are named": article(
+        "unreachable-trigger",
+        "error",
+        f'{{art: "1", {TRIGGER} {{attacker: oslo, attackers: at least 2}}, {OWED}}}',
+        f'{{art: "1", {TRIGGER} {{attacker: [oslo, bergen], attackers: at least 2}}, {OWED}}}',
+        80,
+    ),
+    "kinds that nobody can find": article(
+        "never-found",
+        "warning",
+        f'{{art: "1", {TRIGGER} {{may_be_found_to_be: attack.cyber}}, {OWED}}}',
+        f'{{art: "1", {TRIGGER} {{incident: attack.cyber}}, {OWED}}}',
+        73,
+    ),
+    "only a body may invoke it, and there is none": article(
+        "never-invoked",
+        "error",
+        f'{{art: "1", {RESPONSE}, invoked_by: body, {OWED}}}',
+        f'{{art: "1", {RESPONSE}, invoked_by: victim, {OWED}}}',
+        91,
+    ),
+    "more callers than members": article(
+        "never-called",
+        "error",
+        '{art: "1", type: consultation, caller: 3 members}',
+        '{art: "1", type: consultation, caller: 2 members}',
+        44,
+    ),
+    "no time for meeting": article(
+        "no-deadline",
+        "note",
+        '{art: "1", type: consultation}',
+        '{art: "1", type: consultation, meet_within: 1 day}',
+        5,
+    ),
+    "it must be shared, but not when": article(
+        "no-deadline",
+        "warning",
+        '{art: "1", type: information-sharing, share: all, duty: must}',
+        '{art: "1", type: information-sharing, share: all, duty: must, within: 1 day}',
+        61,
+    ),
+    "a rule that needs more votes than there are": article(
+        "never-adopted",
+        "error",
+        '{art: "1", type: governance, rule: {kind: simple-majority, threshold: 3}}',
+        '{art: "1", type: governance, rule: {kind: simple-majority, threshold: 2}}',
+        40,
+    ),
+    "a qualified majority of nobody knows how many": article(
+        "no-threshold",
+        "error",
+        '{art: "1", type: governance, rule: {kind: qualified-majority}}',
+        '{art: "1", type: governance, rule: {kind: qualified-majority, threshold: 2/3}}',
+        40,
+    ),
+    "a weighted vote without a weight": article(
+        "no-weight",
+        "error",
+        '{art: "1", type: governance, rule: {kind: weighted, weights: {river: 2}}}',
+        '{art: "1", type: governance, rule: {kind: weighted, weights: {river: 2, harbour: 1}}}',
+        40,
+    ),
+    "as many liars as voters": article(
+        "tolerates-too-many",
+        "error",
+        '{art: "1", type: governance, rule: {kind: unanimity, tolerates: 2}}',
+        '{art: "1", type: governance, rule: {kind: unanimity, tolerates: 0}}',
+        40,
+    ),
+    "two quorums without a voter in common": article(
+        "quorum-can-split",
+        "warning",
+        '{art: "1", type: governance, rule: {kind: simple-majority, quorum: 1}}',
+        '{art: "1", type: governance, rule: {kind: simple-majority, quorum: 2}}',
+        40,
+    ),
+    "a title that other programs read as a day": article(
+        "stock-yaml",
+        "note",
+        '{art: "1", type: statement, title: 2026-03-01}',
+        '{art: "1", type: statement, title: "2026-03-01"}',
+        40,
+    ),
+    "a protection that has an end": swapped(
+        "shield-has-an-end",
+        "note",
+        'articles:\n  - {art: "1", type: statement}',
+        "protections: [{name: law, jurisdiction: here, valid: [2026-01-01/2026-12-31]}]\n"
+        'articles:\n  - {art: "1", type: information-sharing, share: all, legal_shield: law}',
+        11,
+        69,
+        clause="1",
+    ),
+    "an article that ends before the agreement begins": swapped(
+        "never-applies",
+        "error",
+        '90 days}}\narticles:\n  - {art: "1", type: statement}',
+        "90 days}, in_force_when: 2026-05-01}\narticles:\n"
+        '  - {art: "1", type: statement, until: 2026-04-01}',
+        10,
+        40,
+        clause="1",
+    ),
+    "it lapses before it enters into force": swapped(
+        "deadline-before-entry",
+        "error",
+        "life: {",
+        "life: {in_force_when: 2026-05-01, entry_deadline: 2026-04-01, ",
+        8,
+        51,
+    ),
+    "leaving is possible when all is over": swapped(
+        "withdrawal-after-end",
+        "warning",
+        "90 days}}",
+        "90 days, not_before: 24 months}, term: 2 years}",
+        8,
+        50,
+    ),
+    "a renewal that nobody can stop": swapped(
+        "renewal-cannot-be-stopped",
+        "warning",
+        "life: {",
+        "life: {term: 1 year, renewal: {automatic: yes, stop_notice: 12 months}, ",
+        8,
+        61,
+    ),
+    "a time zone that nobody knows": swapped(
+        "unknown-time-zone", "error", "id: pact", "id: pact\ntimezone: Europe/Atlantis", 4, 11
+    ),
+    "a scope that leaves nothing out": swapped(
+        "scope-without-limit",
+        "warning",
+        "articles:",
+        "scopes: {estate: {growth: all}}\narticles:",
+        9,
+        18,
+    ),
+    "a scope that nothing names": swapped(
+        "unused-scope",
+        "note",
+        "articles:",
+        "scopes: {estate: {sectors: ports}}\narticles:",
+        9,
+        18,
+    ),
+    "the chair of nobody breaks a tie": swapped(
+        "no-chair",
+        "warning",
+        "articles:",
+        "bodies: {board: {rule: {kind: simple-majority, tie: chair-casts}}}\narticles:",
+        9,
+        53,
+    ),
 }
 
 
@@ -314,12 +490,23 @@ def test_what_we_publish_has_no_errors(file: Path) -> None:
     assert not [each for each in findings if each.severity == "error"]
 
 
+NO_TIME = "agreement.no-deadline"
+HISTORICAL = {
+    # The warnings that the head of each of these files explains.
+    "north-atlantic-treaty": {NO_TIME},
+    "ukusa": {NO_TIME},
+    "triple-entente": {NO_TIME, "agreement.no-withdrawal"},
+}
+
+
 @pytest.mark.parametrize("file", TEMPLATE_FILES, ids=lambda file: file.stem)
-def test_a_template_gives_no_warning(file: Path) -> None:
+def test_a_template_gives_no_warning_that_it_does_not_explain(file: Path) -> None:
     findings = check_text(file.read_bytes(), file.name)
 
-    assert not [each for each in findings if each.severity != "note"]
-    assert "agreement.status-in-text" not in {each.code for each in findings}
+    warned = {each.code for each in findings if each.severity != "note"}
+    assert warned == HISTORICAL.get(file.stem, set())
+    status = "agreement.status-in-text" in {each.code for each in findings}
+    assert status == (file.stem in HISTORICAL)
 
 
 def test_a_file_that_cannot_be_read_yields_its_mistakes() -> None:

@@ -109,14 +109,14 @@ class Explanation:
 
     def to_markdown(self) -> str:
         """For documents; text of the agreement forms no markup."""
-        lines = [f"# {_plain_markdown(self.title)}", "", _plain_markdown(self.lead)]
+        lines = [f"# {plain_markdown(self.title)}", "", plain_markdown(self.lead)]
         for section in self.sections:
-            lines += ["", f"## {_plain_markdown(section.title)}", ""]
+            lines += ["", f"## {plain_markdown(section.title)}", ""]
             if section.lead:
-                lines += [f"> {_plain_markdown(section.lead)}", ""]
+                lines += [f"> {plain_markdown(section.lead)}", ""]
             lines += _markdown_lines(section.sentences, 0)
         for each in self.closing:
-            lines += ["", _plain_markdown(each)]
+            lines += ["", plain_markdown(each)]
         return "\n".join(lines) + "\n"
 
     def to_html(self) -> str:
@@ -130,6 +130,22 @@ class Explanation:
             parts += [*_html_list(section.sentences), "</section>"]
         parts += [f"<p>{html.escape(each)}</p>" for each in self.closing]
         return "\n".join([*parts, "</article>"]) + "\n"
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain values for a typesetter: title, lead, sections of points, closing."""
+        return {
+            "title": self.title,
+            "lead": [self.lead],
+            "sections": [
+                {
+                    "title": section.title,
+                    "lead": section.lead,
+                    "points": _points(section.sentences),
+                }
+                for section in self.sections
+            ],
+            "closing": list(self.closing),
+        }
 
 
 def explain(value: Agreement | View) -> Explanation:
@@ -192,6 +208,23 @@ def explain_text(raw: bytes, source: str, form: str = "text") -> str:
     if not printed:
         raise MalformedError("agreement.nothing", "the file holds no agreement")
     return "\n".join(printed)
+
+
+def explain_document(raw: bytes, source: str) -> dict[str, Any]:
+    """The documents of a file explained in one, for a typesetter.
+
+    Raises:
+        MalformedError: the file cannot be read.
+    """
+    made = [explain(value).to_document() for value in load(raw, source)]
+    if not made:
+        raise MalformedError("agreement.nothing", "the file holds no agreement")
+    first, *others = made
+    for each in others:
+        opening = {"title": each["title"], "lead": "", "points": _plain_points(each["lead"])}
+        first["sections"] += [opening, *each["sections"]]
+        first["closing"] = list(dict.fromkeys([*first["closing"], *each["closing"]]))
+    return first
 
 
 def sentences_of(value: object, without: Iterable[str] = ()) -> Iterator[Sentence]:
@@ -374,7 +407,8 @@ def _text_lines(sentences: Iterable[Sentence], level: int) -> list[str]:
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 
-def _plain_markdown(text: str) -> str:
+def plain_markdown(text: str) -> str:
+    """Text that Markdown shows as it is."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -384,11 +418,26 @@ def _markdown_lines(sentences: Iterable[Sentence], level: int) -> list[str]:
     lines: list[str] = []
     for each in said:
         marks = f" *{_marks(each).strip()}*" if _marks(each) else ""
-        lines.append(f"{pad}- {_plain_markdown(each.text)}{marks}")
+        lines.append(f"{pad}- {plain_markdown(each.text)}{marks}")
         lines += _markdown_lines(each.below, level + 1)
     if defaults:
-        lines.append(f"{pad}- *{_plain_markdown(defaults)}*")
+        lines.append(f"{pad}- *{plain_markdown(defaults)}*")
     return lines
+
+
+def _points(sentences: Iterable[Sentence]) -> list[dict[str, Any]]:
+    said, defaults = _arranged(sentences)
+    points = [
+        {"text": each.text + _marks(each), "faint": False, "below": _points(each.below)}
+        for each in said
+    ]
+    if defaults:
+        points.append({"text": defaults, "faint": True, "below": []})
+    return points
+
+
+def _plain_points(texts: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"text": each, "faint": False, "below": []} for each in texts]
 
 
 def _html_list(sentences: Iterable[Sentence]) -> list[str]:
