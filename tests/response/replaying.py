@@ -165,7 +165,7 @@ def _callers(word: str, acts: Iterable[Act], text: Agreement) -> Iterable[str]:
 
 
 def _more(acts: tuple[Act, ...], text: Agreement, what: str, count: int) -> tuple[Act, ...]:
-    first = acts[0] if acts else Act(id="act-1")
+    first = replace(acts[0] if acts else Act(id="act-1"), against=_party(text))
     names = text.members if what == "victims" else [f"attacker-{n}" for n in range(count)]
     field = "against" if what == "victims" else "by"
     others = [

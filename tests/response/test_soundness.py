@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 
 from allied.agreement.governing import Reservations
-from allied.agreement.standing import Register
+from allied.agreement.standing import Event, Register
+from allied.agreement.terms import Agreement
 from allied.response.evaluate import evaluate
 from allied.response.incident import Incident
 from allied.response.results import Evaluation, Result
@@ -37,6 +38,12 @@ def owed(found: Evaluation, result: Result) -> set[tuple[str, str]]:
         if (each.agreement, each.art, each.incident)
         == (result.agreement, result.art, result.incident)
     }
+
+
+def ask(text: Agreement, incident: Incident, events: tuple[Event, ...]) -> Evaluation:
+    """Evaluate under one agreement alone; another one changes nothing about it (P9)."""
+    its = tuple(each for each in WHOLE.events if each.agreement == text.id)
+    return evaluate(Register({text.id: text}, (*its, *events)), [incident], None, None, at=AT)
 
 
 @given(incidents(), incidents("other"))
@@ -93,10 +100,7 @@ def test_what_would_change_a_result_changes_it(incident: Incident) -> None:
         text = WHOLE.agreements[result.agreement]
         for way in result.would_change_if:
             other, events = changed(incident, text, result.art, way)
-            after = evaluate(
-                Register(WHOLE.agreements, (*WHOLE.events, *events)), [other], None, None, at=AT
-            )
-            same = of_clause(after, result)
+            same = of_clause(ask(text, other, events), result)
             assert (same.outcome, same.reason) != (result.outcome, result.reason), (
                 result.agreement, result.art, way,
             )  # fmt: skip
@@ -111,12 +115,10 @@ def test_what_would_change_a_gate_changes_its_answer(incident: Incident) -> None
             for place, line in enumerate(act.gates):
                 for way in line.would_change_if:
                     other, events = changed(incident, text, result.art, way)
-                    after = evaluate(
-                        Register(WHOLE.agreements, (*WHOLE.events, *events)),
-                        [other], None, None, at=AT,
-                    )  # fmt: skip
                     its = next(
-                        each for each in of_clause(after, result).acts if each.act == act.act
+                        each
+                        for each in of_clause(ask(text, other, events), result).acts
+                        if each.act == act.act
                     )
                     assert its.gates[place].answer != line.answer, (
                         result.agreement,

@@ -162,7 +162,8 @@ def _attacker(condition: Condition, ground: Ground, act: Act, said: Matter) -> G
 
 def _named_attacker(allowed: tuple[str, ...], act: Act, field: str, who: str) -> Gate:
     names = ", ".join(allowed)
-    change = (f"{field}: {allowed[0]}",)
+    others = [name for name in allowed if name != act.against]
+    change = (f"{field}: {others[0]}",) if others else ()
     if act.by is None:
         return Gate(
             "G3",

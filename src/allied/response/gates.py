@@ -140,7 +140,7 @@ def g6(
 def _severity(condition: Condition, least: Severity, said: Matter) -> Gate:
     bound = least
     own = said.facts.severity
-    change = (f"severity: {bound}",)
+    change = (f"{said.settled_by('severity')}: {bound}",)
     who = said.by_whom("severity")
     if own is not None and own >= least:
         return Gate("G6", Answer.YES, f"severity {own} is at least {bound}{who}")
@@ -264,7 +264,11 @@ def g7(condition: Condition, said: Matter, kinds_of_party: Mapping[str, str]) ->
     deciding = [(field, wanted) for test, field, wanted in tests if test is answer]
     fields = ", ".join(field for field, _ in deciding)
     who = "".join(dict.fromkeys(said.by_whom(field) for field, _ in deciding))
-    wishes = [f"{field}: {wanted}" for test, field, wanted in tests if test is not Answer.YES]
+    wishes = [
+        f"{said.settled_by(field)}: {wanted}"
+        for test, field, wanted in tests
+        if test is not Answer.YES
+    ]
     word = {
         Answer.YES: "is as asked for",
         Answer.NO: "is not as asked for",
@@ -299,7 +303,7 @@ def g8(condition: Condition, said: Matter) -> tuple[Gate, ...]:
                 f"the victim's own capacity is {word}{said.by_whom('capacity')}",
                 "" if answer is Answer.YES else "capacity",
                 (Missing("capacity", "capacity"),) if answer is Answer.UNKNOWN else (),
-                () if answer is Answer.YES else ("capacity: own-exhausted",),
+                () if answer is Answer.YES else (f"{said.settled_by('capacity')}: own-exhausted",),
             )
         )
     if condition.phases:
@@ -313,7 +317,9 @@ def g8(condition: Condition, said: Matter) -> tuple[Gate, ...]:
                 f" {' or '.join(condition.phases)} is asked for",
                 "" if answer is Answer.YES else "phase",
                 (Missing("phase", "phase"),) if answer is Answer.UNKNOWN else (),
-                () if answer is Answer.YES else (f"phase: {condition.phases[0]}",),
+                ()
+                if answer is Answer.YES
+                else (f"{said.settled_by('phase')}: {condition.phases[0]}",),
             )
         )
     return tuple(gates) or (Gate("G8", Answer.YES, "nothing is asked about provocation or phase"),)
@@ -346,12 +352,11 @@ def _unprovoked(said: Matter) -> Gate:
         )
     stated = said.facts.unprovoked
     who = said.by_whom("unprovoked")
+    change = (f"{said.settled_by('unprovoked')}: yes",)
     if stated == "yes":
         return Gate("G8", Answer.YES, f"it was unprovoked{who}")
     if stated == "no":
-        return Gate(
-            "G8", Answer.NO, f"it was provoked{who}", "provoked", change=("unprovoked: yes",)
-        )
+        return Gate("G8", Answer.NO, f"it was provoked{who}", "provoked", change=change)
     word = "contested" if stated else "not stated"
     return Gate(
         "G8",
@@ -359,7 +364,7 @@ def _unprovoked(said: Matter) -> Gate:
         f"whether it was unprovoked is {word}{who}",
         "provoked",
         (Missing("unprovoked", "unprovoked"),),
-        ("unprovoked: yes",),
+        change,
         (Note("contested-provocation", f"Whether it was provoked is {word}."),),
     )
 
@@ -476,6 +481,10 @@ def g11(said: Matter) -> Gate:
     """Ask whether what ends the response has come about; nobody saying so is no."""
     if said.facts.ended:
         return Gate(
-            "G11", Answer.NO, f"it has ended{said.by_whom('ended')}", "ended", change=("ended: no",)
+            "G11",
+            Answer.NO,
+            f"it has ended{said.by_whom('ended')}",
+            "ended",
+            change=(f"{said.settled_by('ended')}: no",),
         )
     return Gate("G11", Answer.YES, "nobody stated that it has ended")

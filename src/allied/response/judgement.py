@@ -286,22 +286,25 @@ def _add_up(
     missing = tuple(dict.fromkeys(gap for gate in gaps for gap in gate.missing))
     notes: tuple[Note, ...] = ()
     if noes:
-        outcome, reason, change = NOT_MET, noes[0].code, _together([*noes, *gaps])
+        outcome, reason, change = NOT_MET, noes[0].code, together([*noes, *gaps])
         missing = ()
     elif gaps:
         outcome, notes = _undetermined(rule, said, missing, gates)
-        reason, change = gaps[0].code, _together(gaps)
+        reason, change = gaps[0].code, together(gaps)
     elif awaited:
-        outcome, reason, change = OPEN, awaited[0].code, _together(awaited)
+        outcome, reason, change = OPEN, awaited[0].code, together(awaited)
     else:
         outcome, reason, change = MET, "", ()
     return Judgement(rule, outcome, reason, missing, change, gates, acts, (*notes, *said.notes))
 
 
-def _together(gates: Iterable[Gate]) -> tuple[str, ...]:
-    """Join what has to change: alternatives of one gate, or the first of each of several."""
+def together(gates: Iterable[Gate]) -> tuple[str, ...]:
+    """Join what has to change: alternatives of one gate, or the first of each of several.
+
+    Nothing where one of `gates` cannot be changed by any fact.
+    """
     changes = [gate.change for gate in gates]
-    if not all(changes):
+    if not changes or not all(changes):
         return ()  # something here cannot be changed by any fact
     if len(changes) == 1:
         return changes[0]

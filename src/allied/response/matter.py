@@ -80,6 +80,10 @@ class Matter:
         """Whether nobody said when it occurred, and the caller named no day of the law."""
         return self.occurred is None and not self.law_given
 
+    def settled_by(self, field: str) -> str:
+        """Name what would have to be stated anew: the finding, where a body fixed the field."""
+        return f"finding.{field}" if field in self.found else field
+
     def by_whom(self, field: str) -> str:
         """Return who stated a field, in brackets, or nothing."""
         who = self.stated.get(field)

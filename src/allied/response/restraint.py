@@ -20,7 +20,7 @@ from allied.response.citing import cited
 from allied.response.gates import g1
 from allied.response.ground import Gate, Ground, Missing, matches
 from allied.response.incident import Act
-from allied.response.judgement import ActJudgement, Judgement
+from allied.response.judgement import ActJudgement, Judgement, together
 from allied.response.matter import Matter
 from allied.response.results import MET, NOT_MET, UNDETERMINED, Note
 from allied.response.rule import DISPUTE, Condition, Duty, Rule
@@ -110,7 +110,7 @@ def _judgement(
         outcome=outcome,
         reason=headline.code if headline else "",
         missing=() if noes else tuple(dict.fromkeys(gap for gate in gaps for gap in gate.missing)),
-        change=headline.change if headline else (),
+        change=together([*noes, *gaps]) if noes else together(gaps),
         gates=gates,
         acts=acts,
         notes=said.notes,
