@@ -300,7 +300,7 @@ CASES = {
         "scopes: {port: {targets: [ships]}}\narticles:\n"
         f'  - {{art: "1", {TRIGGER} {{scope: port, against: [funds]}}, {OWED}}}',
         11,
-        76,
+        75,
         clause="1",
     ),
     "a case without a victim among the parties": article(
@@ -308,7 +308,7 @@ CASES = {
         "error",
         f'{{art: "1", {TRIGGER} {{cases: [{{victim: oslo}}, {{victim: river}}]}}, {OWED}}}',
         f'{{art: "1", {TRIGGER} {{cases: [{{victim: river}}]}}, {OWED}}}',
-        60,
+        61,
     ),
     "more attackers than are named": article(
         "unreachable-trigger",
