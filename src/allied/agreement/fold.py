@@ -18,11 +18,12 @@ what stands there keeps its effect, and duties accepted before leaving go on.
 Rules that hold everywhere below. The fold depends on the set of records only: the order is
 the history's. A record that is not in another's past changes nothing about that other, be it
 a second proposal, signature or circle of somebody who wrote two chains. Nobody's clock
-decides; claimed times are carried along as claims, and what a record rests on had happened
-when it was written, whatever time it claims. Two signatures by one party count once. A record
-that binds to other bytes than the genesis of this agreement has no effect. What cannot be
-judged has no effect. Who was bound when the agreement ended, or before it left, may still
-speak about what it owes and is owed.
+decides; claimed times are carried along as claims, one that runs backwards along its chain
+takes its record's effect away (nobody leaves, or answers, earlier than it spoke), and what a
+record rests on had happened when it was written, whatever time it claims. Two signatures by
+one party count once. A record that binds to other bytes than the genesis of this agreement has
+no effect. What cannot be judged has no effect. Who was bound when the agreement ended, or
+before it left, may still speak about what it owes and is owed.
 """
 
 from __future__ import annotations
@@ -171,7 +172,9 @@ class _Folding:
     def judge(self, record: Record) -> None:
         """Judge one record by its past and let it take effect."""
         try:
-            verdict = self._verdict(record)
+            verdict = _BACK_DATED
+            if record.id not in self.history.contested:
+                verdict = self._verdict(record)
             if verdict.effect:
                 self._take_effect(record)
         except AlliedError as refusal:
@@ -394,6 +397,11 @@ _WORD: Final = {
 
 def _no(code: str, reason: str) -> Verdict:
     return Verdict(effect=False, code=f"effect.{code}", reason=reason)
+
+
+_BACK_DATED: Final = _no(
+    "time-contested", "it claims to be earlier than what its issuer said before it"
+)
 
 
 def _without_effect(code: str, reason: str) -> RefusedError:

@@ -176,7 +176,11 @@ def start_of_day(day: date, timezone: str) -> datetime:
     Raises:
         MalformedError: `agreement.unknown-timezone`.
     """
-    return datetime.combine(day, time(), tzinfo=_zone(timezone)).astimezone(UTC)
+    zone = _zone(timezone)
+    try:
+        return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+    except OverflowError:  # the first day of the calendar, east of Greenwich
+        return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def _zone(name: str) -> ZoneInfo:

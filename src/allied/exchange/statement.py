@@ -33,7 +33,7 @@ from typing import Final
 import orjson
 
 from allied.errors import MalformedError, UnverifiedError
-from allied.exchange.handling import Demand, HandlingClass, read_demands
+from allied.exchange.handling import MAX_CLASS, Demand, HandlingClass, read_demands
 from allied.record import envelope, merkle
 from allied.record.canonical import decode, digest, encode
 from allied.record.ids import AgreementId, Digest, KeyId, OrganisationId, digest_text
@@ -246,7 +246,8 @@ def read(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Statement:
             "no key of the originator has signed this statement",
             hint="ask the originator for it again; do not use the items",
         )
-    value = decode(sealed.payload, limit=MAX_BYTES)
+    # What it demands becomes a class, and a class that cannot be read back stops everybody.
+    value = decode(sealed.payload, limit=MAX_CLASS)
     if not isinstance(value, Mapping) or set(value) != _FIELDS or value["format"] != FORMAT:
         raise _bad()
     count, at = value["count"], value["at"]

@@ -38,7 +38,7 @@ def fair_share(found: Iterable[T], limit: int) -> list[T]:
     if len(given) <= limit:
         return given
     turns: Counter[OrganisationId] = Counter()
-    ranked = []
+    ranked: list[tuple[int, OrganisationId, int, T]] = []
     for each in sorted(given, key=lambda one: (one.incarnation, one.circle)):
         ranked.append((turns[each.issuer], each.issuer, len(ranked), each))
         turns[each.issuer] += 1

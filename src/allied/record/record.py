@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "record/1"
 MAX_DEPS: Final = 4096
+MAX_INCARNATION: Final = 255
+"""Each incarnation is a chain that everybody cites: one issuer must not open them at will."""
 MAX_PAYLOAD_BYTES: Final = MAX_BODY_BYTES + 2 * 1024 * 1024
 """The largest body, and room for a header with as many deps as may be."""
 MAX_ENVELOPE_BYTES: Final = MAX_PAYLOAD_BYTES * 4 // 3 + 256 * 1024
@@ -116,7 +118,8 @@ class Header:
         circle: who may see it.
         issuer: the organisation.
         key: id of the key that signs.
-        incarnation: from 0; a node restored without its fence opens the next one.
+        incarnation: from 0, at most MAX_INCARNATION; a node restored without its fence opens
+            the next one.
         sequence: place in the chain, from 1.
         previous: the record before it in the chain, None exactly at sequence 1.
         deps: heads of other chains, sorted by circle, issuer, incarnation.
@@ -450,7 +453,7 @@ def _header(value: Json) -> Header:
         circle=CircleId(digest_text(value["circle"], "a record's circle")),
         issuer=OrganisationId(digest_text(value["issuer"], "a record's issuer")),
         key=KeyId(digest_text(value["key"], "a record's key")),
-        incarnation=_number(value["incarnation"], 0),
+        incarnation=_number(value["incarnation"], 0, MAX_INCARNATION),
         sequence=sequence,
         previous=None
         if previous is None
@@ -478,10 +481,12 @@ def _dep(value: Json) -> Dep:
     )
 
 
-def _number(value: Json, least: int) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= MAX_INTEGER:
+def _number(value: Json, least: int, most: int = MAX_INTEGER) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
-    raise MalformedError("record.sequence", f"a number in a header is not an integer from {least}")
+    raise MalformedError(
+        "record.sequence", f"a number in a header is not an integer from {least} to {most}"
+    )
 
 
 def _shape(message: str) -> MalformedError:

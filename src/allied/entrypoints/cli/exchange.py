@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,7 +18,7 @@ from allied.entrypoints.cli.options import (
     unlocked,
     who,
 )
-from allied.entrypoints.cli.terminal import give, instant, progress, say, table
+from allied.entrypoints.cli.terminal import give, instant, progress, say, table, visible
 from allied.entrypoints.statuses import PROBLEMS, REFUSED
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ def show(
     with opened(folder) as node:
         found = look(node, who(node, organisation), name)
     if raw:
-        typer.echo(found.raw, nl=False)
+        shown = visible(found.raw.decode(errors="replace")) if sys.stdout.isatty() else found.raw
+        typer.echo(shown, nl=False)
         return
     item = found.item
     if as_json:

@@ -67,9 +67,8 @@ def say(words: str) -> None:
 def give(value: object, *, as_json: bool, lines: Iterable[str] = ()) -> None:
     """Data: one JSON value, or lines for people; to stdout."""
     if as_json:
-        json.dump(
-            plain(value), sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None
-        )
+        tty = sys.stdout.isatty()  # JSON spells out ESC, but not every character that steers
+        json.dump(plain(value), sys.stdout, ensure_ascii=tty, indent=2 if tty else None)
         sys.stdout.write("\n")
         return
     for line in lines:
@@ -78,7 +77,7 @@ def give(value: object, *, as_json: bool, lines: Iterable[str] = ()) -> None:
 
 def table(headings: Sequence[str], rows: Iterable[Row]) -> None:
     """A table to stdout; plain aligned columns when stdout is not a terminal."""
-    cells = [[visible(str(plain(cell))) for cell in row] for row in rows]
+    cells = [[_cell(plain(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         widths = [
             max(len(heading), *(len(row[column]) for row in cells)) if cells else len(heading)
@@ -99,6 +98,11 @@ def table(headings: Sequence[str], rows: Iterable[Row]) -> None:
     for row in cells:
         shown.add_row(*(cell.replace("[", r"\[") for cell in row))
     console().print(shown)
+
+
+def _cell(value: object) -> str:
+    """A value on one line: no text of another organisation makes a row of its own."""
+    return visible(str(value)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 @contextmanager
