@@ -2,15 +2,15 @@
 
     AlliedError
     +-- UsageError          the call itself is wrong: say it differently
-    +-- MalformedError      what was given cannot be read as what it claims to be: mend the file
-    +-- NotFoundError       nothing here goes by that name, or the caller may not know that it exists
-    +-- NotAuthorisedError  the caller is not who may do this: unlock, log in, ask the right person
-    +-- RefusedError        an agreement or a policy says no: the clause is named, asking again is futile
-    +-- ConflictError       the present state does not allow it: look, then decide again
+    +-- MalformedError      what was given is not what it claims to be: mend the file
+    +-- NotFoundError       nothing here goes by that name, or the caller may not know
+    +-- NotAuthorisedError  the caller may not do this: unlock, log in, ask who may
+    +-- RefusedError        an agreement or a policy says no, by a clause that is named
+    +-- ConflictError       the present state does not allow it: look, decide again
     +-- UnreachableError    another node did not answer usefully: try again later
-    +-- UnverifiedError     a signature, a digest or a proof does not hold: never to be ignored
+    +-- UnverifiedError     a signature, digest or proof does not hold: never ignore it
     +-- ProblemsFoundError  a check ran to its end and found something
-    +-- ExhaustedError      this machine cannot go on: disk, a limit of the database, a newer file format
+    +-- ExhaustedError      this machine cannot go on: disk, database, a newer format
 
 Each refusal carries a `code` for machines (lower-case words, `area.what-is-wrong`, never
 changed once released and listed in docs/reference/errors.md), a sentence for people, and
