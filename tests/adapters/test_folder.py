@@ -79,7 +79,7 @@ def test_a_folder_holds_a_node_once_its_database_is_there(folder: DataFolder) ->
 
 
 def test_first_settings_are_written_once_and_read_back(folder: DataFolder) -> None:
-    address = "127.0.0.1:8811/\"ä\x7f\\"
+    address = '127.0.0.1:8811/"ä\x7f\\'
     folder.write_settings({"port": 8811, "admin": address})
     folder.write_settings({"port": 1})
     found = load(folder.settings, {})
