@@ -87,7 +87,7 @@ class Clause:
     ] = None
     visibility: Annotated[
         str,
-        Field(VISIBILITY, "Who may know: {}.", absent="It is as visible as the agreement."),
+        Field(VISIBILITY, "Who may know: {}.", RESPONSE, "It is as visible as the agreement."),
     ] = ""
     binds: Annotated[
         tuple[str, ...],

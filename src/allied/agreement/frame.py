@@ -27,6 +27,7 @@ from allied.agreement.scalars import (
 )
 from allied.agreement.shape import (
     LIFE,
+    RESPONSE,
     SHOWN,
     Field,
     Group,
@@ -176,7 +177,7 @@ class Protection:
     ] = ()
     valid: Annotated[
         tuple[Interval, ...],
-        Field(Many(INTERVAL, "intervals"), "In force {}.", absent="At all times."),
+        Field(Many(INTERVAL, "intervals"), "In force {}.", RESPONSE, "At all times."),
     ] = ()
 
 

@@ -156,7 +156,6 @@ class CollectiveResponse(Clause):
             "It is invoked by {}.",
             RESPONSE,
             "Nobody has to invoke it.",
-            later=frozenset({"body"}),
         ),
     ] = ()
     invocation_window: Annotated[
@@ -177,7 +176,6 @@ class CollectiveResponse(Clause):
             ),
             "Decision: {}.",
             RESPONSE,
-            later=frozenset({"*map"}),
         ),
     ] = "automatic"
     provisional: Annotated[

@@ -91,7 +91,7 @@ class Restraint(Clause):
         tuple[str, ...],
         Field(Many(SENTENCE, "those meant"), "Towards {}.", RESPONSE, "Towards each other."),
     ] = ()
-    while_: Annotated[str, Field(SENTENCE, "While {}.", SHOWN, "At all times.", key="while")] = ""
+    while_: Annotated[str, Field(SENTENCE, "While {}.", absent="At all times.", key="while")] = ""
     scope: Annotated[
         tuple[str, ...] | Scope, Field(SCOPE, "It holds for {}.", RESPONSE, "It holds anywhere.")
     ] = ()
@@ -101,7 +101,7 @@ class Restraint(Clause):
     ] = ""
     conditions: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "conditions"), "On condition that {}.", SHOWN, "Without conditions."),
+        Field(Many(SENTENCE, "conditions"), "On condition that {}.", absent="Without conditions."),
     ] = ()
     phase: Annotated[
         tuple[str, ...],

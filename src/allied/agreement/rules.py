@@ -29,7 +29,7 @@ from allied.agreement.scalars import (
     Choice,
     Ref,
 )
-from allied.agreement.shape import LATER, SHOWN, Field, Group, Many, Named, OneOf
+from allied.agreement.shape import LATER, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
 from allied.agreement.values import IMMEDIATELY, NOTHING, Duration, Table
 
 
@@ -225,7 +225,8 @@ class DecisionRule:
         Field(
             Many(SENTENCE, "measures"),
             "These measures need the consent of each party that is to take them: {}.",
-            absent="No measure needs a consent of its own.",
+            RESPONSE,
+            "No measure needs a consent of its own.",
         ),
     ] = ()
 
@@ -238,7 +239,7 @@ RULE: Final = OneOf(Ref("body"), Group(DecisionRule, "a decision rule"))
 class Decision:
     """A decision that must be taken before duties arise."""
 
-    body: Annotated[str, Field(Ref("body"), "It is taken by {}.", absent="By all members.")] = ""
+    body: Annotated[str, Field(Ref("body"), "It is taken by {}.", RESPONSE, "By all members.")] = ""
     rule: Annotated[
         str | DecisionRule | None,
         Field(RULE, "The rule: {}.", absent="By the body's own rule."),

@@ -31,6 +31,7 @@ from allied.agreement.scalars import (
 from allied.agreement.shape import (
     EXCHANGE,
     LATER,
+    RESPONSE,
     SHOWN,
     Field,
     Group,
@@ -227,7 +228,7 @@ class InformationSharing(Clause):
     ] = "none"
     within: Annotated[
         Duration | None,
-        Field(WITHIN, "It is shared {} of becoming known.", SHOWN, "No time limit is set."),
+        Field(WITHIN, "It is shared {} of becoming known.", absent="No time limit is set."),
     ] = None
     default_tlp: Annotated[
         Tlp,
@@ -384,7 +385,7 @@ class InformationSharing(Clause):
     ] = "remove-unrelated"
     retention: Annotated[
         Duration | None,
-        Field(AFTER, "It is deleted {}.", SHOWN, "No limit on keeping it is set."),
+        Field(AFTER, "It is deleted {}.", absent="No limit on keeping it is set."),
     ] = None
     sunset: Annotated[
         Sunset | None,
@@ -412,8 +413,7 @@ class InformationSharing(Clause):
         Field(
             Many(SENTENCE, "topics"),
             "Never to be shared: {}.",
-            SHOWN,
-            "No topic is forbidden.",
+            absent="No topic is forbidden.",
         ),
     ] = ()
     legal_shield: Annotated[
@@ -421,7 +421,7 @@ class InformationSharing(Clause):
         Field(
             Ref("protection"),
             "It relies on the legal protection {}.",
-            SHOWN,
+            RESPONSE,
             "It relies on no special legal protection.",
         ),
     ] = ""

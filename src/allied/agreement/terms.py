@@ -163,7 +163,7 @@ class Agreement:
         Languages | None,
         Field(Group(Languages, "languages"), "Languages: {}.", SHOWN, "One language."),
     ] = None
-    visibility: Annotated[str, Field(VISIBILITY, "Who may know of it: {}.")] = "parties"
+    visibility: Annotated[str, Field(VISIBILITY, "Who may know of it: {}.", RESPONSE)] = "parties"
     timezone: Annotated[
         str,
         Field(
@@ -212,7 +212,8 @@ class Agreement:
         Field(
             Many(SENTENCE, "instruments"),
             "It prevails over {}.",
-            absent="It prevails over no other instrument.",
+            RESPONSE,
+            "It prevails over no other instrument.",
         ),
     ] = ()
     yields_to: Annotated[
@@ -220,7 +221,8 @@ class Agreement:
         Field(
             Many(SENTENCE, "instruments"),
             "It yields to {}.",
-            absent="It yields to no other instrument.",
+            RESPONSE,
+            "It yields to no other instrument.",
         ),
     ] = ()
     annexes: Annotated[
@@ -234,7 +236,7 @@ class Agreement:
         Field(
             Many(Group(Protection, "a protection"), "protections"),
             "Legal protections: {}.",
-            SHOWN,
+            RESPONSE,
             "It relies on no legal protections.",
         ),
     ] = ()

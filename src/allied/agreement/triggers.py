@@ -31,7 +31,7 @@ from allied.agreement.scalars import (
     Name,
     Ref,
 )
-from allied.agreement.shape import LATER, RESPONSE, SHOWN, Field, Group, Many, OneOf
+from allied.agreement.shape import RESPONSE, SHOWN, Field, Group, Many, OneOf
 from allied.agreement.values import Attribution, Duration, Severity
 
 NOT_NEEDED: Final = Attribution("not-needed")
@@ -146,8 +146,9 @@ class Aggregate:
         Field(
             YES_NO,
             "Only incidents of the same campaign are added up.",
-            LATER,
+            RESPONSE,
             "Incidents of any campaign are added up.",
+            later=frozenset({"no"}),
         ),
     ] = True
     window: Annotated[
