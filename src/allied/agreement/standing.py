@@ -214,12 +214,11 @@ class _Timeline:
         papers = ratified if self._ratification else signed
         leaving, warnings, notice_from = self._leaving(papers, since, at)
         parties = {
-            party.id: replace(
-                self._party(party.id, signed, ratified, since, leaving, at),
-                practice=self._practice(party.id, at),
-            )
+            party.id: self._party(party.id, signed, ratified, since, leaving, at)
             for party in self._terms.parties
         }
+        for party, practice in self._practices(at).items():
+            parties[party] = replace(parties[party], practice=practice)
         is_over = since is not None and (
             over is not None or (ends is not None and ends <= at) or _too_few(parties, at)
         )
@@ -369,7 +368,9 @@ class _Timeline:
         if rule is not None and rule.not_before is not None and since is not None:
             earliest = self._later(rule.not_before, since)
         out: dict[PartyId, datetime] = {}
-        for event in sorted(self._known(at, NOTICE), key=lambda each: each.at):
+        for event in sorted(
+            self._known(at, NOTICE), key=lambda each: (each.at, each.party or "", each.day)
+        ):
             party = event.party
             if party is None or party in out:
                 continue
@@ -412,10 +413,10 @@ class _Timeline:
             return PartyStanding(party, "suspended", start, until)
         return PartyStanding(party, "bound" if until is None else "leaving", start, until)
 
-    def _practice(self, party: PartyId, at: datetime) -> str:
-        """What a party declared last without a formal notice."""
-        declared = [event for event in self._known(at, DECLARED) if event.party == party]
-        return max(declared, key=lambda event: event.at).practice if declared else ""
+    def _practices(self, at: datetime) -> dict[PartyId, str]:
+        """What each party declared last without a formal notice."""
+        declared = sorted(self._known(at, DECLARED), key=lambda event: (event.at, event.practice))
+        return {event.party: event.practice for event in declared if event.party is not None}
 
     def _is_suspended(self, party: PartyId, at: datetime) -> bool:
         latest = max(

@@ -15,7 +15,6 @@ instead. A gate may look at more than what settled its answer; it never looks at
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from allied.response.ground import Gate
 from allied.response.incident import Act
@@ -36,7 +35,20 @@ def cited(gate: Gate, rule: Rule, said: Matter, act: Act | None = None) -> Gate:
     condition = rule.condition or Condition()
     names = _of_act(gate.gate, rule, condition, said, act) if act is not None else ()
     whole = _of_incident(gate.gate, rule, condition, said) if act is None else ()
-    return replace(gate, facts=tuple(dict.fromkeys((*names, *whole))))
+    facts = tuple(dict.fromkeys((*names, *whole)))
+    if not facts:
+        return gate
+    return Gate(
+        gate.gate,
+        gate.answer,
+        gate.because,
+        gate.code,
+        gate.missing,
+        gate.change,
+        gate.notes,
+        gate.awaited,
+        facts,
+    )
 
 
 def edges(acts: Iterable[Act], fields: Iterable[str] = _EDGE) -> Iterator[str]:
@@ -99,8 +111,9 @@ def _of_incident(gate: str, rule: Rule, condition: Condition, said: Matter) -> I
         case "G6":
             yield from _of_size(condition, said)
         case "G7":
-            for name in ("from", "to", "confidence"):
-                yield from _fact(f"attribution.{name}", said)
+            if condition.attribution != "not-needed":
+                for name in ("from", "to", "confidence"):
+                    yield from _fact(f"attribution.{name}", said)
         case "G8":
             yield from _of_circumstance(rule, condition, said)
         case "G9" | "G10":
@@ -110,7 +123,8 @@ def _of_incident(gate: str, rule: Rule, condition: Condition, said: Matter) -> I
 
 
 def _of_size(condition: Condition, said: Matter) -> Iterator[str]:
-    yield from _fact("severity", said)
+    if condition.severity is not None:
+        yield from _fact("severity", said)
     if condition.aggregate is not None:
         yield from _fact("occurred_at", said)
         yield from _campaign(said, ("severity", "occurred_at"))
@@ -119,12 +133,16 @@ def _of_size(condition: Condition, said: Matter) -> Iterator[str]:
 
 
 def _of_circumstance(rule: Rule, condition: Condition, said: Matter) -> Iterator[str]:
-    for name in ("capacity", "phase", "requested_by_victim", "unprovoked"):
-        yield from _fact(name, said)
+    if condition.capacity:
+        yield from _fact("capacity", said)
+    if condition.phases:
+        yield from _fact("phase", said)
     if condition.requested_by_victim:
+        yield from _fact("requested_by_victim", said)
         yield from _calls(rule, said)
         yield from edges(said.facts.acts, ("against",))
     if condition.unprovoked:
+        yield from _fact("unprovoked", said)
         yield from edges(said.facts.acts, (*_EDGE, "in_response_to"))
         yield from _fact("occurred_at", said)
         yield from _campaign(said, ("occurred_at", "acts"))
