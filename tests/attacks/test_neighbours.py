@@ -5,15 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from allied.node import items, messages, organisations, sync
+import pytest
+
+from allied.node import agreements, items, messages, organisations, sync
 from allied.node.messages import AgreementsAnswer, Named
 from tests.exchange.samples import identity, indicator
-from tests.node.hands import HARBOUR, RIVER, allied, held, share
+from tests.node.hands import (
+    HARBOUR,
+    NORTHGATE,
+    RIVER,
+    allied,
+    crafted,
+    folded,
+    held,
+    share,
+    slip_in,
+)
 from tests.node.network import PASSPHRASE
 
 
 def test_nothing_is_taken_in_for_a_neighbour_that_the_agreement_does_not_name(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, pact = allied(tmp_path)
     river, harbour = network.houses[RIVER], network.houses[HARBOUR]
@@ -36,9 +48,9 @@ def test_nothing_is_taken_in_for_a_neighbour_that_the_agreement_does_not_name(
         # A dishonest party answers anybody on the node as if it were the party itself.
         return inner(river.organisation.id, addressee, verb, question)  # type: ignore[arg-type]
 
-    harbour.answers.answer = lying  # type: ignore[method-assign]
+    monkeypatch.setattr(harbour.answers, "answer", lying)
     inner_keys = harbour.answers.listener_keys
-    harbour.answers.listener_keys = lambda who: inner_keys(who) or {}  # type: ignore[method-assign]
+    monkeypatch.setattr(harbour.answers, "listener_keys", lambda who: inner_keys(who) or {})
     network.spoil = {messages.AGREEMENTS: naming}
     outcomes = sync.sync(river.node, keys, only=harbour.organisation.id)
     assert {each.organisation: each.problem for each in outcomes} == {
@@ -65,3 +77,22 @@ def test_an_item_of_the_same_id_does_not_stand_in_front_of_the_first_ones(tmp_pa
     shown = items.show(river.node, river.organisation, str(mine["id"])).item
     assert shown.name == "mine, corrected"  # the twin that passes
     assert replace(shown).originator == RIVER
+
+
+def test_whoever_looks_for_one_organisation_counts_only_what_stands_in_its_circles(
+    tmp_path: Path,
+) -> None:
+    network, pact = allied(tmp_path)
+    river = network.houses[RIVER]
+    before = agreements.show(river.node, pact)
+    circle = folded(river, pact).instrument.circles.voters
+    lost = crafted(river, pact, "agreement.ratify", {"genesis": pact}, circle=circle)
+    slip_in(river, lost)
+    owner = agreements.show(river.node, pact)
+    assert owner.records == before.records + 1
+    assert [late.record for late in owner.without_effect] == [lost.id]
+    member = agreements.show(river.node, pact, river.organisation.id)
+    assert (member.records, member.without_effect) == (owner.records, owner.without_effect)
+    observer = agreements.show(river.node, pact, network.houses[NORTHGATE].organisation.id)
+    assert observer.records < owner.records
+    assert observer.without_effect == ()

@@ -7,7 +7,7 @@ been confirmed here. What follows from the signatures is the fold's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from allied.agreement import genesis as founding
 from allied.agreement.terms import Agreement, load
 from allied.errors import ConflictError, NotFoundError, RefusedError, UsageError
-from allied.node import journal
+from allied.node import journal, visibility
 from allied.node.peers import require_confirmed
 from allied.node.rows import AgreementRow
 from allied.record.identity import fingerprint, matches
-from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
+from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, PartyId
+from allied.record.record import read
 
 if TYPE_CHECKING:
     from allied.agreement.fold import Verdict
@@ -135,10 +136,10 @@ def list_agreements(node: Node) -> Sequence[AgreementView]:
         return [view(node, reading, node.folds.of(reading, row.id)) for row in reading.agreements()]
 
 
-def show(node: Node, name: str) -> AgreementView:
-    """One agreement; see `resolve` for `name`."""
+def show(node: Node, name: str, eyes: OrganisationId | None = None) -> AgreementView:
+    """One agreement; see `resolve` for `name`, and `view` for `eyes`."""
     with node.store.read() as reading:
-        return view(node, reading, node.folds.of(reading, resolve(reading, name).id))
+        return view(node, reading, node.folds.of(reading, resolve(reading, name).id), eyes)
 
 
 # --- doing ------------------------------------------------------------------------------
@@ -257,6 +258,7 @@ def sign(node: Node, actor: Actor, name: str) -> AgreementView:
             raise ConflictError("agreement.signed-already", f"{party} has signed it already")
         for binding in folded.instrument.genesis.parties.values():
             require_confirmed(reading, binding.organisation)
+        _require_nobody_mistaken(reading, folded.instrument)
 
     return _act(node, actor, name, ready, statement)
 
@@ -363,6 +365,28 @@ def party_of(folded: Folded, organisation: Organisation) -> PartyId:
     return party
 
 
+def _require_nobody_mistaken(reading: Reading, instrument: Instrument) -> None:
+    """Return unless a party goes by the name of somebody else who is known here.
+
+    A text says who a party is in words, and its genesis in keys; a partner must not write
+    one name and bind its own key.
+
+    Raises:
+        RefusedError: `agreement.another-of-that-name`.
+    """
+    known = [(mine.id, mine.label, mine.name) for mine in reading.organisations()]
+    known += [(peer.id, peer.label, peer.name) for peer in reading.peers() if peer.confirmed_at]
+    for party in instrument.terms.parties:
+        bound = instrument.organisation(party.id)
+        namesakes = {who for who, label, name in known if party.id == label or party.name == name}
+        if namesakes and bound not in namesakes:
+            raise RefusedError(
+                "agreement.another-of-that-name",
+                f"{party.id} is bound to {fingerprint(bound)}, and here another goes by that name",
+                hint="compare the fingerprints with them; a peer can be given another label",
+            )
+
+
 def _identity_behind(reading: Reading, label: str, name: str, given: str) -> OrganisationId | None:
     """Who stands behind a label: by fingerprint, else by label, else by exact name."""
     known = [(mine.id, mine.label, mine.name) for mine in reading.organisations()]
@@ -387,8 +411,20 @@ def _identity_behind(reading: Reading, label: str, name: str, given: str) -> Org
 # --- looking ----------------------------------------------------------------------------
 
 
-def view(node: Node, reading: Reading, folded: Folded) -> AgreementView:
-    """An agreement as it stands now."""
+def view(
+    node: Node, reading: Reading, folded: Folded, eyes: OrganisationId | None = None
+) -> AgreementView:
+    """An agreement as it stands now.
+
+    Args:
+        eyes: count and show only what stands in circles of this organisation; None for the
+            owner of the folder, who sees what all organisations here see together.
+    """
+    circles = visibility.circles(folded, eyes) if eyes else None
+    seen = [
+        each for each in folded.history.order if circles is None or each.header.circle in circles
+    ]
+    parked = [read(raw).header.circle for _, _, raw in reading.parked(folded.row.id)]
     instrument, state = folded.instrument, folded.state
     standing = state.standing(instrument, node.clock.now())
     mine = {organisation.id for organisation in reading.organisations()}
@@ -436,19 +472,23 @@ def view(node: Node, reading: Reading, folded: Folded) -> AgreementView:
         text=instrument.text.decode(),
         text_digest=instrument.genesis.text,
         version=instrument.genesis.version,
-        records=len(folded.history.order),
-        waiting=len(reading.parked(folded.row.id)),
-        forked=_forked(folded),
+        records=len(seen),
+        waiting=sum(circles is None or each in circles for each in parked),
+        forked=_forked(folded, circles),
         without_effect=tuple(
             _late(folded, record, state.verdicts[record.id])
-            for record in folded.history.order
+            for record in seen
             if not state.verdicts[record.id].effect
         ),
     )
 
 
-def _forked(folded: Folded) -> tuple[PartyId, ...]:
-    parties = (folded.instrument.party(chain.issuer) for chain in folded.history.frozen)
+def _forked(folded: Folded, circles: Container[CircleId] | None) -> tuple[PartyId, ...]:
+    parties = (
+        folded.instrument.party(chain.issuer)
+        for chain in folded.history.frozen
+        if circles is None or chain.circle in circles
+    )
     return tuple(sorted({party for party in parties if party}))
 
 

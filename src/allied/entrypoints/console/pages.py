@@ -120,7 +120,7 @@ def own_agreement(visit: Visit, agreement_id: str) -> AgreementView:
         NotFoundError: `agreement.unknown`, as for an id that nobody has.
     """
     if _ID.fullmatch(agreement_id):
-        found = agreeing.show(visit.node, agreement_id)
+        found = agreeing.show(visit.node, agreement_id, visit.organisation)
         if any(party.organisation == visit.organisation for party in found.parties):
             return found
     raise NotFoundError("agreement.unknown", "no agreement here goes by that id")
