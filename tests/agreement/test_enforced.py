@@ -92,7 +92,7 @@ def field(declaration: type[Any], name: str) -> Any:
     return next(each for each in declared(declaration) if each.key == name)
 
 
-ACTED_ON = {
+ACTED_ON: dict[str, tuple[type[Any], str, str, dict[str, str], dict[str, str]]] = {
     "trigger attacker": (c.Trigger, "attacker", RESPONSE_, {}, {"trigger": "attacker: bergen"}),
     "trigger victim": (c.Trigger, "victim_is", RESPONSE_, {}, {"trigger": "victim_is: harbour"}),
     "trigger phase": (c.Trigger, "phase", RESPONSE_, {}, {"trigger": "phase: past"}),
