@@ -22,6 +22,7 @@ from allied.errors import (
     AlliedError,
     MalformedError,
     NotFoundError,
+    RefusedError,
     UnreachableError,
     UnverifiedError,
 )
@@ -47,11 +48,13 @@ from allied.record.record import ChainKey, read
 if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
-    from allied.node.ports import Keys
+    from allied.node.ports import Keys, Writing
     from allied.node.rows import Organisation, Peer
     from allied.record.ids import OrganisationId
 
 _ROUNDS = 1_000
+AGREEMENTS_FROM_ONE_PEER = 500
+"""How many agreements are taken in that one peer was the first to name."""
 _START = 16
 _BLOBS = 10_000
 _SALT = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -210,6 +213,10 @@ def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -
         peers.failed(node, peer, problem.code)
     except AlliedError as problem:
         outcome.problem, outcome.message = problem.code, problem.message
+    except Exception as mistake:  # noqa: BLE001 - one peer's bytes never stop what others bring
+        outcome.problem = "sync.internal"
+        outcome.message = f"our mistake while taking in what it sent ({type(mistake).__name__})"
+        peers.failed(node, peer, outcome.problem)
     else:
         peers.answered(node, peer)
     if outcome.records or outcome.items or outcome.agreements:
@@ -313,10 +320,23 @@ class _Exchange:
                 raise _not_named()
             with self._node.store.write() as writing:
                 if writing.agreement(agreement) is None:
+                    self._require_room(writing)
                     writing.add_agreement(row)
                     outcome.agreements += 1
             return
         raise MalformedError("agreement.no-proposal", "a peer names an agreement and has no text")
+
+    def _require_room(self, writing: Writing) -> None:
+        """Count what this peer brought; what nobody asked for must not fill the node."""
+        name = f"met:{self._peer.id}"
+        met = int(writing.cursor(name) or 0)
+        if met >= AGREEMENTS_FROM_ONE_PEER:
+            raise RefusedError(
+                "agreement.too-many-proposals",
+                f"{self._peer.label} has named {met} agreements already; no more are taken in",
+                facts={"limit": AGREEMENTS_FROM_ONE_PEER},
+            )
+        writing.set_cursor(name, str(met + 1))
 
     def _records(self, agreement: AgreementId, outcome: Outcome) -> None:
         again = False

@@ -1,0 +1,65 @@
+"""A confirmed partner names agreements without end, or sends what breaks our own code."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from allied.node import agreements, sync
+from tests.node.network import Network
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    """The three of the demonstration, who know each other."""
+    network = Network(tmp_path)
+    network.found("river", "River Bank plc")
+    network.found("harbour", "Harbour Logistics SA")
+    network.found("northgate", "Northgate CERT")
+    network.introduce_all()
+    return network
+
+
+def proposed(network: Network, proposer: str) -> None:
+    """One more proposal of the demonstration's text."""
+    text = (resources.files("allied.agreement") / "templates" / "demo.yaml").read_bytes()
+    house = network.houses[proposer]
+    proposal = agreements.prepare(house.node, house.organisation, text, "demo.yaml", {})
+    agreements.propose(house.node, house.actor, proposal)
+
+
+def test_a_partner_cannot_fill_a_node_with_proposals(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "AGREEMENTS_FROM_ONE_PEER", 2)
+    harbour = network.houses["harbour"]
+    for _ in range(2):
+        proposed(network, "river")
+    harbour.sync()
+    assert len(agreements.list_agreements(harbour.node)) == 2  # the twin that passes
+    proposed(network, "river")
+    codes = [outcome.problem for outcome in harbour.sync()]
+    assert "agreement.too-many-proposals" in codes
+    assert len(agreements.list_agreements(harbour.node)) == 2
+
+
+def test_a_mistake_of_ours_about_one_partner_stops_no_other(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposed(network, "northgate")
+    harbour = network.houses["harbour"]
+    river = network.houses["river"].organisation.id
+    run = sync._Exchange.run
+
+    def stumbles(self: sync._Exchange, outcome: sync.Outcome) -> None:
+        if self._peer.id == river:
+            raise ZeroDivisionError
+        run(self, outcome)
+
+    monkeypatch.setattr(sync._Exchange, "run", stumbles)
+    outcomes = {outcome.peer: outcome for outcome in harbour.sync()}
+    assert outcomes["river"].problem == "sync.internal"
+    assert outcomes["northgate"].problem == ""
+    assert len(agreements.list_agreements(harbour.node)) == 1
