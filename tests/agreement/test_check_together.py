@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from allied.agreement.check import check_files, check_text
+from allied.agreement.check_together import FINDING_LIMIT
 from allied.agreement.shape import Finding
 from tests.agreement.texts import SAMPLES, pact
 
@@ -227,3 +228,17 @@ def test_many_instruments_that_all_conflict_take_bounded_time() -> None:
     together(*texts)
 
     assert time.process_time() - before < 60
+
+
+def test_many_possible_conflicts_hide_no_definite_one() -> None:
+    many = [
+        f"format: alliance/1\nid: many-{n}\nform: {{kind: treaty}}\n"
+        f"parties: [{{ids: [italy, state-{n}], kind: state}}]\narticles:\n"
+        f'  - {{art: "1", type: {WHOEVER}}}\n'
+        for n in range(40)
+    ]
+    found = together(*many, TRIPLE, FRANCO_ITALIAN.replace("ARTICLE", HELP))
+    possible = of(found, "opposite-sides") + of(found, "conflicting-engagement")
+
+    assert len([each for each in possible if each.severity == "note"]) == FINDING_LIMIT
+    assert [each for each in of(found, "opposite-sides") if each.severity == "warning"]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations
 from typing import Final, TypeAlias
 
 from allied.agreement.check_doubt import ERROR, NOTE, WARNING, Doubt, about, owing
@@ -27,7 +27,8 @@ from allied.agreement.clauses import Clause, CollectiveResponse, Restraint
 from allied.agreement.terms import Agreement, View
 
 FINDING_LIMIT: Final = 200
-"""How many conflicts are shown; more would only repeat that these texts do not go together."""
+"""How many conflicts of one severity are shown; more would only repeat that the texts do not go
+together. Possible ones leave no definite one out."""
 
 COMPARED: Final = 400
 """How many articles of one instrument are held against those of another."""
@@ -73,7 +74,13 @@ def together(values: Sequence[Agreement | View]) -> Iterator[Placed]:
     yield from _circles(texts)
     yield from _missing(values)
     yield from _precedence(texts)
-    yield from islice(_conflicts(texts), FINDING_LIMIT)
+    room = {WARNING: FINDING_LIMIT, NOTE: FINDING_LIMIT}
+    for number, doubt in _conflicts(texts):
+        if room[doubt.severity]:
+            room[doubt.severity] -= 1
+            yield number, doubt
+        elif not any(room.values()):
+            return
 
 
 def _same_ids(values: Sequence[Agreement | View]) -> Iterator[Placed]:
