@@ -457,6 +457,40 @@ CASES = {
         9,
         18,
     ),
+    "a response that waits for a body without a rule": swapped(
+        "never-decided",
+        "warning",
+        'articles:\n  - {art: "1", type: statement}',
+        "bodies: {board: {}}\narticles:\n"
+        f'  - {{art: "1", {RESPONSE}, decision: {{body: board}}, {OWED}}}',
+        9,
+        17,
+    ),
+    "a veto of somebody who does not vote": swapped(
+        "vote-of-nobody",
+        "warning",
+        "articles:",
+        "bodies: {board: {members: river, rule: {kind: unanimity, veto: harbour}}}\narticles:",
+        9,
+        40,
+    ),
+    "too few are left when one stays silent": article(
+        "tolerates-too-many",
+        "warning",
+        '{art: "1", type: governance, rule: {kind: unanimity, tolerates: 1}}',
+        '{art: "1", type: governance, rule: {kind: unanimity, tolerates: 0}}',
+        40,
+    ),
+    "a protection that nothing says the days of": swapped(
+        "shield-without-days",
+        "note",
+        'articles:\n  - {art: "1", type: statement}',
+        "protections: [{name: law}]\n"
+        'articles:\n  - {art: "1", type: information-sharing, share: all, legal_shield: law}',
+        11,
+        69,
+        clause="1",
+    ),
     "the chair of nobody breaks a tie": swapped(
         "no-chair",
         "warning",
