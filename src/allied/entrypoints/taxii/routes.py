@@ -18,6 +18,7 @@ in threads, a bounded number at a time. Logs carry codes, never credentials or c
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -51,8 +52,10 @@ _READS: Final = ("GET", "HEAD")
 def mount(app: FastAPI, node: Node) -> None:
     """Put the TAXII routes of a node on its web application."""
     taxii = _Taxii(node)
-    app.router.routes.append(Route(PREFIX, taxii))
-    app.router.routes.append(Route(PREFIX + "/{rest:path}", taxii))
+    below = Route(PREFIX + "/{rest:path}", taxii)
+    # Any path below is ours, also one with an escaped line break in it.
+    below.path_regex = re.compile(below.path_regex.pattern, re.DOTALL)
+    app.router.routes.extend([Route(PREFIX, taxii), below])
 
 
 class _Taxii:
