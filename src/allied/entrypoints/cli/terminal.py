@@ -65,14 +65,15 @@ def say(words: str) -> None:
 
 
 def give(value: object, *, as_json: bool, lines: Iterable[str] = ()) -> None:
-    """Data: one JSON value, or lines for people; to stdout."""
+    """Data: one JSON value, or lines for people; to stdout, and at once: somebody may wait."""
     if as_json:
         tty = sys.stdout.isatty()  # JSON spells out ESC, but not every character that steers
         json.dump(plain(value), sys.stdout, ensure_ascii=tty, indent=2 if tty else None)
         sys.stdout.write("\n")
-        return
-    for line in lines:
-        print(visible(line))
+    else:
+        for line in lines:
+            print(visible(line))
+    sys.stdout.flush()
 
 
 def table(headings: Sequence[str], rows: Iterable[Row]) -> None:
