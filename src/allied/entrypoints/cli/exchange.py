@@ -18,7 +18,7 @@ from allied.entrypoints.cli.options import (
     unlocked,
     who,
 )
-from allied.entrypoints.cli.terminal import give, instant, progress, say, table, visible
+from allied.entrypoints.cli.terminal import gathered, give, instant, progress, say, table, visible
 from allied.entrypoints.statuses import PROBLEMS, REFUSED
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def share(
 
     wish = Wish(tlp, tuple(caveat or ()), tuple(to or ()))
     results: list[Shared] = []
-    decisions: list[Decision] = []
-    with opened(folder) as node:
+    told: list[Decision] = []
+    with opened(folder) as node, gathered() as objects:
         acting = who(node, organisation)
         keys = None if dry_run else unlocked(node, passphrase_file)
         for file in files:
@@ -75,10 +75,10 @@ def share(
 
                 def decided(decision: Decision) -> None:
                     step()
-                    if as_json or (
-                        decision.code not in _WENT_WELL and len(decisions) < _SHOWN_AT_MOST
-                    ):
-                        decisions.append(decision)
+                    if as_json:
+                        objects.add(decision)
+                    elif decision.code not in _WENT_WELL and len(told) < _SHOWN_AT_MOST:
+                        told.append(decision)
 
                 results.append(
                     share_bundle(
@@ -92,12 +92,12 @@ def share(
                         on_decision=decided,
                     )
                 )
-    if as_json:
-        give({"shares": [_as_value(each) for each in results], "objects": decisions}, as_json=True)
-    else:
+        if as_json:
+            objects.give("objects", {"shares": [_as_value(each) for each in results]})
+    if not as_json:
         for file, result in zip(files, results, strict=True):
             _tell(file, result)
-        for decision in decisions:
+        for decision in told:
             which = decision.id or f"object {decision.index}"
             say(f"  {which}: {decision.reason} [{decision.code}]")
         if dry_run:

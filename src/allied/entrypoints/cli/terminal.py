@@ -11,18 +11,21 @@ before they reach a terminal.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Row = Sequence[object]
+_IN_MEMORY: Final = 4 * 2**20
 
 
 def plain(value: object) -> object:
@@ -74,6 +77,37 @@ def give(value: object, *, as_json: bool, lines: Iterable[str] = ()) -> None:
         for line in lines:
             print(visible(line))
     sys.stdout.flush()
+
+
+class Gathered:
+    """Values of a long list, kept in a file once they are many, given as one JSON value."""
+
+    def __init__(self, spool: IO[str]) -> None:
+        self._spool = spool
+        self._count = 0
+
+    def add(self, value: object) -> None:
+        """Take one more value."""
+        self._spool.write(",\n" if self._count else "")
+        json.dump(plain(value), self._spool, ensure_ascii=sys.stdout.isatty())
+        self._count += 1
+
+    def give(self, name: str, beside: Mapping[str, object]) -> None:
+        """Give an object with what stands `beside`, and the list under `name`, to stdout."""
+        head = json.dumps(plain(beside), ensure_ascii=sys.stdout.isatty())
+        comma = ", " if beside else ""
+        sys.stdout.write(f"{head[:-1]}{comma}{json.dumps(name)}: [")
+        self._spool.seek(0)
+        shutil.copyfileobj(self._spool, sys.stdout)
+        sys.stdout.write("]}\n")
+        sys.stdout.flush()
+
+
+@contextmanager
+def gathered() -> Iterator[Gathered]:
+    """An empty list whose memory does not grow with what is added."""
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as spool:
+        yield Gathered(cast("IO[str]", spool))
 
 
 def table(headings: Sequence[str], rows: Iterable[Row]) -> None:
