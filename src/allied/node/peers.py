@@ -247,12 +247,3 @@ def _free_label(identity: Identity, taken: set[str]) -> str:
     while label in taken:
         label, number = f"{wanted}-{number}", number + 1
     return label
-
-
-def hosted_or_peer_name(reading: Reading, organisation: OrganisationId) -> str:
-    """What people here call an organisation; its short fingerprint when nobody knows it."""
-    for mine in reading.organisations():
-        if mine.id == organisation:
-            return mine.name
-    peer = reading.peer(organisation)
-    return peer.name if peer else fingerprint(organisation)[:9]

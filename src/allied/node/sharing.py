@@ -135,11 +135,6 @@ class Shared:
     broken: str = ""
     recipients: dict[PartyId, Tally] = field(default_factory=dict)
 
-    @property
-    def refused_to_anybody(self) -> bool:
-        """Policy said no to an object as a whole, or to every recipient of one."""
-        return bool(self.refused)
-
 
 def share(
     node: Node,
