@@ -25,6 +25,33 @@ from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
 from allied.agreement.clause import ART
+from allied.agreement.events import (
+    ACCEDED,
+    AMENDED,
+    CHANGED,
+    CLEARED,
+    DECLARED,
+    DONE,
+    EVENTS,
+    EXPELLED,
+    FLAGGED,
+    INVITED,
+    LEFT,
+    NOMINATED,
+    NOTICE,
+    OBJECTED,
+    RATIFIED,
+    REQUESTED,
+    RESERVATION,
+    RESUMED,
+    RETURNED,
+    SIGNED,
+    STOP_NOTICE,
+    SUCCEEDED,
+    SUSPENDED,
+    TERMINATED,
+    Event,
+)
 from allied.agreement.moments import Moment, moment, moment_text
 from allied.agreement.scalars import SENTENCE, YES_NO, Choice, Name, Scalar
 from allied.agreement.shape import (
@@ -39,21 +66,7 @@ from allied.agreement.shape import (
     read_group,
     suggestion,
 )
-from allied.agreement.standing import (
-    ACCEDED,
-    DECLARED,
-    EXPELLED,
-    NOTICE,
-    RATIFIED,
-    RESERVATION,
-    RESUMED,
-    SIGNED,
-    STOP_NOTICE,
-    SUSPENDED,
-    TERMINATED,
-    Event,
-    start_of_day,
-)
+from allied.agreement.standing import start_of_day
 from allied.agreement.terms import Agreement
 from allied.agreement.text import ListNode, MapNode, Node, TextNode, load_yaml
 from allied.record.ids import PartyId
@@ -63,34 +76,64 @@ FORMAT: Final = "register/1"
 EVENT_LIMIT: Final = 20_000
 """Events of one document."""
 
-_EVENT: Final = Choice(
-    {
-        SIGNED: "it was signed",
-        RATIFIED: "it was ratified",
-        ACCEDED: "a party joined it",
-        NOTICE: "a party gave notice of leaving",
-        STOP_NOTICE: "a party gave notice that it is not to be renewed",
-        SUSPENDED: "it was suspended for a party, or for a pair",
-        RESUMED: "a suspension ended",
-        RESERVATION: "a party made a reservation",
-        EXPELLED: "a party was expelled",
-        TERMINATED: "it was ended",
-        DECLARED: "a party declared a practice, without a formal notice",
-    },
-    "an event",
-)
+_EVENT: Final = Choice(EVENTS, "an event")
 _MOMENT: Final = Scalar("a day or an instant", moment, date, show_as=moment_text)
 _LABEL: Final = Name("the id of a party")
 
-# What an event has no use for is refused; whether it needs a party decides about the rest.
-_KEYS: Final[Mapping[str, frozenset[str]]] = {
-    SUSPENDED: frozenset({"towards", "reciprocal"}),
-    RESUMED: frozenset({"towards", "reciprocal"}),
-    RESERVATION: frozenset({"art", "effect", "reciprocal"}),
-    DECLARED: frozenset({"practice"}),
+# What an event needs, and what it may carry besides; anything else is refused.
+_NEEDED: Final[Mapping[str, frozenset[str]]] = {
+    NOMINATED: frozenset({"party"}),
+    INVITED: frozenset({"party"}),
+    SIGNED: frozenset({"party"}),
+    RATIFIED: frozenset({"party"}),
+    ACCEDED: frozenset({"party"}),
+    SUCCEEDED: frozenset({"party", "predecessor"}),
+    CHANGED: frozenset({"party"}),
+    RESERVATION: frozenset({"party", "art"}),
+    DECLARED: frozenset({"party", "practice"}),
+    NOTICE: frozenset({"party"}),
+    EXPELLED: frozenset({"party"}),
+    SUSPENDED: frozenset(),
+    RESUMED: frozenset(),
+    LEFT: frozenset({"party", "body"}),
+    RETURNED: frozenset({"party", "body"}),
+    STOP_NOTICE: frozenset({"party"}),
+    TERMINATED: frozenset(),
+    AMENDED: frozenset({"version"}),
+    OBJECTED: frozenset({"party"}),
+    FLAGGED: frozenset({"art"}),
+    CLEARED: frozenset({"art"}),
+    REQUESTED: frozenset({"party", "art"}),
+    DONE: frozenset({"art"}),
 }
-_EXTRA: Final = ("towards", "reciprocal", "art", "effect", "practice")
-_OF_THE_WHOLE: Final = frozenset({TERMINATED})
+_ALLOWED: Final[Mapping[str, frozenset[str]]] = {
+    NOMINATED: frozenset({"by"}),
+    INVITED: frozenset({"by"}),
+    SIGNED: frozenset({"version"}),
+    RATIFIED: frozenset({"version"}),
+    ACCEDED: frozenset({"version"}),
+    CHANGED: frozenset({"role", "tier"}),
+    RESERVATION: frozenset({"effect", "reciprocal"}),
+    EXPELLED: frozenset({"ground"}),
+    SUSPENDED: frozenset({"party", "towards", "reciprocal", "art", "ground"}),
+    RESUMED: frozenset({"party", "towards", "reciprocal", "art"}),
+    TERMINATED: frozenset({"party"}),
+    OBJECTED: frozenset({"about", "version"}),
+    FLAGGED: frozenset({"party"}),
+    CLEARED: frozenset({"party"}),
+    DONE: frozenset({"party"}),
+}
+_EITHER: Final[Mapping[str, tuple[str, ...]]] = {
+    CHANGED: ("role", "tier"),
+    OBJECTED: ("about", "version"),
+}
+"""Of these keys an event needs at least one."""
+
+_PARTIES: Final = ("party", "towards", "about", "predecessor")
+_EXTRA: Final = (
+    "party", "towards", "reciprocal", "art", "effect", "practice", "by", "about", "predecessor",
+    "body", "role", "tier", "version", "ground",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +165,29 @@ class Entry:
         str,
         Field(SENTENCE, "Declared: {}. The legal status decides.", LIFE, "Nothing is declared."),
     ] = ""
+    by: Annotated[str, Field(_LABEL, "By {}.", LIFE, "It is not said by whom.")] = ""
+    about: Annotated[str, Field(_LABEL, "About {}.", LIFE, "About no candidate.")] = ""
+    predecessor: Annotated[
+        str, Field(_LABEL, "In the place of {}.", LIFE, "In nobody's place.")
+    ] = ""
+    body: Annotated[str, Field(Name("the name of a body"), "The body {}.", LIFE, "No body.")] = ""
+    role: Annotated[
+        str,
+        Field(
+            Choice("member observer associate guarantor protected steward secretariat", "a role"),
+            "Its role from then on: {}.",
+            LIFE,
+            "The role that it had.",
+        ),
+    ] = ""
+    tier: Annotated[
+        str, Field(Name("a tier"), "Its tier from then on: {}.", LIFE, "The tier that it had.")
+    ] = ""
+    version: Annotated[
+        str,
+        Field(Name("the id of an agreement"), "The text {}.", LIFE, "The text as it was."),
+    ] = ""
+    ground: Annotated[str, Field(SENTENCE, "Because {}.", LIFE, "No ground is stated.")] = ""
     note: Annotated[str, Field(SENTENCE, "Note: {}.", SHOWN, "No note.")] = ""
 
 
@@ -205,7 +271,8 @@ def _event(
             suggestion(entry.agreement, sorted(agreements), what="agreement"),
         )
         return None
-    for key, value in (("party", entry.party), ("towards", entry.towards)):
+    for key in _PARTIES:
+        value = getattr(entry, key)
         if value and value not in text.party_ids:
             reading.note(
                 _at(node, key),
@@ -215,6 +282,27 @@ def _event(
             )
     if entry.party and entry.party == entry.towards:
         reading.note(_at(node, "towards"), "towards-itself", "a party owes nothing to itself")
+    if entry.by and entry.by not in {*text.party_ids, *text.bodies}:
+        reading.note(
+            _at(node, "by"),
+            "unknown-party",
+            f"{text.id} names no party or body of that id",
+            suggestion(entry.by, sorted({*text.party_ids, *text.bodies}), what="party"),
+        )
+    if entry.body and entry.body not in text.bodies:
+        reading.note(
+            _at(node, "body"),
+            "unknown-body",
+            f"{text.id} has no body of that name",
+            suggestion(entry.body, sorted(text.bodies), what="body"),
+        )
+    if entry.version and entry.version not in agreements:
+        reading.note(
+            _at(node, "version"),
+            "unknown-agreement",
+            "no text of that id is among the files",
+            suggestion(entry.version, sorted(agreements), what="agreement"),
+        )
     arts = [clause.art for clause in text.articles]
     if entry.art and entry.art not in arts:
         reading.note(
@@ -238,12 +326,21 @@ def _event(
         reciprocal=entry.event == RESERVATION if entry.reciprocal is None else entry.reciprocal,
         day=is_day,
         practice=entry.practice,
+        by=entry.by,
+        about=PartyId(entry.about) if entry.about else None,
+        predecessor=PartyId(entry.predecessor) if entry.predecessor else None,
+        body=entry.body,
+        role=entry.role,
+        tier=entry.tier,
+        version=entry.version,
+        ground=entry.ground,
     )
 
 
 def _check_keys(entry: Entry, node: Node, reading: Reading) -> None:
     """Note what an event lacks and what it has no use for."""
-    used = _KEYS.get(entry.event, frozenset())
+    needed = _NEEDED[entry.event]
+    used = needed | _ALLOWED.get(entry.event, frozenset())
     for key in _EXTRA:
         if getattr(entry, key) not in (None, "") and key not in used:
             reading.note(
@@ -259,9 +356,17 @@ def _check_keys(entry: Entry, node: Node, reading: Reading) -> None:
             "a suspension towards everybody works both ways in any case",
             "take `reciprocal` out, or name the other side with `towards`",
         )
-    needed = {"party"} if entry.event not in _OF_THE_WHOLE else set()
-    needed |= {"art"} if entry.event == RESERVATION else set()
-    needed |= {"practice"} if entry.event == DECLARED else set()
+    if entry.towards and not entry.party:
+        needed |= {"party"}
+    either = _EITHER.get(entry.event, ())
+    if either and not any(getattr(entry, key) for key in either):
+        reading.note(
+            node,
+            "missing-key",
+            f"an event `{entry.event}` needs one of the keys "
+            + " and ".join(f"`{key}`" for key in either),
+            f"add `{either[0]}:`",
+        )
     for key in sorted(needed):
         if not getattr(entry, key):
             reading.note(

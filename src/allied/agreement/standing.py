@@ -36,6 +36,22 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from allied.agreement.events import (
+    ACCEDED,
+    DECLARED,
+    EVENTS,
+    EXPELLED,
+    NOTICE,
+    RATIFIED,
+    RESERVATION,
+    RESUMED,
+    SIGNED,
+    STOP_NOTICE,
+    SUSPENDED,
+    TERMINATED,
+    Event,
+    Register,
+)
 from allied.agreement.values import Duration
 from allied.errors import MalformedError, NotFoundError
 from allied.record.ids import PartyId
@@ -43,67 +59,17 @@ from allied.record.ids import PartyId
 if TYPE_CHECKING:
     from allied.agreement.terms import Agreement, EntryCondition
 
-SIGNED: Final = "signed"
-RATIFIED: Final = "ratified"
-ACCEDED: Final = "acceded"
-NOTICE: Final = "notice"
-STOP_NOTICE: Final = "stop-notice"
-SUSPENDED: Final = "suspended"
-RESUMED: Final = "resumed"
-EXPELLED: Final = "expelled"
-TERMINATED: Final = "terminated"
-RESERVATION: Final = "reservation"
-DECLARED: Final = "declared"
-EVENTS: Final = frozenset(
-    {
-        SIGNED, RATIFIED, ACCEDED, NOTICE, STOP_NOTICE, SUSPENDED, RESUMED, EXPELLED,
-        TERMINATED, RESERVATION, DECLARED,
-    }
-)  # fmt: skip
-"""The words that an event may have."""
+__all__ = [
+    "ACCEDED", "DECLARED", "EVENTS", "EXPELLED", "NOTICE", "RATIFIED", "RESERVATION", "RESUMED",
+    "SIGNED", "STOP_NOTICE", "SUSPENDED", "TERMINATED", "Event", "PartyStanding", "Register",
+    "Standing", "standing", "start_of_day",
+]  # fmt: skip
 
 _MOST_RENEWALS: Final = 10_000
 _ONE_DAY: Final = Duration(1, "days")
 _BY_THE_CLOCK: Final = frozenset({"seconds", "minutes", "hours"})
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 """Where a period ends that reaches beyond the year 9999."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to an agreement or to one of its parties.
-
-    Attributes:
-        agreement: the file's id.
-        event: one of `EVENTS`.
-        party: whom it is about; None for the agreement as a whole.
-        at: aware; for a value given as a day the start of that day in UTC.
-        towards: for a suspension of one pair.
-        art: for a reservation.
-        effect: for a reservation: exclude, narrow, interpret.
-        reciprocal: a suspension of a pair, or a reservation, that works both ways.
-        day: the value was given as a day.
-        practice: what a party declared without a formal notice, "frozen" say.
-    """
-
-    agreement: str
-    event: str
-    party: PartyId | None
-    at: datetime
-    towards: PartyId | None = None
-    art: str = ""
-    effect: str = ""
-    reciprocal: bool = False
-    day: bool = False
-    practice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """Texts by the id of their file, and what happened to them."""
-
-    agreements: Mapping[str, Agreement]
-    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
