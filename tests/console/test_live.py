@@ -10,7 +10,7 @@ from typing import TypeVar
 import anyio
 import pytest
 
-from allied.entrypoints.console.live import LONGEST_SECONDS, Streams
+from allied.entrypoints.console.live import FIRST_BEATS, LONGEST_SECONDS, Streams
 
 T = TypeVar("T")
 
@@ -69,13 +69,27 @@ def test_a_page_that_missed_nothing_hears_only_that_it_is_live() -> None:
     async def story() -> list[str]:
         store = Store()
         messages = store.follow()
-        heard = await words(messages, 1)
+        heard = await words(messages, FIRST_BEATS)
         store.seconds += 15
         heard += await words(messages, 1)
         store.number, store.seconds = 2, store.seconds + 1
         return heard + await words(messages, 1)
 
-    assert run(story) == ["beat", "beat", "changed"]
+    assert run(story) == ["beat"] * FIRST_BEATS + ["beat", "changed"]
+
+
+def test_after_the_first_beats_a_quiet_stream_keeps_still_for_the_interval() -> None:
+    async def story() -> list[str]:
+        store = Store()
+        messages = store.follow()
+        await words(messages, FIRST_BEATS)
+        store.seconds += 14
+        heard: list[str] = []
+        with anyio.move_on_after(0.1):
+            heard = await words(messages, 1)
+        return heard
+
+    assert run(story) == []
 
 
 def test_a_message_has_no_name_and_tells_no_number() -> None:

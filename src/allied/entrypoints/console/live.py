@@ -8,7 +8,8 @@ Words used here:
     state   an opaque name for how far the node's store is; another one after each change
     beat    sent when nothing changed for a while; a page that misses it is not live
 
-Rules. All streams of a process together read the store about once a second. A stream ends
+Rules. The first beats follow each other look by look: a page whose script begins to listen only
+after the stream has opened must not wait for a whole interval. All streams of a process together read the store about once a second. A stream ends
 with its session, with the process, and after an hour; the browser comes back by itself.
 """
 
@@ -26,6 +27,7 @@ import anyio.to_thread
 MOST_STREAMS: Final = 500
 BEAT_SECONDS: Final = 15.0
 LONGEST_SECONDS: Final = 3600.0
+FIRST_BEATS: Final = 5
 
 
 @dataclass(slots=True)
@@ -77,14 +79,16 @@ class Streams:
             yield b"retry: 2000\n\n"
             told = seen
             yield _message("beat", told)
+            soon = FIRST_BEATS - 1
             while not self._ending and self.steady() - began < LONGEST_SECONDS:
                 state = await self._state()
                 if state and state != told:
                     told, beaten = state, self.steady()
                     yield _message("changed", told)
-                elif self.steady() - beaten >= self.beat_seconds:
+                elif soon or self.steady() - beaten >= self.beat_seconds:
                     if not await admitted():
                         return
+                    soon = max(0, soon - 1)
                     beaten = self.steady()
                     yield _message("beat", told)
                 await anyio.sleep(self.look_seconds)
