@@ -31,7 +31,7 @@ Source: agreement format, "Life"; treaty practice as in NATO 11 and 13, Rio 22 a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCEDED", "DECLARED", "EVENTS", "EXPELLED", "NOTICE", "RATIFIED", "RESERVATION", "RESUMED",
     "SIGNED", "STOP_NOTICE", "SUSPENDED", "TERMINATED", "Event", "PartyStanding", "Register",
-    "Standing", "standing", "start_of_day",
+    "Reserved", "Spell", "Standing", "standing", "start_of_day",
 ]  # fmt: skip
 
 _MOST_RENEWALS: Final = 10_000
@@ -70,6 +70,30 @@ _ONE_DAY: Final = Duration(1, "days")
 _BY_THE_CLOCK: Final = frozenset({"seconds", "minutes", "hours"})
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 """Where a period ends that reaches beyond the year 9999."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """One period in which a party was bound: [since, until), open where `until` is None."""
+
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """One exception that a party made for itself, in the text or later.
+
+    Attributes:
+        art: the article that it is about.
+        effect: exclude, narrow or interpret.
+        reciprocal: the others may rely on it towards that party.
+    """
+
+    party: PartyId
+    art: str
+    effect: str
+    reciprocal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +105,12 @@ class PartyStanding:
         since: when it became bound; None while it never was.
         until: when it stops or stopped being bound; None while that is open.
         practice: what was declared without a formal notice; shown, never decisive.
+        role, tier: as of the moment, from the text and from what changed them.
+        spells: every period in which it was or is a party, the present one last.
+        succeeds: in whose place it came.
+        succeeded_by: who came in its place.
+        objections_until: the end of the time for objections to a candidate.
+        ground: why it is suspended or was expelled, where that was said.
     """
 
     party: PartyId
@@ -88,6 +118,13 @@ class PartyStanding:
     since: datetime | None
     until: datetime | None
     practice: str = ""
+    role: str = "member"
+    tier: str = ""
+    spells: tuple[Spell, ...] = ()
+    succeeds: PartyId | None = None
+    succeeded_by: PartyId | None = None
+    objections_until: datetime | None = None
+    ground: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +140,12 @@ class Standing:
         notice_from: the first moment at which notice counts; None when there is no such limit.
         may_leave: the text says how a party leaves.
         warnings: (code, sentence).
+        suspended_clauses: (art, party): the article binds that party not; None for all of them.
+        participation: of each body its members who take part in it now.
+        reservations: those that count now, from the text and from what happened.
+        surviving: what outlives the agreement, once it has ended, in the words of the text.
+        signing_from, signing_until: when it may be signed; None where that is open.
+        entry_deadline: when it lapses unless it is in force by then.
     """
 
     state: str
@@ -115,6 +158,13 @@ class Standing:
     notice_from: datetime | None
     may_leave: bool
     warnings: tuple[tuple[str, str], ...]
+    suspended_clauses: frozenset[tuple[str, PartyId | None]] = frozenset()
+    participation: Mapping[str, frozenset[PartyId]] = field(default_factory=dict)
+    reservations: tuple[Reserved, ...] = ()
+    surviving: tuple[str, ...] = ()
+    signing_from: datetime | None = None
+    signing_until: datetime | None = None
+    entry_deadline: datetime | None = None
 
 
 def standing(register: Register, agreement: str, at: datetime) -> Standing:
