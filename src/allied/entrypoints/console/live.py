@@ -9,8 +9,9 @@ Words used here:
     beat    sent when nothing changed for a while; a page that misses it is not live
 
 Rules. The first beats follow each other look by look: a page whose script begins to listen only
-after the stream has opened must not wait for a whole interval. All streams of a process together read the store about once a second. A stream ends
-with its session, with the process, and after an hour; the browser comes back by itself.
+after the stream has opened must not wait for a whole interval. All streams of a process together
+read the store about once a second. A stream ends with its session, with the process, and after an
+hour; the browser comes back by itself.
 """
 
 from __future__ import annotations
