@@ -179,7 +179,7 @@ def evaluate(
             law_at = _law_at(so_far, law_date, agreement.timezone)
             if law_at not in grounds:
                 over = ended_tie(ties, agreement, law_at, limit)
-                grounds[law_at] = ground_of(then, agreement, law_at, over)
+                grounds[law_at] = ground_of(then, agreement, law_at, over, limit)
                 answer.warnings |= _warnings(agreement, grounds[law_at])
             ground = grounds[law_at]
             siblings = campaigns.get(incident.campaign or "", ())
@@ -225,7 +225,7 @@ def case_of(
         return None
     law_at = _law_at(so_far, None, text.timezone)
     over = ended_tie(prepared.register, text, law_at, limit)
-    ground = ground_of(_events_by(prepared, text, limit), text, law_at, over)
+    ground = ground_of(_events_by(prepared, text, limit), text, law_at, over, limit)
     others = tuple(siblings)
     said = matter(incident, others, agreement, ground.bodies, text.timezone, limit, so_far)
     return Case(incident, others, text, ground, said)

@@ -12,11 +12,12 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
-from allied.agreement.standing import RESERVATION, Register, standing
+from allied.agreement.events import CLEARED, EXPELLED, FLAGGED, NOTICE, RESERVATION, Register
+from allied.agreement.standing import standing
 from allied.agreement.terms import Agreement
 from allied.response.moment import zone
 from allied.response.reading import reservations_of
@@ -26,6 +27,7 @@ from allied.response.truth import Answer
 
 PARTICIPANTS: Final = frozenset({"member", "guarantor", "protected"})
 DEBTORS: Final = frozenset({"member", "guarantor"})
+_LEAVING: Final = frozenset({NOTICE, EXPELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ class Ground:
         reservations: from the text and from the register.
         features: of each party, what adaptations are keyed by: {"armed_force": "no"}.
         law_at: the moment of the law.
+        since: when the agreement entered into force; None while it had not.
+        sides: of each party that stands on one: the parties of one side owe each other nothing.
+        left: who has left by the day of knowledge, and when.
+        open_incidents: what the text says of incidents that are open when a party leaves.
+        flagged: articles whose words and fields disagree, as people found.
+        undecided_roles: parties whose role hangs on a severity that nobody has stated.
     """
 
     agreement: str
@@ -59,6 +67,12 @@ class Ground:
     zone: str
     law_at: datetime
     notes: tuple[Note, ...] = ()
+    since: datetime | None = None
+    sides: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, datetime] = field(default_factory=dict)
+    open_incidents: str = "finish-accrued"
+    flagged: frozenset[str] = frozenset()
+    undecided_roles: frozenset[str] = frozenset()
 
     @property
     def today(self) -> date:
@@ -67,13 +81,19 @@ class Ground:
 
 
 def ground_of(
-    register: Register, agreement: Agreement, law_at: datetime, ended: str = ""
+    register: Register,
+    agreement: Agreement,
+    law_at: datetime,
+    ended: str = "",
+    known_at: datetime | None = None,
 ) -> Ground:
     """Look up who is bound by `agreement` at `law_at`.
 
     Args:
+        register: narrowed to what is known; `law_at` may lie before the last of its events.
         ended: the instrument that it is tied to and that has ended by then; empty where there
             is none (`ties`). Nobody is bound any more by an instrument that outlived its tie.
+        known_at: the day of knowledge, up to which a party may have left since.
 
     Raises:
         NotFoundError: the register does not hold the agreement.
@@ -120,7 +140,37 @@ def ground_of(
         zone=agreement.timezone,
         law_at=law_at,
         notes=tuple(notes),
+        since=stands.in_force_since,
+        sides={party.id: party.side for party in agreement.parties if party.side},
+        left=_left(register, agreement, known_at),
+        open_incidents=agreement.withdrawal.open_incidents
+        if agreement.withdrawal is not None
+        else "finish-accrued",
+        flagged=_flagged(register, agreement),
     )
+
+
+def _left(register: Register, agreement: Agreement, by: datetime | None) -> dict[str, datetime]:
+    """Say who was bound once and is not any more on the day of knowledge."""
+    if by is None or not any(each.event in _LEAVING for each in register.events):
+        return {}
+    return {
+        party: each.until
+        for party, each in standing(register, agreement.id, by).parties.items()
+        if each.legal in {"former", "expelled"} and each.until is not None
+    }
+
+
+def _flagged(register: Register, agreement: Agreement) -> frozenset[str]:
+    """Name the articles that people flagged, where the words of the text count."""
+    if agreement.authority != "text":
+        return frozenset()
+    latest: dict[str, tuple[datetime, bool]] = {}
+    for event in register.events:
+        if event.agreement == agreement.id and event.event in {FLAGGED, CLEARED}:
+            mark = (event.at, event.event == CLEARED)
+            latest[event.art] = max(mark, latest.get(event.art, mark))
+    return frozenset(art for art, (_, cleared) in latest.items() if not cleared)
 
 
 @dataclass(frozen=True, slots=True)
