@@ -91,6 +91,16 @@ class EntryCondition:
     ] = ()
     date: Annotated[Day | None, Field(DAY, "Not before {}.", LIFE, "No day is set.")] = None
 
+    @property
+    def asks_ratification(self) -> bool:
+        """Whether a party is bound by its ratification rather than by its signature."""
+        if self.all:
+            return self.all == "ratified"
+        if self.majority_ratified:
+            return True
+        counts = self.count is not None or self.share is not None or bool(self.including)
+        return counts and self.of == "ratified"
+
 
 _ENTRY_WORDS: Final[Mapping[str, EntryCondition]] = {
     "all signed": EntryCondition(all="signed"),
