@@ -65,6 +65,7 @@ _CONDITIONS: Final = {
     "veto": "no veto",
     "quorum": "the quorum",
     "named-party": "the yes of the party named",
+    "sponsors": "members standing up for it",
 }
 
 
@@ -126,6 +127,7 @@ def _head(proposal: Proposal, count: Count) -> str:
                 "quorum": "the quorum was not there",
                 "nobody-entitled": "nobody is entitled to vote",
                 "not-reached": "not everybody needed was reached",
+                "sponsors": "too few members stood up for it",
             }
             return f"lapsed{closed}: {why.get(count.reason, count.reason)}"
         case "silence-broken":

@@ -22,6 +22,7 @@ Source: agreement format, "Decision rules"; Rio 17 and 18 for who counts and who
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -74,6 +75,7 @@ class Proposal:
         stated: whether a condition of the text holds, by its sentence.
         measures: what is to be taken; empty where the proposal does not say.
         performers: who is to take the measures; None for every member of the body.
+        sponsors: how many must stand up for it: by tabling it, or by a yes of their own.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Proposal:
     stated: Table[bool] = NOTHING
     measures: tuple[str, ...] = ()
     performers: frozenset[PartyId] | None = None
+    sponsors: int = 0
 
     def __post_init__(self) -> None:
         for moment in (self.tabled_at, self.deadline):
@@ -288,6 +291,7 @@ def electorate_of(
     *,
     present: frozenset[PartyId] = frozenset(),
     chair: PartyId | None = None,
+    sitting: Mapping[str, frozenset[PartyId]] | None = None,
 ) -> Electorate:
     """Read the electorate of a body from the text and from how the agreement stands.
 
@@ -296,17 +300,21 @@ def electorate_of(
 
     Args:
         body: its name; empty for all members of the agreement.
+        sitting: who sits in a body now, by its name, where that is not whom the text names:
+            a party may have left the body and stayed in the agreement.
 
     Raises:
         NotFoundError: `decision.no-such-body`.
     """
     if body and body not in agreement.bodies:
         raise NotFoundError("decision.no-such-body", "the agreement has no body of that name")
-    named = agreement.members_of(body) if body else agreement.members
-    members = frozenset(named) & standing.bound
     bodies = {
         name: frozenset(agreement.members_of(name)) & standing.bound for name in agreement.bodies
     }
+    for name, seated in (sitting or {}).items():
+        if name in bodies:
+            bodies[name] &= seated
+    members = bodies[body] if body else frozenset(agreement.members) & standing.bound
     return Electorate(members=members, present=present, chair=chair, groups=Table(bodies))
 
 

@@ -27,6 +27,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from allied.agreement.announcement import announce
 from allied.agreement.ballot import (
@@ -79,12 +80,16 @@ from allied.agreement.tally import (
 )
 from allied.record.ids import PartyId
 
+SPONSORS: Final = "sponsors"
+"""The condition that enough members stand up for a proposal."""
+
 __all__ = [
     "ADOPTED",
     "LAPSED",
     "OPEN",
     "REJECTED",
     "SILENCE_BROKEN",
+    "SPONSORS",
     "WITHDRAWN",
     "Ballot",
     "Certificate",
@@ -146,6 +151,10 @@ def count(
     positions = _positions(rule, course, voters, electorate)
     totals = ready.totals(positions)
     standing = _standing(rule, course, totals)
+    up = _standing_up(proposal, course) & voters.entitled
+    sponsors = _sponsors(proposal, up, voters)
+    if standing[0] == ADOPTED and not all(each.holds for each in sponsors):
+        standing = LAPSED, SPONSORS
     outcome, reason = _outcome(rule, proposal, course, standing, at)
     is_open = outcome == OPEN
     unheard = tuple(sorted(party for party in voters.entitled if party not in course.votes))
@@ -163,14 +172,16 @@ def count(
         closed_at=_closed_at(rule, proposal, course, outcome),
         ballots=ballots,
         recused=voters.recused,
-        conditions=conditions(rule, totals),
+        conditions=(*conditions(rule, totals), *sponsors),
         awaited=() if not is_open else not_reached if course.by_silence else unheard,
         not_reached=not_reached,
         bound_by_silence=tuple(
             each.party for each in ballots if outcome == ADOPTED and each.position == "silent"
         ),
         objectors=tuple(sorted(course.objections)),
-        would_change=_changes(rule, course, ready, positions, not_reached) if is_open else (),
+        would_change=(
+            _changes(rule, course, ready, positions, not_reached, sponsors, up) if is_open else ()
+        ),
         consents=_consents(rule, proposal, electorate, heard),
         passed_over=tuple(sorted({*over, *course.passed_over})),
         certificate=certificate(len(voters.entitled), rule.tolerates),
@@ -255,6 +266,20 @@ def _closed_at(
     if outcome == OPEN:
         return None
     return proposal.tabled_at if rule.kind == "none" else course.closed_at
+
+
+def _standing_up(proposal: Proposal, course: Course) -> frozenset[PartyId]:
+    """Who stands up for it: the proposer, and whoever says yes in so many words."""
+    said = (party for party, vote in course.votes.items() if vote.choice == "yes")
+    return frozenset({proposal.by, *said})
+
+
+def _sponsors(proposal: Proposal, up: frozenset[PartyId], voters: Roll) -> tuple[Condition, ...]:
+    """The condition that enough stand up for it, where sponsors are asked for."""
+    need, everybody = proposal.sponsors, len(voters.entitled)
+    holds = len(up) >= need
+    condition = Condition(SPONSORS, len(up), need, everybody, holds=holds, otherwise=LAPSED)
+    return (condition,) if need else ()
 
 
 # --- the outcome ------------------------------------------------------------------------
@@ -353,6 +378,8 @@ def _changes(
     ready: Scale,
     positions: Mapping[PartyId, Position],
     not_reached: tuple[PartyId, ...],
+    sponsors: tuple[Condition, ...],
+    up: frozenset[PartyId],
 ) -> tuple[Change, ...]:
     what_if = _WhatIf(rule, course, ready, positions)
     standing = what_if.standing
@@ -367,7 +394,34 @@ def _changes(
                     found.setdefault((choice, outcome), []).append(party)
     changes = [Change(tuple(who), says, then) for (says, then), who in found.items()]
     changes += _joint(course, ready, positions, not_reached, what_if, changes)
+    if not all(each.holds for each in sponsors):
+        changes = list(_sponsored(changes, standing, up, sponsors, positions))
     return tuple(changes)
+
+
+def _sponsored(
+    changes: Iterable[Change],
+    standing: str,
+    up: frozenset[PartyId],
+    sponsors: Iterable[Condition],
+    positions: Mapping[PartyId, Position],
+) -> Iterator[Change]:
+    """What would change it while sponsors are missing: nothing adopts without them."""
+    missing = sum(each.missing for each in sponsors)
+    for change in changes:
+        fresh = len([party for party in change.parties if party not in up])
+        enough = (
+            fresh >= missing if change.together else missing == 1 and fresh == len(change.parties)
+        )
+        if change.outcome == LAPSED:
+            continue
+        if change.outcome != ADOPTED or (change.says == "yes" and enough):
+            yield change
+    others = sorted(party for party in positions if party not in up)
+    if standing == ADOPTED and missing == 1 and others:
+        yield Change(tuple(others), "yes", ADOPTED)
+    elif standing == ADOPTED and missing <= len(others):
+        yield Change(tuple(others[:missing]), "yes", ADOPTED, together=True)
 
 
 def _joint(

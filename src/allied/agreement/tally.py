@@ -99,8 +99,8 @@ class Condition:
     """One test of a rule.
 
     Attributes:
-        name: unanimity, consensus, reach, consent, majority, threshold, second, veto, quorum
-            or named-party.
+        name: unanimity, consensus, reach, consent, majority, threshold, second, veto, quorum,
+            named-party or sponsors.
         have: what there is: yes votes, or voters for the quorum, or vetoes.
         need: the least `have` with which it holds; for unanimity and consensus, everybody who
             is in favour or stands in the way; the most for a veto.
