@@ -16,7 +16,6 @@ import pytest
 from allied.agreement import clauses as c
 from allied.agreement.fields import EXCHANGE, LATER, RESPONSE, SHOWN, declared
 from allied.agreement.frame import Protection
-from allied.agreement.rules import DecisionRule
 from allied.agreement.sharing import InformationSharing
 from allied.agreement.standing import Register
 from allied.agreement.terms import Agreement, load
@@ -126,7 +125,6 @@ ACTED_ON: dict[str, tuple[type[Any], str, str, dict[str, str], dict[str, str]]] 
 INERT = {
     "counts as": (c.CollectiveResponse, "counts_as", RESPONSE_, "counts_as: attack-on-all"),
     "command": (c.CollectiveResponse, "command", RESPONSE_, "command: coordinated"),
-    "interim choice": (c.Interim, "choice", RESPONSE_, "interim: {choice: as-listed}"),
     "text": (c.Clause, "text", RESPONSE_, "text: x"),
 }
 
@@ -143,9 +141,8 @@ def test_the_evaluation_acts_on_what_is_said_to_be_evaluated(name: str) -> None:
 @pytest.mark.parametrize("name", INERT)
 def test_the_evaluation_leaves_alone_what_is_only_shown_or_for_later(name: str) -> None:
     declaration, key, article, more = INERT[name]
-    base = "interim: {choice: own}" if "interim" in more else ""
 
-    assert answer(agreement(article, more=base)) == answer(agreement(article, more=more))
+    assert answer(agreement(article)) == answer(agreement(article, more=more))
     assert field(declaration, key).field.by in {LATER, SHOWN}
 
 
@@ -245,7 +242,3 @@ def test_a_sharing_field_makes_another_channel_exactly_if_it_is_said_to(key: str
     assert (channels_of(plain) != channels_of(other)) == acted
 
 
-def test_no_field_of_a_decision_rule_is_said_to_be_counted_yet() -> None:
-    acted = {each.key for each in declared(DecisionRule) if each.field.by != LATER}
-
-    assert acted == {"measure_consent"}

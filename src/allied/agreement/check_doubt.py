@@ -64,11 +64,7 @@ def about(
 
 def owing(value: Agreement, clause: Clause) -> frozenset[str]:
     """The parties that an article can oblige."""
-    if clause.binds:
-        return frozenset(clause.binds)
-    return frozenset(
-        party.id for party in value.parties if party.is_member or party.role_name == "guarantor"
-    )
+    return frozenset[str](value.bound_by(clause))
 
 
 class Places:

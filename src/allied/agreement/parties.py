@@ -42,7 +42,7 @@ from allied.agreement.shape import (
     show_group,
 )
 from allied.agreement.text import ListNode, MapNode, Node, TextNode
-from allied.agreement.values import NOTHING, Table
+from allied.agreement.values import NOTHING, Severity, Table
 from allied.record.ids import PartyId
 
 PARTY_LIMIT: Final = 10_000
@@ -60,7 +60,17 @@ ROLES: Final = Choice(
     "a role",
 )
 
+DEBTOR_ROLES: Final = frozenset({"member", "guarantor"})
+"""Who owes something where a clause does not say whom it binds."""
+
 ANSWER: Final = Words(500, answers=True)
+
+_IMPACT: Final = "impact "
+
+IMPACT: Final = Choice(
+    {f"{_IMPACT}{each}": f"the impact is {each}" for each in Severity},
+    "what a role can depend on",
+)
 
 CAPABILITY: Final = Name(
     "a capability",
@@ -71,11 +81,20 @@ CAPABILITY: Final = Name(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionalRole:
-    """A role that depends on something."""
+    """A role that depends on how grave the incident is."""
 
     role: Annotated[str, Field(ROLES, "It is {}.", LIFE)]
-    when: Annotated[str, Field(SENTENCE, "When {}.")]
+    when: Annotated[str, Field(IMPACT, "When {} or more.", RESPONSE)]
     otherwise: Annotated[str, Field(ROLES, "Else it is {}.", LIFE, key="else")]
+
+    @property
+    def least(self) -> Severity:
+        """The severity of an incident from which on it has the first role."""
+        return Severity.parse(self.when.removeprefix(_IMPACT))
+
+    def role_at(self, severity: Severity | None) -> str:
+        """Its role over an incident; what is not stated gives the role of `else`."""
+        return self.role if severity is not None and severity >= self.least else self.otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +129,7 @@ class Party:
         Field(
             Many(SENTENCE, "people"),
             "It acts through {}.",
+            by=SHOWN,
             absent="Who acts for it is its own affair.",
         ),
     ] = ()
@@ -134,9 +154,15 @@ class Party:
     successor_of: Annotated[
         str, Field(SENTENCE, "It succeeds {}.", SHOWN, "It succeeds nobody.")
     ] = ""
-    side: Annotated[str, Field(SENTENCE, "It is on the side {}.", absent="There are no sides.")] = (
-        ""
-    )
+    side: Annotated[
+        str,
+        Field(
+            SENTENCE,
+            "It is on the side {}; those on one side owe each other nothing.",
+            RESPONSE,
+            "It is on no side.",
+        ),
+    ] = ""
     joined: Annotated[
         date | None,
         Field(

@@ -228,6 +228,7 @@ class Interim:
         Field(
             Choice({"own": "each chooses its own", "as-listed": "as listed"}, "a choice of means"),
             "Measures: {}.",
+            RESPONSE,
         ),
     ] = "own"
 
@@ -266,7 +267,7 @@ class Report:
 class Integrated:
     """A command that a body holds."""
 
-    body: Annotated[str, Field(Ref("body"), "Command is with {}.")]
+    body: Annotated[str, Field(Ref("body"), "Command is with {}.", SHOWN)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +305,7 @@ class Withdrawal:
                 "what becomes of open incidents",
             ),
             "Incidents open when it leaves {}.",
+            RESPONSE,
         ),
     ] = "finish-accrued"
     information_after: Annotated[

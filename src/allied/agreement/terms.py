@@ -46,7 +46,14 @@ from allied.agreement.frame import (
     Protection,
 )
 from allied.agreement.life import ALL_SIGNED, AS_BY_DEFAULT, EntryCondition, Life, Renewal
-from allied.agreement.parties import PARTY_LIMIT, ROLES, ConditionalRole, Parties, Party
+from allied.agreement.parties import (
+    DEBTOR_ROLES,
+    PARTY_LIMIT,
+    ROLES,
+    ConditionalRole,
+    Parties,
+    Party,
+)
 from allied.agreement.scalars import (
     PARAGRAPHS,
     SENTENCE,
@@ -157,6 +164,7 @@ class Agreement:
         Field(
             Choice({"text": "the wording counts", "fields": "the fields count"}, "what counts"),
             "Where wording and fields differ, {}.",
+            RESPONSE,
         ),
     ] = "text"
     languages: Annotated[
@@ -290,8 +298,10 @@ class Agreement:
         return self.bodies[body].members or self.members
 
     def bound_by(self, clause: Clause) -> frozenset[PartyId]:
-        """The parties that a clause binds: those it names, else all members."""
-        return frozenset(PartyId(each) for each in clause.binds) or frozenset(self.members)
+        """The parties that a clause can oblige: those it names, else members and guarantors."""
+        return frozenset(PartyId(each) for each in clause.binds) or frozenset(
+            party.id for party in self.parties if party.role_name in DEBTOR_ROLES
+        )
 
     def scopes_of(self, scope: tuple[str, ...] | Scope) -> tuple[Scope, ...]:
         """The scopes that a field names or holds; none means anywhere."""

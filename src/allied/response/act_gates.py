@@ -36,6 +36,15 @@ def g2(rule: Rule, condition: Condition, ground: Ground, act: Act, said: Matter)
             (Missing("victim", field),),
             _other_victim(condition, ground, act),
         )
+    if victim not in ground.bound and victim in ground.undecided_roles:
+        return Gate(
+            "G2",
+            Answer.UNKNOWN,
+            f"whether {victim} takes part depends on the severity, which is not stated",
+            "victim-not-party",
+            (Missing("severity", "severity"),),
+            _other_victim(condition, ground, act),
+        )
     if victim not in ground.bound:
         return _not_bound(victim, field, ground, said, _other_victim(condition, ground, act))
     if condition.victim_is and victim not in condition.victim_is:

@@ -106,6 +106,8 @@ def _of_incident(gate: str, rule: Rule, condition: Condition, said: Matter) -> I
     match gate:
         case "G1":
             yield from _fact("occurred_at", said)
+            if rule.by_impact:
+                yield from _fact("severity", said)
         case "G4":
             yield from _fact("kind", said)
         case "G6":

@@ -8,7 +8,9 @@ Rules that hold everywhere below. A debtor is bound by the agreement and by the 
 owes itself anything; the attacker of an act owes nothing for it and is owed nothing. A victim
 owes nothing for its own rescue, and stays a debtor for its co-victims (it may claim its own
 emergency), else widening a scope would delete duties. What is suspended between a pair is not
-owed. Where something is not owed that the text would have owed, a note says why.
+owed, and parties on one side of a pact owe each other nothing. Who has left owes, and is owed,
+what the text says of open incidents. Where something is not owed that the text would have owed, a
+note says why.
 
 Source: obligation semantics of the agreement format, "From trigger to obligations".
 """
@@ -19,8 +21,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from allied.agreement.parties import DEBTOR_ROLES
 from allied.record.canonical import digest, encode
-from allied.response.ground import DEBTORS, Ground
+from allied.response.ground import Ground
 from allied.response.incident import Act
 from allied.response.judgement import Judgement
 from allied.response.matter import Matter
@@ -28,6 +31,7 @@ from allied.response.moment import later
 from allied.response.restraint import restrained
 from allied.response.results import (
     MET,
+    OPEN,
     PROVISIONAL,
     THE_GROUP,
     Line,
@@ -80,13 +84,16 @@ def owed(judged: Judgement, ground: Ground, said: Matter, opened_at: datetime | 
     elif judged.outcome == PROVISIONAL and rule.provisional is not None:
         acts = judged.possible
         groups = [(rule.provisional.duties, ""), (rule.duties, "suspended")]
+    elif _interim(judged, said):
+        acts = judged.met
+        groups = [(rule.interim, "")]
     else:
         return Owed()
     why = tuple(gate.line(rule) for gate in judged.gates)
     notes: list[Note] = []
     found: dict[str, Obligation] = {}
     for duties, state in groups:
-        for claim in _claims(rule, ground, said, acts, duties, notes):
+        for claim in _claims(rule, ground, said, acts, duties, opened_at, notes):
             obligation = _obligation(rule, ground, said, claim, why, opened_at, state)
             if obligation is None:
                 notes.append(_adapted_away(rule, claim))
@@ -103,12 +110,28 @@ def owed(judged: Judgement, ground: Ground, said: Matter, opened_at: datetime | 
     return Owed(tuple(found.values()), reports, tuple(dict.fromkeys(notes)))
 
 
+def _interim(judged: Judgement, said: Matter) -> bool:
+    """Whether each may take measures of its own until the body decides."""
+    rule = judged.rule
+    if not rule.interim or judged.outcome != OPEN:
+        return False
+    if not any(gate.gate == "G10" and gate.awaited for gate in judged.gates):
+        return False
+    victims = {act.against for act in judged.met}
+    return (
+        not rule.interim_on_request
+        or bool(said.facts.requested_by_victim)
+        or any(call.by in victims for call in said.calls.get(rule.art, ()))
+    )
+
+
 def _claims(
     rule: Rule,
     ground: Ground,
     said: Matter,
     acts: Iterable[Act],
     duties: Iterable[Duty],
+    opened_at: datetime | None,
     notes: list[Note],
 ) -> Iterator[_Claim]:
     sources = _calls_as_acts(rule, ground, said) if rule.type in _CALLED else tuple(acts)
@@ -120,7 +143,7 @@ def _claims(
                 pairs = _pairs(rule, ground, duty, act)
             for debtor, creditor in pairs:
                 claim = _claim(rule, ground, duty, act, debtor, creditor, notes)
-                if claim is not None:
+                if claim is not None and _runs_on(claim, ground, opened_at, notes):
                     yield claim
 
 
@@ -129,7 +152,10 @@ def _pairs(rule: Rule, ground: Ground, duty: Duty, act: Act) -> Iterator[tuple[s
         if creditor == act.by:
             continue  # nobody is helped in the attack it makes
         for debtor in sorted(_named(rule, duty, act, ground)):
-            if debtor not in {creditor, act.by}:
+            side = ground.sides.get(debtor)
+            if debtor not in {creditor, act.by} and not (
+                side and side == ground.sides.get(creditor)
+            ):
                 yield debtor, creditor
 
 
@@ -174,12 +200,33 @@ def _claim(
     return _Claim(duty, debtor, creditor, open_to, f"{debtor} is bound by {rule.ref}")
 
 
+def _runs_on(claim: _Claim, ground: Ground, opened_at: datetime | None, notes: list[Note]) -> bool:
+    """Ask what becomes of a claim when its debtor or its creditor has left since."""
+    for party in (claim.debtor, claim.creditor):
+        out = ground.left.get(party)
+        if out is None or ground.open_incidents == "finish":
+            continue
+        accrued = opened_at is not None and opened_at < out
+        if ground.open_incidents == "finish-accrued" and accrued:
+            continue
+        why = "ended with that" if accrued else "had not been owed by then"
+        notes.append(
+            Note(
+                "left",
+                f"{party} has left; what {claim.debtor} owes {claim.creditor} over an incident"
+                f" that was open {why}.",
+            )
+        )
+        return False
+    return True
+
+
 def _named(rule: Rule, duty: Duty, act: Act, ground: Ground) -> frozenset[str]:
     """Return the parties that a duty names and that the clause can bind."""
     able = (
         ground.everyone & rule.binds
         if rule.binds is not None
-        else frozenset(p for p in ground.bound if ground.roles.get(p) in DEBTORS)
+        else frozenset(p for p in ground.bound if ground.roles.get(p) in DEBTOR_ROLES)
     )
     names: set[str] = set()
     for who in duty.who:

@@ -32,7 +32,7 @@ from allied.agreement.terms import Agreement
 from allied.record.ids import PartyId
 from allied.response.conflict import conflicts_among, with_concurrent
 from allied.response.duties import owed
-from allied.response.ground import Ground, ground_of
+from allied.response.ground import Ground, ground_of, in_role
 from allied.response.incident import Incident, Known, known
 from allied.response.judgement import Judgement, judge
 from allied.response.matter import Matter, matter
@@ -193,6 +193,7 @@ def evaluate(
                 so_far,
                 law_given=law_date is not None,
             )
+            ground = in_role(ground, agreement, said.facts.severity)
             case = Case(incident, siblings, agreement, ground, said)
             for rule in rules:
                 _ask(case, rule, kinds, answer)
@@ -228,7 +229,7 @@ def case_of(
     ground = ground_of(_events_by(prepared, text, limit), text, law_at, over, limit)
     others = tuple(siblings)
     said = matter(incident, others, agreement, ground.bodies, text.timezone, limit, so_far)
-    return Case(incident, others, text, ground, said)
+    return Case(incident, others, text, in_role(ground, text, said.facts.severity), said)
 
 
 def _campaigns(incidents: Iterable[Incident]) -> dict[str, tuple[Incident, ...]]:
@@ -357,9 +358,10 @@ def _ask(case: Case, rule: Rule, kinds: Mapping[str, str], answer: _Answer) -> N
 
 
 def _judge(case: Case, rule: Rule, said: Matter, kinds: Mapping[str, str]) -> Judgement:
+    ground = in_role(case.ground, case.agreement, said.facts.severity)
     if rule.type in {RESTRAINT, DISPUTE}:
-        return judge_restraint(rule, case.ground, said)
-    return judge(rule, case.ground, said, kinds)
+        return judge_restraint(rule, ground, said)
+    return judge(rule, ground, said, kinds)
 
 
 def _moments(case: Case) -> list[datetime]:

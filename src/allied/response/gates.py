@@ -59,6 +59,17 @@ def g1(rule: Rule, ground: Ground) -> Gate:
             "expired",
             change=(f"occurred_at: {rule.until}",),
         )
+    if rule.art in ground.flagged:
+        return Gate(
+            "G1",
+            Answer.UNKNOWN,
+            f"the words and the fields of {rule.ref} disagree, as people found; the words count,"
+            " and people apply them",
+            "text-mismatch",
+            (Missing("text-mismatch", "text-mismatch"),),
+            (f"{rule.ref}: cleared",),
+            (Note("text-mismatch", f"{rule.ref} is not applied until that is cleared."),),
+        )
     return Gate("G1", Answer.YES, f"{rule.ref} is in force on {today}")
 
 

@@ -17,8 +17,10 @@ from datetime import date, datetime
 from typing import Final
 
 from allied.agreement.events import CLEARED, EXPELLED, FLAGGED, NOTICE, RESERVATION, Register
+from allied.agreement.parties import ConditionalRole
 from allied.agreement.standing import standing
 from allied.agreement.terms import Agreement
+from allied.agreement.values import Severity
 from allied.response.moment import zone
 from allied.response.reading import reservations_of
 from allied.response.results import Line, Note
@@ -26,7 +28,6 @@ from allied.response.rule import Condition, Reserved, Rule
 from allied.response.truth import Answer
 
 PARTICIPANTS: Final = frozenset({"member", "guarantor", "protected"})
-DEBTORS: Final = frozenset({"member", "guarantor"})
 _LEAVING: Final = frozenset({NOTICE, EXPELLED})
 
 
@@ -147,6 +148,24 @@ def ground_of(
         if agreement.withdrawal is not None
         else "finish-accrued",
         flagged=_flagged(register, agreement),
+    )
+
+
+def in_role(ground: Ground, agreement: Agreement, severity: Severity | None) -> Ground:
+    """Give each party the role that it has over an incident of that severity.
+
+    Cost: nothing where no role depends on it, else linear in the parties.
+    """
+    asked = {p.id: p.role for p in agreement.parties if isinstance(p.role, ConditionalRole)}
+    if not asked:
+        return ground
+    roles: dict[str, str] = dict(ground.roles)
+    roles.update({party: role.role_at(severity) for party, role in asked.items()})
+    return replace(
+        ground,
+        roles=roles,
+        bound=frozenset(p for p in ground.everyone if roles.get(p) in PARTICIPANTS),
+        undecided_roles=frozenset(asked) & ground.everyone if severity is None else frozenset(),
     )
 
 

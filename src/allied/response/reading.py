@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from allied.agreement import clauses as c
+from allied.agreement.parties import ConditionalRole
 from allied.agreement.shape import show_group
 from allied.agreement.terms import Agreement
 from allied.record.canonical import digest, encode
@@ -51,11 +52,14 @@ def rules_of(agreement: Agreement) -> tuple[Rule, ...]:
     stated = tuple(_statements(agreement))
     notes = tuple(note for note, _ in stated)
     kept_back = frozenset(note for note, restricted in stated if restricted)
+    by_impact = any(isinstance(party.role, ConditionalRole) for party in agreement.parties)
     rules = []
     for clause in agreement.articles:
         rule = _rule(agreement, clause, notes) if clause.operative else None
         if rule is not None:
-            rules.append(replace(rule, kept_back=kept_back) if kept_back else rule)
+            if kept_back or by_impact:
+                rule = replace(rule, kept_back=kept_back, by_impact=by_impact)
+            rules.append(rule)
     return tuple(rules)
 
 
@@ -143,6 +147,8 @@ def _response(agreement: Agreement, clause: c.CollectiveResponse, notes: tuple[N
         decided_by=decided_by,
         provisional=_provisional(clause.provisional, len(duties)),
         duties=duties,
+        interim=_interim(clause, duties),
+        interim_on_request=clause.interim is not None and clause.interim.on_request_of_victim,
         excuses=clause.excuses,
         adaptations=tuple(map(_adaptation, clause.adaptations)),
         consent=consent,
@@ -359,6 +365,25 @@ def _duty(index: int, duty: c.Duty) -> Duty:
         quantity=duty.quantity,
         answer_within=duty.answer_within,
         perform_within=duty.perform_within,
+    )
+
+
+def _interim(clause: c.CollectiveResponse, duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
+    """Write each duty as what may be done before the decision; behind all the other duties."""
+    if clause.interim is None:
+        return ()
+    listed = clause.interim.choice == "as-listed"
+    first = len(duties) + (len(clause.provisional.duties_meanwhile) if clause.provisional else 0)
+    return tuple(
+        replace(
+            duty,
+            index=first + duty.index,
+            means="as-listed" if listed else "own-choice",
+            modality="may",
+            answer_within=None,
+            perform_within=None,
+        )
+        for duty in duties
     )
 
 

@@ -168,8 +168,11 @@ class Rule:
         callers_at_least: how many distinct callers a call takes.
         window: how long after the facts became known a call is in time.
         decided_by: the body that decides, or empty where no decision is asked for.
+        interim: what each may do, by its own choice, until the body decides.
+        interim_on_request: only if the victim asks.
         consent: measures nobody must take without its own consent.
         restraint: the kind of a restraint; `towards` whom, empty for everyone.
+        by_impact: roles of parties depend on the severity of the incident.
         undecided: fields in use that no gate decides yet.
         notes: what the agreement says about all of its duties, a `no-duty` statement say.
         kept_back: those notes that come from a restricted clause.
@@ -191,6 +194,8 @@ class Rule:
     decided_by: str = ""
     provisional: Provisional | None = None
     duties: tuple[Duty, ...] = ()
+    interim: tuple[Duty, ...] = ()
+    interim_on_request: bool = False
     excuses: tuple[str, ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
     consent: tuple[str, ...] = ()
@@ -198,6 +203,7 @@ class Rule:
     ends_when: tuple[str, ...] = ()
     restraint: str = ""
     towards: tuple[str, ...] = ()
+    by_impact: bool = False
     undecided: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     kept_back: frozenset[Note] = frozenset()
