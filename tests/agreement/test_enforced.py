@@ -240,5 +240,3 @@ def test_a_sharing_field_makes_another_channel_exactly_if_it_is_said_to(key: str
     acted = field(InformationSharing, key).field.by == EXCHANGE
 
     assert (channels_of(plain) != channels_of(other)) == acted
-
-

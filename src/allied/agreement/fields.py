@@ -45,6 +45,8 @@ LIFE: Final = "the lifecycle of the agreement"
 
 LOADER: Final = "reading the text"
 
+DECISION: Final = "counting of decisions"
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -26,6 +26,7 @@ from allied.agreement.scalars import (
     Ref,
 )
 from allied.agreement.shape import (
+    DECISION,
     LIFE,
     RESPONSE,
     SHOWN,
@@ -97,10 +98,15 @@ class Chair:
 
     rotation: Annotated[
         str,
-        Field(Choice("name alphabet vote", "a rotation"), "The chair rotates by {}."),
+        Field(
+            Choice("name alphabet vote", "a rotation"),
+            "The chair rotates by {}.",
+            DECISION,
+            later=frozenset({"vote"}),
+        ),
     ]
     period: Annotated[
-        Duration | None, Field(DURATION, "Every {}.", absent="At no fixed interval.")
+        Duration | None, Field(DURATION, "Every {}.", DECISION, absent="At no fixed interval.")
     ] = None
 
 
@@ -119,14 +125,20 @@ class Body:
         ),
     ] = ()
     chair: Annotated[
-        Chair | None, Field(Group(Chair, "a chair"), "Its chair: {}.", absent="It has no chair.")
+        Chair | None,
+        Field(Group(Chair, "a chair"), "Its chair: {}.", DECISION, absent="It has no chair."),
     ] = None
     meets: Annotated[
         str, Field(SENTENCE, "It meets: {}.", SHOWN, "When it meets is not fixed.")
     ] = ""
     rule: Annotated[
         DecisionRule | None,
-        Field(Group(DecisionRule, "a decision rule"), "It decides: {}.", absent="By no set rule."),
+        Field(
+            Group(DecisionRule, "a decision rule"),
+            "It decides: {}.",
+            DECISION,
+            absent="By no set rule.",
+        ),
     ] = None
     reports_to: Annotated[
         str, Field(Ref("body"), "It reports to {}.", SHOWN, "It reports to nobody.")
@@ -140,7 +152,7 @@ class Body:
 class AnnexAmendment:
     """How an annex is changed."""
 
-    rule: Annotated[str | DecisionRule, Field(RULE, "Decided by {}.")]
+    rule: Annotated[str | DecisionRule, Field(RULE, "Decided by {}.", DECISION)]
     in_force: Annotated[
         AmendmentEntry | None,
         Field(AMENDMENT_ENTRY, "It takes effect {}.", absent="It takes effect at once."),
@@ -159,6 +171,7 @@ class Annex:
         Field(
             Group(AnnexAmendment, "an amendment of an annex"),
             "It is changed: {}.",
+            DECISION,
             absent="It is changed like the rest.",
         ),
     ] = None

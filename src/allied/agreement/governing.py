@@ -30,6 +30,7 @@ from allied.agreement.scalars import (
     Ref,
 )
 from allied.agreement.shape import (
+    DECISION,
     LATER,
     LIFE,
     RESPONSE,
@@ -51,10 +52,12 @@ class Governance(Clause):
     CALLED: ClassVar[str] = "a governance clause"
     ABOUT: ClassVar[str] = "Deciding together"
 
-    body: Annotated[str, Field(Ref("body"), "{} decides.", absent="All members decide.")] = ""
+    body: Annotated[
+        str, Field(Ref("body"), "{} decides.", DECISION, absent="All members decide.")
+    ] = ""
     rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "The rule: {}.", absent="By the body's own rule."),
+        Field(RULE, "The rule: {}.", DECISION, absent="By the body's own rule."),
     ] = None
     decides: Annotated[
         tuple[str, ...],
@@ -66,14 +69,19 @@ class Governance(Clause):
 class Vetting:
     """How a candidate is looked at before it joins."""
 
-    sponsors: Annotated[int, Field(COUNT, "Sponsors needed: {}.")] = 0
+    sponsors: Annotated[int, Field(COUNT, "Sponsors needed: {}.", DECISION)] = 0
     objection_period: Annotated[
         Duration | None,
-        Field(DURATION, "Members may object for {}.", absent="No time for objections is set."),
+        Field(
+            DURATION,
+            "Members may object for {}.",
+            DECISION,
+            absent="No time for objections is set.",
+        ),
     ] = None
     rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "The rule: {}.", absent="The rule of admission applies."),
+        Field(RULE, "The rule: {}.", DECISION, absent="The rule of admission applies."),
     ] = None
 
 
@@ -88,7 +96,8 @@ class Suspension:
         ),
     ] = ()
     rule: Annotated[
-        str | DecisionRule | None, Field(RULE, "The rule: {}.", absent="No rule is given.")
+        str | DecisionRule | None,
+        Field(RULE, "The rule: {}.", DECISION, absent="No rule is given."),
     ] = None
     automatic_if: Annotated[
         tuple[str, ...],
@@ -99,6 +108,7 @@ class Suspension:
         Field(
             Choice("allowed forbidden", "whether one pair may be suspended"),
             "Between two parties alone: {}.",
+            DECISION,
         ),
     ] = "forbidden"
     recuse: Annotated[
@@ -106,6 +116,7 @@ class Suspension:
         Field(
             Many(Group(Recusal, "a recusal", scalar="who"), "recusals"),
             "Not voting: {}.",
+            DECISION,
             absent="Everybody entitled votes.",
         ),
     ] = ()
@@ -122,13 +133,15 @@ class Expulsion:
         ),
     ] = ()
     rule: Annotated[
-        str | DecisionRule | None, Field(RULE, "The rule: {}.", absent="No rule is given.")
+        str | DecisionRule | None,
+        Field(RULE, "The rule: {}.", DECISION, absent="No rule is given."),
     ] = None
     recuse: Annotated[
         tuple[Recusal, ...],
         Field(
             Many(Group(Recusal, "a recusal", scalar="who"), "recusals"),
             "Not voting: {}.",
+            DECISION,
             absent="Everybody entitled votes.",
         ),
     ] = ()
@@ -150,16 +163,22 @@ class Membership(Clause):
         Field(
             Ref("party", "body", fixed={"all": "all members", "any-member": "any member"}),
             "Invited by {}.",
+            DECISION,
             absent="No invitation is needed.",
         ),
     ] = ""
     rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "Admission is decided: {}.", absent="No rule of admission is given."),
+        Field(RULE, "Admission is decided: {}.", DECISION, absent="No rule of admission is given."),
     ] = None
     vetting: Annotated[
         Vetting | None,
-        Field(Group(Vetting, "a vetting"), "Candidates are vetted: {}.", absent="No vetting."),
+        Field(
+            Group(Vetting, "a vetting"),
+            "Candidates are vetted: {}.",
+            DECISION,
+            absent="No vetting.",
+        ),
     ] = None
     deposit: Annotated[
         str,
@@ -175,11 +194,21 @@ class Membership(Clause):
     ] = ""
     suspension: Annotated[
         Suspension | None,
-        Field(Group(Suspension, "a suspension"), "Suspension: {}.", absent="Nobody is suspended."),
+        Field(
+            Group(Suspension, "a suspension"),
+            "Suspension: {}.",
+            DECISION,
+            absent="Nobody is suspended.",
+        ),
     ] = None
     expulsion: Annotated[
         Expulsion | None,
-        Field(Group(Expulsion, "an expulsion"), "Expulsion: {}.", absent="Nobody is expelled."),
+        Field(
+            Group(Expulsion, "an expulsion"),
+            "Expulsion: {}.",
+            DECISION,
+            absent="Nobody is expelled.",
+        ),
     ] = None
     withdrawal: Annotated[
         Withdrawal | None,
@@ -221,11 +250,12 @@ class Amendment(Clause):
                 least=1,
             ),
             "Proposed by {}.",
+            DECISION,
         ),
     ] = ("any-member",)
     rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "Decided: {}.", absent="By unanimity of the members."),
+        Field(RULE, "Decided: {}.", DECISION, absent="By unanimity of the members."),
     ] = None
     in_force: Annotated[AmendmentEntry, Field(AMENDMENT_ENTRY, "It takes effect {}.")] = ALL_RATIFY
     objectors: Annotated[
@@ -335,7 +365,7 @@ class Secrecy(Clause):
     ] = False
     disclose_rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "Disclosed by: {}.", absent="Only if all parties agree."),
+        Field(RULE, "Disclosed by: {}.", DECISION, absent="Only if all parties agree."),
     ] = None
     declassify_after: Annotated[
         Duration | None,

@@ -7,8 +7,7 @@ Words used here:
     rule      who counts, how many are needed, what silence, abstention and a tie mean
     recusal   who does not vote, and when
 
-Rule that holds everywhere below: what is left out takes the default that stands here, and
-`LATER` says that nobody acts on a field yet.
+Rule that holds everywhere below: what is left out takes the default that stands here.
 
 Source: agreement format, "Decision rules"; NATO 2003 (silence), Rio 17 to 20.
 """
@@ -29,7 +28,7 @@ from allied.agreement.scalars import (
     Choice,
     Ref,
 )
-from allied.agreement.shape import LATER, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
+from allied.agreement.shape import DECISION, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
 from allied.agreement.values import IMMEDIATELY, NOTHING, Duration, Table
 
 
@@ -39,17 +38,27 @@ class Silence:
 
     period: Annotated[
         Duration | None,
-        Field(DURATION, "The silence lasts {}.", absent="Each proposal names its own period."),
+        Field(
+            DURATION,
+            "The silence lasts {}.",
+            DECISION,
+            absent="Each proposal names its own period.",
+        ),
     ] = None
     break_by: Annotated[
         str,
-        Field(Choice("written-objection objection", "how a silence is broken"), "A {} breaks it."),
+        Field(
+            Choice("written-objection objection", "how a silence is broken"),
+            "A {} breaks it.",
+            DECISION,
+        ),
     ] = "written-objection"
     may_extend: Annotated[
-        bool, Field(YES_NO, "The period may be extended.", LATER, "The period is not extended.")
+        bool, Field(YES_NO, "The period may be extended.", DECISION, "The period is not extended.")
     ] = False
     reasons_required: Annotated[
-        bool, Field(YES_NO, "An objection needs reasons.", LATER, "An objection needs no reasons.")
+        bool,
+        Field(YES_NO, "An objection needs reasons.", DECISION, "An objection needs no reasons."),
     ] = False
 
 
@@ -58,14 +67,16 @@ class SecondCondition:
     """A second count that must hold as well."""
 
     threshold: Annotated[
-        int | Fraction | None, Field(SHARE, "At least {}.", absent="No threshold is given.")
+        int | Fraction | None,
+        Field(SHARE, "At least {}.", DECISION, absent="No threshold is given."),
     ] = None
     of: Annotated[
-        str, Field(Choice("members ratified present voting", "a group", free=True), "Of {}.")
+        str,
+        Field(Choice("members ratified present voting", "a group", free=True), "Of {}.", DECISION),
     ] = "members"
-    weights: Annotated[Table[int], Field(Named(COUNT, Ref("party"), "weights"), "Weights: {}.")] = (
-        NOTHING
-    )
+    weights: Annotated[
+        Table[int], Field(Named(COUNT, Ref("party"), "weights"), "Weights: {}.", DECISION)
+    ] = NOTHING
     note: Annotated[str, Field(SENTENCE, "Note: {}.", SHOWN, "No note.")] = ""
 
 
@@ -85,9 +96,10 @@ class Recusal:
                 "who does not vote",
             ),
             "Not voting: {}.",
+            DECISION,
         ),
     ]
-    only_if: Annotated[str, Field(SENTENCE, "Only if {}.", absent="In every case.")] = ""
+    only_if: Annotated[str, Field(SENTENCE, "Only if {}.", DECISION, absent="In every case.")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +124,7 @@ class DecisionRule:
                 "a decision rule",
             ),
             "Decided by {}.",
+            DECISION,
         ),
     ]
     of: Annotated[
@@ -128,30 +141,37 @@ class DecisionRule:
                 free=True,
             ),
             "Counted are {}.",
+            DECISION,
         ),
     ] = "members"
-    party: Annotated[str, Field(Ref("party"), "{} decides.", absent="No single party decides.")] = (
-        ""
-    )
+    party: Annotated[
+        str, Field(Ref("party"), "{} decides.", DECISION, absent="No single party decides.")
+    ] = ""
     threshold: Annotated[
         int | Fraction | None,
-        Field(SHARE, "Needed: {}.", absent="The threshold follows from the rule."),
+        Field(SHARE, "Needed: {}.", DECISION, absent="The threshold follows from the rule."),
     ] = None
     weights: Annotated[
         Table[int],
-        Field(Named(COUNT, Ref("party"), "weights"), "Weights: {}.", absent="Each counts once."),
+        Field(
+            Named(COUNT, Ref("party"), "weights"),
+            "Weights: {}.",
+            DECISION,
+            absent="Each counts once.",
+        ),
     ] = NOTHING
     also: Annotated[
         SecondCondition | None,
         Field(
             Group(SecondCondition, "a second condition"),
             "And besides: {}.",
+            DECISION,
             absent="There is no second condition.",
         ),
     ] = None
     quorum: Annotated[
         int | Fraction | str | None,
-        Field(QUORUM, "Quorum: {}.", absent="No quorum is needed."),
+        Field(QUORUM, "Quorum: {}.", DECISION, absent="No quorum is needed."),
     ] = None
     abstention: Annotated[
         str,
@@ -165,6 +185,7 @@ class DecisionRule:
                 "what an abstention does",
             ),
             "An abstention is {}.",
+            DECISION,
         ),
     ] = "ignored"
     silence: Annotated[
@@ -172,18 +193,22 @@ class DecisionRule:
         Field(
             Group(Silence, "a silence procedure"),
             "Silence procedure: {}.",
+            DECISION,
             absent="There is no silence procedure.",
         ),
     ] = None
     veto: Annotated[
         tuple[str, ...],
-        Field(Many(Ref("party"), "parties"), "A veto has: {}.", absent="Nobody has a veto."),
+        Field(
+            Many(Ref("party"), "parties"), "A veto has: {}.", DECISION, absent="Nobody has a veto."
+        ),
     ] = ()
     recuse: Annotated[
         tuple[Recusal, ...],
         Field(
             Many(Group(Recusal, "a recusal", scalar="who"), "recusals"),
             "Not voting: {}.",
+            DECISION,
             absent="Everybody entitled votes.",
         ),
     ] = ()
@@ -195,6 +220,7 @@ class DecisionRule:
                 "what a tie does",
             ),
             "A tie {}.",
+            DECISION,
         ),
     ] = "fails"
     tolerates: Annotated[
@@ -202,21 +228,27 @@ class DecisionRule:
         Field(
             COUNT,
             "A decision stays safe although this many of the voters cheat: {}.",
+            DECISION,
         ),
     ] = 0
     grace: Annotated[
         Duration,
-        Field(DURATION, "Votes signed in time are still counted when they arrive later by: {}."),
+        Field(
+            DURATION,
+            "Votes signed in time are still counted when they arrive later by: {}.",
+            DECISION,
+        ),
     ] = IMMEDIATELY
     assembler: Annotated[
         str,
-        Field(Ref("party"), "{} counts the votes.", absent="Who counts is not fixed."),
+        Field(Ref("party"), "{} counts the votes.", DECISION, absent="Who counts is not fixed."),
     ] = ""
     deputies: Annotated[
         tuple[str, ...],
         Field(
             Many(Ref("party"), "parties", ordered=True),
             "In its place count, in this order: {}.",
+            DECISION,
             absent="No deputy is named.",
         ),
     ] = ()
@@ -242,5 +274,5 @@ class Decision:
     body: Annotated[str, Field(Ref("body"), "It is taken by {}.", RESPONSE, "By all members.")] = ""
     rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "The rule: {}.", absent="By the body's own rule."),
+        Field(RULE, "The rule: {}.", DECISION, absent="By the body's own rule."),
     ] = None

@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from allied.agreement.fields import (
+    DECISION,
     EXCHANGE,
     LATER,
     LIFE,
@@ -59,6 +60,7 @@ from allied.agreement.text import ListNode, MapNode, Node, TextNode
 from allied.agreement.values import Table
 
 __all__ = [
+    "DECISION",
     "EXCHANGE",
     "FINDING_LIMIT",
     "LATER",

@@ -29,6 +29,7 @@ from allied.agreement.scalars import (
     Ref,
 )
 from allied.agreement.shape import (
+    DECISION,
     EXCHANGE,
     LATER,
     RESPONSE,
@@ -140,7 +141,7 @@ class Exceptions:
         Field(
             Ref("body", fixed={"other-party": "the other party", "all": "all parties"}),
             "Agreeing: {}.",
-            SHOWN,
+            DECISION,
         ),
     ] = "other-party"
     keep: Annotated[str, Field(SENTENCE, "To be kept to: {}.", SHOWN, "No limit is named.")] = ""
@@ -404,7 +405,7 @@ class InformationSharing(Clause):
         Field(
             Group(Exceptions, "exceptions"),
             "Exceptions can be agreed: {}.",
-            SHOWN,
+            DECISION,
             "No procedure for exceptions.",
         ),
     ] = None
