@@ -164,6 +164,15 @@ def _attacker(condition: Condition, ground: Ground, act: Act, said: Matter) -> G
             "intra-party",
             change=(f"{field}: an outsider",),
         )
+    if act.by in ground.undecided_roles and condition.attacker != "even-a-party":
+        return Gate(
+            "G3",
+            Answer.UNKNOWN,
+            f"whether {act.by} takes part depends on the severity, which is not stated",
+            "intra-party",
+            (Missing("severity", "severity"),),
+            (f"{field}: an outsider",),
+        )
     if condition.attacker == "even-a-party":
         return Gate("G3", Answer.YES, f"the attacker may be anybody; it is {act.by}{who}")
     return Gate("G3", Answer.YES, f"attacker {act.by} is an outsider{who}{custom}")

@@ -418,6 +418,15 @@ def g9(
             "late",
         )
     if calls and not entitled:
+        if any(call.by in ground.undecided_roles for call in calls):
+            return Gate(
+                "G9",
+                Answer.UNKNOWN,
+                f"called by {calls[0].by}, whose role depends on the severity",
+                "wrong-caller",
+                (Missing("severity", "severity"),),
+                change,
+            )
         if unknown_victims and "victim" in rule.callers:
             return Gate(
                 "G9",

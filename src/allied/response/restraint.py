@@ -177,6 +177,14 @@ def _touched(rule: Rule, ground: Ground, act: Act, said: Matter) -> Gate:
             "no-case",
             (Missing("attacker", f"{act.id}.by"),),
         )
+    if act.by not in binds and act.by in ground.undecided_roles and rule.binds is None:
+        return Gate(
+            "G3",
+            Answer.UNKNOWN,
+            f"whether {act.by} takes part depends on the severity, which is not stated",
+            "no-case",
+            (Missing("severity", "severity"),),
+        )
     if act.by not in binds or act.by not in ground.everyone:
         return Gate("G3", Answer.NO, f"{act.by} is not bound by this restraint", "no-case")
     if rule.towards and not _meant(rule, ground, act.against):
