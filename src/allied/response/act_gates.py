@@ -132,29 +132,7 @@ def _attacker(condition: Condition, ground: Ground, act: Act, said: Matter) -> G
     if condition.attacker == "named":
         return _named_attacker(condition.attackers, act, field, who + custom)
     if act.by is None:
-        if condition.attacker in {"not-a-party", "even-a-party"}:
-            if condition.attacker == "even-a-party":
-                return Gate("G3", Answer.YES, "the attacker may be anybody")
-            return Gate(
-                "G3",
-                Answer.UNKNOWN,
-                f"the attacker is unknown, and must not be a party{custom}",
-                "intra-party",
-                (Missing("attacker", field),),
-                (f"{field}: an outsider",),
-            )
-        return Gate(
-            "G3",
-            Answer.YES,
-            "the attacker is unknown and presumed to be an outsider",
-            notes=(
-                Note(
-                    "rebuttable-presumption",
-                    f"The attacker of {act.id} is presumed to be an outsider;"
-                    " should it prove to be a party, the obligations are suspended.",
-                ),
-            ),
-        )
+        return _unknown_attacker(condition, act, field, custom)
     itself = act.by == act.against
     if act.by in ground.bound and (condition.attacker != "even-a-party" or itself):
         return Gate(
@@ -176,6 +154,32 @@ def _attacker(condition: Condition, ground: Ground, act: Act, said: Matter) -> G
     if condition.attacker == "even-a-party":
         return Gate("G3", Answer.YES, f"the attacker may be anybody; it is {act.by}{who}")
     return Gate("G3", Answer.YES, f"attacker {act.by} is an outsider{who}{custom}")
+
+
+def _unknown_attacker(condition: Condition, act: Act, field: str, custom: str) -> Gate:
+    if condition.attacker in {"not-a-party", "even-a-party"}:
+        if condition.attacker == "even-a-party":
+            return Gate("G3", Answer.YES, "the attacker may be anybody")
+        return Gate(
+            "G3",
+            Answer.UNKNOWN,
+            f"the attacker is unknown, and must not be a party{custom}",
+            "intra-party",
+            (Missing("attacker", field),),
+            (f"{field}: an outsider",),
+        )
+    return Gate(
+        "G3",
+        Answer.YES,
+        "the attacker is unknown and presumed to be an outsider",
+        notes=(
+            Note(
+                "rebuttable-presumption",
+                f"The attacker of {act.id} is presumed to be an outsider;"
+                " should it prove to be a party, the obligations are suspended.",
+            ),
+        ),
+    )
 
 
 def _named_attacker(allowed: tuple[str, ...], act: Act, field: str, who: str) -> Gate:

@@ -154,21 +154,7 @@ def _touched(rule: Rule, ground: Ground, act: Act, said: Matter) -> Gate:
     """Ask whether the act is by somebody whom the restraint binds."""
     binds = rule.binds if rule.binds is not None else ground.bound
     if rule.restraint.endswith("neutrality"):
-        sides = sorted(each for each in (act.by, act.against) if each and each in ground.bound)
-        others = (binds & ground.everyone) - {act.by, act.against}
-        open_ends = [end for end in ("by", "against") if getattr(act, end) is None]
-        # An end that nobody stated may be one of those who would stay out.
-        if sides and len(others) > len(open_ends):
-            return Gate("G3", Answer.YES, f"{' and '.join(sides)} take part in the act")
-        if open_ends and others:
-            return Gate(
-                "G3",
-                Answer.UNKNOWN,
-                "it is not stated who takes part in the act",
-                "no-case",
-                tuple(Missing("attacker", f"{act.id}.{end}") for end in open_ends),
-            )
-        return Gate("G3", Answer.NO, "no party takes part that others stay out of", "no-case")
+        return _neutral(binds, ground, act)
     if act.by is None:
         return Gate(
             "G3",
@@ -198,6 +184,25 @@ def _touched(rule: Rule, ground: Ground, act: Act, said: Matter) -> Gate:
             )
         return Gate("G3", Answer.NO, f"{act.against} is not one whom it protects", "no-case")
     return Gate("G3", Answer.YES, f"{act.by} is bound to restraint{said.by_whom(f'{act.id}.by')}")
+
+
+def _neutral(binds: frozenset[str], ground: Ground, act: Act) -> Gate:
+    """Ask whether a party takes part in an act that others stay out of."""
+    sides = sorted(each for each in (act.by, act.against) if each and each in ground.bound)
+    others = (binds & ground.everyone) - {act.by, act.against}
+    open_ends = [end for end in ("by", "against") if getattr(act, end) is None]
+    # An end that nobody stated may be one of those who would stay out.
+    if sides and len(others) > len(open_ends):
+        return Gate("G3", Answer.YES, f"{' and '.join(sides)} take part in the act")
+    if open_ends and others:
+        return Gate(
+            "G3",
+            Answer.UNKNOWN,
+            "it is not stated who takes part in the act",
+            "no-case",
+            tuple(Missing("attacker", f"{act.id}.{end}") for end in open_ends),
+        )
+    return Gate("G3", Answer.NO, "no party takes part that others stay out of", "no-case")
 
 
 def _meant(rule: Rule, ground: Ground, against: str | None) -> bool:
