@@ -12,14 +12,13 @@ from allied.entrypoints.console import door
 from allied.entrypoints.console.routes import (
     NOTHING,
     READ,
-    ROLES,
     STATIC,
     STREAM,
     TABLE,
     Page,
     mount,
 )
-from allied.node import people
+from allied.node import people, roles
 from tests.console.stage import SAME_ORIGIN, Stage, link_path, reader, visitor
 
 CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}
@@ -203,5 +202,5 @@ def test_a_page_that_is_open_is_told_that_its_session_ended(stranger: TestClient
 
 
 def test_everybody_with_a_session_may_read_and_no_more() -> None:
-    assert {"viewer": {READ}} == ROLES
+    assert roles.ROLES[roles.PERSON] == {READ}
     assert {page.demands for page in TABLE} <= {NOTHING, READ}

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from allied.errors import ConflictError, NotAuthorisedError, UsageError
+from allied.node.roles import TOKEN_ROLES
 from allied.node.rows import Login, Organisation, Person, Token
 from allied.record.canonical import digest
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.record.ids import AgreementId, Digest, OrganisationId
 
-ROLES = ("viewer", "analyst")
 CEILINGS = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT")
 LINK_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
@@ -163,14 +163,15 @@ def new_token(
     """Make an API token for `organisation`.
 
     Args:
+        role: one of `roles.TOKEN_ROLES`; what that may do stands in `roles.ROLES`.
         agreements: what it may see; empty means every agreement of the organisation.
         ceiling: the highest TLP it may read, at most AMBER+STRICT, never RED.
 
     Raises:
         UsageError: unknown role or ceiling.
     """
-    if role not in ROLES:
-        raise UsageError("token.role", f"a token's role is one of {', '.join(ROLES)}")
+    if role not in TOKEN_ROLES:
+        raise UsageError("token.role", f"a token's role is one of {', '.join(TOKEN_ROLES)}")
     if ceiling not in CEILINGS:
         raise UsageError("token.ceiling", f"a token's ceiling is one of {', '.join(CEILINGS)}")
     secret = node.chance.token(32).hex()

@@ -82,7 +82,7 @@ def show_people(
 
 @tokens.command("create")
 def create(
-    role: Annotated[str, typer.Option("--role", help="viewer or analyst.")],
+    role: Annotated[str, typer.Option("--role", help="viewer, analyst, integrator or auditor.")],
     ceiling: Annotated[str, typer.Option("--ceiling", help="Highest TLP it may read.")] = "AMBER",
     agreement: Annotated[
         list[str] | None, typer.Option("--agreement", help="Only this one (repeatable).")

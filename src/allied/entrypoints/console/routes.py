@@ -30,7 +30,7 @@ from allied.entrypoints.console.pages import Visit
 from allied.entrypoints.console.showing import Templates, templates
 from allied.entrypoints.statuses import http_status
 from allied.errors import AlliedError, ExhaustedError, NotAuthorisedError
-from allied.node import people
+from allied.node import people, roles
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -41,10 +41,9 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("allied.console")
 _YEAR: Final = "public, max-age=31536000, immutable"
 
-NOTHING, READ = "nothing", "read"
-
-ROLES: Final = {"viewer": frozenset({READ})}
-"""What each role may do; everybody with a session is a viewer until roles are given."""
+NOTHING: Final = "nothing"
+READ: Final = roles.PAGES_READ
+"""What a page demands is a permission of `node.roles`, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Console:
         if page.demands != NOTHING:
             if visit.login is None:
                 return self._to_the_door(request)
-            if page.demands not in ROLES["viewer"]:
+            if not roles.permits(roles.PERSON, page.demands):
                 raise NotAuthorisedError("console.not-allowed", "your role does not allow this")
             if page.method != "GET":
                 door.require_form_token(visit.secret, visit.form.get("token", ""))
@@ -235,4 +234,4 @@ def _changes(node: Node) -> Callable[[], int]:
     return changes
 
 
-__all__ = ["ROLES", "STATIC", "STREAM", "TABLE", "Console", "Page", "mount"]
+__all__ = ["NOTHING", "READ", "STATIC", "STREAM", "TABLE", "Console", "Page", "mount"]

@@ -1,7 +1,7 @@
 """TAXII 2.1: other tools of an organisation read what it holds.
 
 mount       puts the routes on the web application
-asking      what a request asks for: credentials, media types, parameters
+asking      what a request asks for: media types, parameters
 answering   how an answer is said: envelopes of stored bytes, headers, errors
 routes      which path means what
 """

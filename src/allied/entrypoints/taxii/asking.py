@@ -1,7 +1,6 @@
-"""What a TAXII request asks for: who asks, which media type, which parameters.
+"""What a TAXII request asks for: which media type, which parameters.
 
 Words used here:
-    credentials   the id and the secret of an API token
     parameter     a part of the query string; each may stand there once
 
 Rules. Nothing is passed over in silence: a parameter that means nothing here, stands there
@@ -15,11 +14,8 @@ Source: OASIS TAXII 2.1, sections 1.6.8, 3.4 to 3.8 and 5.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 from urllib.parse import parse_qsl
@@ -33,7 +29,6 @@ MAX_QUERY: Final = 16 * 1024
 MAX_VALUES: Final = 100
 """Values in one parameter, between commas."""
 
-_MAX_CREDENTIALS: Final = 1024
 _MAX_ACCEPT: Final = 2048
 _MAX_CURSOR_DIGITS: Final = 18
 
@@ -47,32 +42,6 @@ OF_VERSIONS: Final = PAGING | {"match[spec_version]"}
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,32}))?([Zz]|[+\- ](\d\d):(\d\d))", re.ASCII
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The id of a token, and its secret."""
-
-    token: str
-    secret: str
-
-
-def credentials(header: str) -> Credentials | None:
-    """Read `Authorization`: HTTP Basic id:secret, or Bearer id.secret; None if it is neither."""
-    if len(header) > _MAX_CREDENTIALS:
-        return None
-    scheme, _, value = header.strip().partition(" ")
-    if scheme.lower() in {"bearer", "token"}:  # the latter is what taxii2-client writes
-        token, dot, secret = value.strip().partition(".")
-    elif scheme.lower() == "basic":
-        try:
-            text = base64.b64decode(value.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError, ValueError):
-            return None
-        token, dot, secret = text.partition(":")
-    else:
-        return None
-    return Credentials(token, secret) if dot and token and secret else None
 
 
 def accepts_taxii(header: str | None) -> bool:

@@ -28,8 +28,9 @@ from starlette.routing import Route
 
 from allied.entrypoints.taxii import answering, asking
 from allied.entrypoints.taxii.answering import Answer
+from allied.entrypoints.tokens import token_shown
 from allied.errors import AlliedError
-from allied.node import people
+from allied.node import roles
 from allied.node.browsing import EVERY, LAST, Question, Versions, unknown
 from allied.node.collections import Collections
 
@@ -75,9 +76,10 @@ class _Taxii:
 
     def _answer(self, scope: Scope) -> Answer:
         try:
-            token = self._token(scope)
+            token = token_shown(self._node, scope["headers"])
             if token is None:
                 return answering.unauthorised()
+            roles.require(token.role, roles.ITEMS_READ)
             return self._routed(token, scope)
         except AlliedError as problem:
             _LOG.info("refused: %s", problem.code)
@@ -89,15 +91,6 @@ class _Taxii:
             where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
             _LOG.error("failed: %s at %s", type(problem).__name__, where)
             return answering.failed()
-
-    def _token(self, scope: Scope) -> Token | None:
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) != 1:
-            return None
-        offered = asking.credentials(given[0].decode("latin-1"))
-        if offered is None:
-            return None
-        return people.token_of(self._node, offered.token, offered.secret)
 
     def _routed(self, token: Token, scope: Scope) -> Answer:
         path = str(scope["path_params"].get("rest", ""))
