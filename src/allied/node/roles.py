@@ -22,19 +22,19 @@ from typing import Final
 
 from allied.errors import NotAuthorisedError
 
-AGREEMENTS_READ: Final = "agreements.read"
-INCIDENTS_READ: Final = "incidents.read"
-INCIDENTS_REPORT: Final = "incidents.report"
-ITEMS_READ: Final = "items.read"
-ITEMS_SHARE: Final = "items.share"
-LEDGER_READ: Final = "ledger.read"
-NODE_EXAMINE: Final = "node.examine"
-OBLIGATIONS_ACKNOWLEDGE: Final = "obligations.acknowledge"
-OBLIGATIONS_READ: Final = "obligations.read"
-PAGES_READ: Final = "pages.read"
-PEERS_READ: Final = "peers.read"
-STATUS_READ: Final = "status.read"
-SYNC_RUN: Final = "sync.run"
+AGREEMENTS_READ: Final = "agreements:read"
+INCIDENTS_READ: Final = "incidents:read"
+INCIDENTS_REPORT: Final = "incidents:report"
+ITEMS_READ: Final = "items:read"
+ITEMS_SHARE: Final = "items:share"
+LEDGER_READ: Final = "ledger:read"
+NODE_EXAMINE: Final = "node:examine"
+OBLIGATIONS_ACKNOWLEDGE: Final = "obligations:acknowledge"
+OBLIGATIONS_READ: Final = "obligations:read"
+PAGES_READ: Final = "pages:read"
+PEERS_READ: Final = "peers:read"
+STATUS_READ: Final = "status:read"
+SYNC_RUN: Final = "sync:run"
 
 _LOOKS: Final = frozenset(
     {AGREEMENTS_READ, INCIDENTS_READ, ITEMS_READ, OBLIGATIONS_READ, PEERS_READ, STATUS_READ}
