@@ -31,7 +31,8 @@ from allied.errors import MalformedError, NotFoundError
 from allied.record.ids import PartyId, RecordId
 from allied.response.calling import entitlement
 from allied.response.evaluate import Prepared, evaluate, prepare
-from allied.response.incident import VERSIONS_LIMIT, Facts, Incident, Invocation, Version
+from allied.response.fact_words import VERSIONS_LIMIT
+from allied.response.incident import Facts, Incident, Invocation, Version
 from allied.response.incident_file import facts_json, from_body
 from allied.response.moment import begin
 from allied.response.obligation import (
@@ -441,11 +442,11 @@ def stated_facts(facts: Facts) -> Iterable[tuple[str, str]]:
     if not isinstance(tree, Mapping):
         return
     for name, value in tree.items():
-        if name == "acts" and isinstance(value, list):
-            for act, shown in zip(facts.acts, value, strict=True):
+        if name in {"acts", "rescues"} and isinstance(value, list):
+            for one, shown in zip(getattr(facts, name), value, strict=True):
                 for part, its in shown.items() if isinstance(shown, Mapping) else ():
                     if part != "id":
-                        yield f"{act.id}.{part}", _text(its)
+                        yield f"{one.id}.{part}", _text(its)
         elif isinstance(value, Mapping):
             for part, its in value.items():
                 yield f"{name}.{part}", _text(its)
@@ -454,4 +455,6 @@ def stated_facts(facts: Facts) -> Iterable[tuple[str, str]]:
 
 
 def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_text(its)}" for name, its in value.items())
+    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)

@@ -6,6 +6,7 @@ parties. Nothing here decides what any of it means under an agreement (`evaluate
 
 Words used here:
     fact       kind, time, severity, phase, attribution, provocation, capacity, or an act
+    rescue     what somebody did in good faith to save what an attack puts at risk (`rescue`)
     act        one directed edge: by whom, against whom, where; both ends may be unknown
     known      the facts of all versions up to a moment, merged
     finding    a fact fixed by a body, for one agreement
@@ -13,10 +14,10 @@ Words used here:
 
 Rules that hold everywhere below. What is not stated is None, and None is unknown, never a
 default. Merging goes by the time of becoming known; a later version replaces fields of the
-same name, in facts, in the attribution, and in acts of the same id. An act without an id is
-called `act-1`, `act-2` ... by its place in its version, so name the acts that a later version
-is to complete. Nothing is ever removed by merging. Merged acts stand in the natural order of
-their ids.
+same name, in facts, in the attribution, and in acts and rescues of the same id. An act without
+an id is called `act-1`, `act-2` ... by its place in its version, so name the acts that a later
+version is to complete. Nothing is ever removed by merging. Merged acts stand in the natural
+order of their ids.
 
 Source: the incident format `incident/1`, docs/reference/incident-format.md.
 """
@@ -25,73 +26,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
 from decimal import Decimal
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from allied.agreement.parts import INCIDENT, SYSTEM, TARGETS
-from allied.agreement.scalars import (
-    CONFIDENCE,
-    COUNT,
-    DECIMAL,
-    SENTENCE,
-    YES_NO,
-    Choice,
-    Name,
-    Scalar,
-)
+from allied.agreement.scalars import CONFIDENCE, COUNT, DECIMAL, SENTENCE, YES_NO
 from allied.agreement.shape import RESPONSE, SHOWN, Field, Group, Many, OneOf
-from allied.agreement.values import Confidence, Severity
-from allied.response.moment import Moment, begin, end, moment, moment_text
+from allied.agreement.values import Confidence, Severity, Table
+from allied.response.fact_words import (
+    ACTS_LIMIT,
+    ART,
+    CAPACITY,
+    FOUND,
+    MOMENT,
+    NAME,
+    ORIGIN,
+    OUTCOME,
+    PHASE,
+    PROVOCATION,
+    SENTENCES_LIMIT,
+    SEVERITY,
+    STATED,
+    VERSIONS_LIMIT,
+    tags,
+)
+from allied.response.moment import Moment, begin, end, moment_text
+from allied.response.rescue import RESCUES_LIMIT, Added, Rescue
 from allied.response.results import natural
-
-SENTENCES_LIMIT: Final = 200
-"""Tags, names and references in one list of an act."""
-
-ACTS_LIMIT: Final = 1_000
-"""Acts in one version."""
-
-VERSIONS_LIMIT: Final = 1_000
-"""Versions, findings, calls or decisions of one incident."""
-
-NAME: Final = Name("the name of a state, an organisation or a party")
-ART: Final = Name(
-    "the number of a clause",
-    r"[0-9A-Za-z][0-9A-Za-z.()_-]{0,63}",
-    "letters, digits, dots, brackets and hyphens, at most 64",
-)
-MOMENT: Final = Scalar("a day or an instant", moment, date, show_as=moment_text)
-SEVERITY: Final = Scalar("a severity", Severity.parse, Severity)
-PHASE: Final = Choice("threatened imminent active past", "a phase")
-ORIGIN: Final = Choice("outside inside", "an origin")
-PROVOCATION: Final = Choice({"yes": "yes", "no": "no", "contested": "contested"}, "an answer")
-CAPACITY: Final = Choice("own-exhausted sufficient", "a state of own capacity")
-OUTCOME: Final = Choice(
-    "adopted rejected silence-broken withdrawn lapsed", "the outcome of a decision"
-)
-FOUND: Final = Choice(
-    {
-        each: each
-        for each in (
-            "kind",
-            "severity",
-            "phase",
-            "attribution",
-            "attribution.from",
-            "attribution.to",
-            "attribution.confidence",
-            "unprovoked",
-            "capacity",
-            "scope",
-            "ended",
-        )
-    },
-    "a field that a body can find",
-)
-
-
-def _tags(what: str) -> Many:
-    return Many(SENTENCE, what, most=SENTENCES_LIMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +75,7 @@ class Act:
     ] = None
     target: Annotated[str | None, Field(TARGETS, "It hit {}.", RESPONSE, "Unknown.")] = None
     places: Annotated[
-        tuple[str, ...] | None, Field(_tags("places"), "Places: {}.", RESPONSE, "Unknown.")
+        tuple[str, ...] | None, Field(tags("places"), "Places: {}.", RESPONSE, "Unknown.")
     ] = None
     latitude: Annotated[
         Decimal | None, Field(DECIMAL, "Latitude {}, north positive.", RESPONSE, "Unknown.")
@@ -124,7 +85,7 @@ class Act:
         Field(Many(SYSTEM, "systems", most=SENTENCES_LIMIT), "Systems: {}.", RESPONSE, "Unknown."),
     ] = None
     sectors: Annotated[
-        tuple[str, ...] | None, Field(_tags("sectors"), "Sectors: {}.", RESPONSE, "Unknown.")
+        tuple[str, ...] | None, Field(tags("sectors"), "Sectors: {}.", RESPONSE, "Unknown.")
     ] = None
     supported_by: Annotated[
         tuple[str, ...] | None,
@@ -164,6 +125,9 @@ class Facts:
         unprovoked: "yes", "no" or "contested".
         capacity: "own-exhausted" or "sufficient", as the victim certifies it.
         ended: whether what ends a response has come about.
+        conditions: what a clause asks for in words of its own ("at war"), and whether it holds.
+        systems_added: systems that were added, or hang below others, and since when.
+        rescues: interventions in good faith.
     """
 
     kind: Annotated[str | None, Field(INCIDENT, "It is {}.", RESPONSE, "Unknown.")] = None
@@ -194,6 +158,24 @@ class Facts:
         tuple[Act, ...],
         Field(Many(Group(Act, "an act"), "acts", most=ACTS_LIMIT), "Acts: {}.", RESPONSE),
     ] = ()
+    conditions: Annotated[
+        Table[bool] | None, Field(STATED, "Conditions: {}.", RESPONSE, "None is stated.")
+    ] = None
+    systems_added: Annotated[
+        tuple[Added, ...] | None,
+        Field(
+            Many(Group(Added, "a system that was added"), "systems", most=SENTENCES_LIMIT),
+            "Systems added: {}.",
+            RESPONSE,
+            "None is stated.",
+        ),
+    ] = None
+    rescues: Annotated[
+        tuple[Rescue, ...],
+        Field(
+            Many(Group(Rescue, "a rescue"), "rescues", most=RESCUES_LIMIT), "Rescues: {}.", RESPONSE
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +191,7 @@ class Version:
     confidence: Annotated[
         Confidence | None, Field(CONFIDENCE, "With {} confidence.", SHOWN, "Not stated.")
     ] = None
-    evidence: Annotated[tuple[str, ...], Field(_tags("references"), "Evidence: {}.", SHOWN)] = ()
+    evidence: Annotated[tuple[str, ...], Field(tags("references"), "Evidence: {}.", SHOWN)] = ()
     facts: Annotated[Facts, Field(Group(Facts, "facts"), "Facts: {}.", RESPONSE)] = Facts()
 
 
@@ -322,7 +304,10 @@ class Known:
     last: Moment | None = None
 
 
-V = TypeVar("V", Act, Attribution, Facts)
+_NAMES = {"origin": "from", "owner": "for"}
+"""Fields that cannot bear their name of the file in Python."""
+
+V = TypeVar("V", Act, Attribution, Facts, Rescue)
 
 
 def known(incident: Incident, at: Moment, timezone: str = "UTC") -> Known:
@@ -340,6 +325,7 @@ def known(incident: Incident, at: Moment, timezone: str = "UTC") -> Known:
     versions.sort(key=lambda version: begin(version.known_at, timezone))
     merged = Facts()
     acts: dict[str, Act] = {}
+    rescues: dict[str, Rescue] = {}
     stated: dict[str, str] = {}
     for version in versions:
         who = f"{version.asserted_by or 'the report'} on {moment_text(version.known_at)}"
@@ -350,10 +336,18 @@ def known(incident: Incident, at: Moment, timezone: str = "UTC") -> Known:
         for act in version.facts.acts:
             acts[act.id] = _over(acts[act.id], act) if act.id in acts else act
             _state(stated, f"{act.id}.", act, who)
+        for rescue in version.facts.rescues:
+            its = rescues.get(rescue.id)
+            rescues[rescue.id] = rescue if its is None else _over(its, rescue)
+            _state(stated, f"{rescue.id}.", rescue, who)
         _state(stated, "", version.facts, who)
         merged = replace(_over(merged, version.facts), attribution=attribution)
     return Known(
-        facts=replace(merged, acts=tuple(acts[name] for name in sorted(acts, key=natural))),
+        facts=replace(
+            merged,
+            acts=tuple(acts[name] for name in sorted(acts, key=natural)),
+            rescues=tuple(rescues[name] for name in sorted(rescues, key=natural)),
+        ),
         stated=stated,
         first=versions[0].known_at if versions else None,
         last=versions[-1].known_at if versions else None,
@@ -368,17 +362,27 @@ def named(acts: Iterable[Act]) -> tuple[Act, ...]:
 
 
 def _over(before: V, after: V) -> V:
-    """Replace what `after` states; what it does not state stays."""
+    """Replace what `after` states; what it does not state stays, also inside a map."""
     changes = {
-        entry.name: value
+        entry.name: _joined(getattr(before, entry.name), value)
         for entry in fields(after)
         if (value := getattr(after, entry.name)) is not None
     }
     return replace(before, **changes)
 
 
+def _joined(before: Any, after: Any) -> Any:
+    if isinstance(before, Table) and isinstance(after, Table):
+        return Table({**before, **after})
+    return after
+
+
 def _state(stated: dict[str, str], prefix: str, value: V, who: str) -> None:
     for entry in fields(value):
-        if getattr(value, entry.name) is not None and entry.name not in {"acts", "id"}:
-            name = "from" if entry.name == "origin" else entry.name
-            stated[prefix + name] = who
+        given = getattr(value, entry.name)
+        if given is None or entry.name in {"acts", "rescues", "id"}:
+            continue
+        name = _NAMES.get(entry.name, entry.name)
+        stated[prefix + name] = who
+        if isinstance(given, Table):
+            stated.update({f"{prefix}{name}.{key}": who for key in given})

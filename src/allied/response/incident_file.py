@@ -28,11 +28,8 @@ from allied.agreement.values import Confidence, Severity
 from allied.agreement.writing import write
 from allied.errors import MalformedError, RefusedError
 from allied.record.canonical import Json
+from allied.response.fact_words import CAPACITY, ORIGIN, PHASE, PROVOCATION
 from allied.response.incident import (
-    CAPACITY,
-    ORIGIN,
-    PHASE,
-    PROVOCATION,
     Act,
     Attribution,
     Facts,
@@ -42,6 +39,7 @@ from allied.response.incident import (
     named,
 )
 from allied.response.moment import begin, end
+from allied.response.rescue import Rescue
 
 FORMAT: Final = "incident/1"
 
@@ -120,6 +118,7 @@ def read_facts(body: Json, source: str = "a record") -> Facts:
         raise  # a reading that fails has findings
     facts = replace(facts, acts=named(facts.acts))
     _check_acts(facts.acts, node, reading)
+    _check_rescues(facts, node, reading)
     reading.finish()
     return facts
 
@@ -229,6 +228,7 @@ def _check_version(
     facts = version.facts
     its = node.get("facts") if isinstance(node, MapNode) else None
     _check_acts(facts.acts, its or node, reading, earlier)
+    _check_rescues(facts, its or node, reading)
     if (
         facts.occurred_at is not None
         and facts.phase not in _FORESEEN
@@ -271,6 +271,32 @@ def _check_acts(
             )
         if act.latitude is not None and not -90 <= act.latitude <= 90:
             reading.note(place, "wrong-value", "a latitude lies between -90 and 90")
+
+
+def _check_rescues(facts: Facts, node: Node, reading: Reading) -> None:
+    places = _items(node.get("rescues")) if isinstance(node, MapNode) else []
+    taken = {act.id for act in facts.acts}
+    for number, rescue in enumerate(facts.rescues):
+        place = places[number] if number < len(places) else node
+        if rescue.id in taken:
+            reading.note(
+                place, "twice", "two acts or rescues of one version have the same id", "rename one"
+            )
+        taken.add(rescue.id)
+        if any(_before(each, rescue) for each in ("ended_at", "notified_at", "returned_at")):
+            reading.note(
+                place,
+                "impossible-date",
+                "it ended, was told or was returned before it began",
+                "correct `started_at` or the other moment",
+            )
+
+
+def _before(field: str, rescue: Rescue) -> bool:
+    """Whether a moment of a rescue lies before its start."""
+    moment = getattr(rescue, field)
+    start = rescue.started_at
+    return moment is not None and start is not None and end(moment) < begin(start)
 
 
 def _check_finding(finding: Finding, node: Node, reading: Reading) -> None:
