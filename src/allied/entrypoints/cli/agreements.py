@@ -22,6 +22,7 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import give, instant, say, table
+from allied.entrypoints.shapes import agreement_summary
 from allied.errors import ConflictError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -281,7 +282,7 @@ def show_all(folder: Folder = None, as_json: AsJson = False) -> None:
     with opened(folder) as node:
         found = list_agreements(node)
     if as_json:
-        give([_summary(each) for each in found], as_json=True)
+        give([agreement_summary(each) for each in found], as_json=True)
         return
     if not found:
         say("No agreements yet. `allied agreement new > pact.yaml` gives you a text to start from;")
@@ -392,19 +393,6 @@ def _say_awaited(found: AgreementView, done: str) -> None:
         say(f"{done} Now awaited: {', '.join(found.awaited)}.")
     else:
         say(f"{done} It is {found.state}.")
-
-
-def _summary(found: AgreementView) -> dict[str, object]:
-    return {
-        "id": found.id,
-        "alias": found.alias,
-        "title": found.title,
-        "state": found.state,
-        "mine": found.mine,
-        "awaited": found.awaited,
-        "in_force_since": found.in_force_since,
-        "ends": found.ends,
-    }
 
 
 def _give(found: AgreementView, *, as_json: bool) -> None:

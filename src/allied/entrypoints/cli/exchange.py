@@ -19,6 +19,7 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import gathered, give, instant, progress, say, table, visible
+from allied.entrypoints.shapes import share_summary
 from allied.entrypoints.statuses import PROBLEMS, REFUSED
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def share(
                     )
                 )
         if as_json:
-            objects.give("objects", {"shares": [_as_value(each) for each in results]})
+            objects.give("objects", {"shares": [share_summary(each) for each in results]})
     if not as_json:
         for file, result in zip(files, results, strict=True):
             _tell(file, result)
@@ -109,34 +110,6 @@ def share(
         for result in results
     ):
         raise typer.Exit(REFUSED)
-
-
-def _as_value(result: Shared) -> dict[str, object]:
-    return {
-        "id": result.id,
-        "agreement": result.agreement,
-        "alias": result.alias,
-        "dry_run": result.dry_run,
-        "objects": result.objects,
-        "admitted": result.admitted,
-        "stored": result.stored,
-        "repeated": result.repeated,
-        "invalid": result.invalid,
-        "refused": result.refused,
-        "contradicting": result.contradicting,
-        "broken": result.broken or None,
-        "recipients": {
-            party: {
-                "permitted": tally.permitted,
-                "alone": tally.alone,
-                "refused": [
-                    {"code": code, "art": art, "count": count}
-                    for (code, art), count in sorted(tally.refused.items())
-                ],
-            }
-            for party, tally in result.recipients.items()
-        },
-    }
 
 
 def _tell(file: Path, result: Shared) -> None:

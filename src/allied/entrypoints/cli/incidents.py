@@ -21,6 +21,7 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import give, instant, say, table
+from allied.entrypoints.shapes import considered as local
 
 if TYPE_CHECKING:
     from allied.node.incidents import IncidentView, LocalEvaluation
@@ -161,18 +162,7 @@ def invoke(
 
 def _give_local(considered: Sequence[LocalEvaluation], *, as_json: bool) -> None:
     if as_json:
-        give(
-            [
-                {
-                    "agreement": each.agreement,
-                    "alias": each.alias,
-                    "incident": each.incident,
-                    "evaluation": each.evaluation.to_json(),
-                }
-                for each in considered
-            ],
-            as_json=True,
-        )
+        give([local(each) for each in considered], as_json=True)
         return
     if not considered:
         say("No agreement in force binds this organisation.")

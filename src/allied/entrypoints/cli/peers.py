@@ -9,6 +9,7 @@ import typer
 
 from allied.entrypoints.cli.options import AsJson, Folder, opened
 from allied.entrypoints.cli.terminal import give, say, table
+from allied.entrypoints.shapes import peer_summary
 
 app = typer.Typer(help="Other organisations: a key first, an address second.", no_args_is_help=True)
 
@@ -67,28 +68,11 @@ def add(
 def show_all(folder: Folder = None, as_json: AsJson = False) -> None:
     """Show the peers, and when each last answered."""
     from allied.node.peers import list_peers
-    from allied.record.identity import fingerprint
 
     with opened(folder) as node:
         found = list_peers(node)
     if as_json:
-        give(
-            [
-                {
-                    "id": peer.label,
-                    "organisation": peer.id,
-                    "name": peer.name,
-                    "url": peer.url,
-                    "fingerprint": fingerprint(peer.id),
-                    "confirmed": peer.confirmed_at is not None,
-                    "seen_at": peer.seen_at,
-                    "failures": peer.failures,
-                    "last_problem": peer.last_problem or None,
-                }
-                for peer in found
-            ],
-            as_json=True,
-        )
+        give([peer_summary(peer) for peer in found], as_json=True)
         return
     if not found:
         say("No peers yet: `allied peer add URL`, with the address that they tell you.")

@@ -16,40 +16,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
-from datetime import datetime
-from enum import Enum
 from typing import IO, TYPE_CHECKING, Final, cast
+
+from allied.entrypoints.shapes import instant, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Row = Sequence[object]
 _IN_MEMORY: Final = 4 * 2**20
-
-
-def plain(value: object) -> object:
-    """`value` as JSON can carry it: dataclasses as objects, instants as ISO text in UTC."""
-    if isinstance(value, datetime):
-        return instant(value)
-    if isinstance(value, Enum):
-        return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {key: plain(part) for key, part in asdict(value).items()}
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, (set, frozenset)):
-        return sorted(str(plain(part)) for part in value)
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return value if value is None or isinstance(value, (str, int, bool, float)) else str(value)
-
-
-def instant(at: datetime | None) -> str:
-    """An instant for people and machines: 2026-11-23T03:04:05Z; a dash for none."""
-    if at is None:
-        return "-"
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def visible(text: str) -> str:
@@ -166,3 +141,17 @@ def console() -> Console:
     from rich.console import Console as RichConsole
 
     return RichConsole(highlight=False)
+
+
+__all__ = [
+    "Gathered",
+    "console",
+    "gathered",
+    "give",
+    "instant",
+    "plain",
+    "progress",
+    "say",
+    "table",
+    "visible",
+]
