@@ -397,7 +397,7 @@ with store.write() as writing:
     with store.read() as reading:
         found = reading.items(PACT, RIVER, limit=10_000)
         assert [row.seq for row in found] == list(range(1, 501))
-        assert len(reading.item_bytes([row.digest for row in found])) == 500
+        assert len(reading.item_bytes(found)) == 500
         assert reading.cursor("half") == ""
         assert reading.changes() == 1
     with store.write() as writing:
@@ -531,6 +531,14 @@ def plan(store: SqlStore, way: str, wanted: pages.Wanted) -> str:
     [
         pytest.param("scan", {"classes": (1, 2)}, "agreement_holder_seq", False, id="scan"),
         pytest.param("scan", {}, "agreement_holder_seq", False, id="scan without classes"),
+        pytest.param("scan", {"added_after": 7}, "agreement_holder_seq", False, id="scan by date"),
+        pytest.param(
+            "scan",
+            {"added_after": 7},
+            "ix_items_holder_added (holder=? AND added<?)",
+            False,
+            id="the place of a date is found in the index on dates",
+        ),
         pytest.param("window", {"classes": (1, 2)}, "agreement_holder_class_id", True, id="window"),
         pytest.param("page", {"item": "indicator--1"}, "ix_items_key", True, id="one object"),
         pytest.param("page", {"share": "first-share"}, "ix_items_share", False, id="one share"),

@@ -15,16 +15,19 @@ from allied.exchange import statement as statements
 from allied.exchange.handling import Demand, Handling, HandlingClass
 from allied.exchange.statement import (
     PAYLOAD_TYPE,
+    Kept,
     Leaf,
     Proof,
     commitment,
     holds,
+    packed_place,
+    place_of,
     read,
     require_holds,
     state,
 )
 from allied.exchange.stix import Kind
-from allied.record import envelope
+from allied.record import envelope, merkle
 from allied.record.canonical import digest, encode
 from allied.record.ids import AgreementId, OrganisationId, PartyId
 from allied.record.keys import PrivateKey
@@ -277,3 +280,52 @@ def test_the_order_of_definitions_is_not_said() -> None:
     one, two = digest(b"one"), digest(b"two")
 
     assert Leaf("a", "b", one, (one, two)).content() == Leaf("a", "b", one, (two, one)).content()
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=3, unique=True), min_size=1, max_size=40),
+    st.binary(min_size=1, max_size=32),
+)
+def test_what_is_kept_of_a_statement_gives_the_same_proofs_again(
+    marked: list[list[int]], seed: bytes
+) -> None:
+    items = [
+        replace(leaf, definitions=tuple(digest(str(each).encode()) for each in marks))
+        for leaf, marks in zip(leaves(len(marked)), marked, strict=True)
+    ]
+    made = state(RIVER_ID, HERE, CLASS, items, seed, KEY, AT)
+
+    again = Kept.read(made.kept.packed())
+
+    assert again == made.kept
+    hashes = [merkle.leaf(merkle.salt(seed, at), leaf.content()) for at, leaf in enumerate(items)]
+    for at, leaf in enumerate(items):
+        assert again.proof(at).path == merkle.path(hashes, at)
+        assert holds(made.statement, leaf, again.proof(at))
+
+
+@pytest.mark.parametrize("place", [-1, 5])
+def test_there_is_no_proof_of_a_leaf_that_is_not_there(place: int) -> None:
+    assert signed(5).kept.proof(4).index == 4  # the twin that is there
+
+    with pytest.raises(MalformedError) as refusal:
+        signed(5).kept.proof(place)
+    assert refusal.value.code == "exchange.bad-proof"
+
+
+@given(st.binary(max_size=200), st.integers(0, 200))
+def test_a_tree_that_was_damaged_is_refused_or_reads_as_it_stands(junk: bytes, at: int) -> None:
+    whole = signed(3).kept.packed()
+    for packed in (junk, whole[:at], whole + junk, whole[:at] + junk + whole[at:]):
+        try:
+            kept = Kept.read(packed)
+        except MalformedError:
+            continue
+        assert Kept.read(kept.packed()) == kept
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_place_is_told_from_a_proof(place: int) -> None:
+    assert place_of(packed_place(place)) == place
+    assert place_of(signed(3).proofs[0].packed()) is None
+    assert place_of(b"") is None

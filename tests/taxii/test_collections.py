@@ -14,7 +14,7 @@ from allied.agreement.values import Tlp
 from allied.errors import NotFoundError
 from allied.exchange.stix import instant
 from allied.node import collections
-from allied.node.additions import Additions, date_text, microseconds
+from allied.node.additions import date_text, microseconds
 from allied.node.browsing import EVERY, LAST, Look, Page, Question, Source, Versions
 from allied.node.collections import ALL, Collections
 from allied.node.ports import Reading
@@ -315,7 +315,6 @@ def test_paging_neither_loses_nor_repeats(
     overlap: bool,
 ) -> None:
     holder = OrganisationId(f"{next(HOLDERS):064x}")
-    kept = Additions(holder)
     for wait, batch in batches:
         at = START + timedelta(milliseconds=wait)
         for agreement in two:
@@ -332,11 +331,7 @@ def test_paging_neither_loses_nor_repeats(
             ]
             if items:
                 shelf.hold(agreement, items, holder=holder)
-        with shelf.node.store.read() as reading:
-            kept.extend(reading, two)  # batch by batch, as a server that goes on does
     with shelf.node.store.read() as reading:
-        fresh = Additions(holder)
-        fresh.extend(reading, two)
         question = Question(limit=limit, types=only, versions=versions)
         whole = replace(question, limit=5_000)
         for agreements in ([two[0]], [two[1]], [*two]):
@@ -352,16 +347,13 @@ def test_paging_neither_loses_nor_repeats(
                 for agreement in agreements
             ]
 
-            def ask(
-                asked: Question, additions: Additions = kept, sources: list[Source] = sources
-            ) -> Page:
-                return Look(reading, holder, sources, additions, asked).page(bodies=True)
+            def ask(asked: Question, sources: list[Source] = sources) -> Page:
+                return Look(reading, holder, sources, asked).page(bodies=True)
 
             everything = by_next(ask, whole)
             assert everything == expected(reading, holder, sources, only, versions)
             assert by_next(ask, question) == everything
             assert by_date(ask, question) == everything
-            assert ask(whole, additions=fresh) == ask(whole)
 
 
 def expected(
@@ -441,16 +433,6 @@ def test_a_page_that_looks_far_for_little_ends_and_goes_on(
     first = desk.page(token, pact, ALL, rare, bodies=True)
     assert (first.bodies, first.next is None) == ((), False)
     assert read(shelf, token, pact, question=rare, via=desk) == [items[24].raw]
-
-
-def test_objects_that_only_seem_repeated_are_looked_up(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("allied.node.additions._SEEN_BITS", 8)
-    pact = shelf.pact()
-    items = [Given(f"seem {n}") for n in range(30)]
-    shelf.hold(pact, items)
-    assert read(shelf, shelf.token(pact).token, pact, question=Question()) == raws(*items)
 
 
 @pytest.mark.parametrize(

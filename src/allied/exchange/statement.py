@@ -12,6 +12,7 @@ Words used here:
     commitment   a digest of the agreement's id and a salt, so that a statement shown to an
                  outsider does not tell under which agreement it was made
     proof        salt, place and path of one leaf, as they travel with an item
+    kept         what the originator has of a statement: proofs are made from it on demand
 
 Rules that hold everywhere here. What is signed is canonical bytes. A salt comes from a
 secret seed, so that leaves that are not shown cannot be guessed. A statement holds at most
@@ -25,9 +26,12 @@ Source: RFC 6962 (trees), DSSE (envelopes), RFC 8785 (canonical JSON).
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 import orjson
@@ -160,17 +164,124 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What the originator keeps of a statement, so that it can make any of its proofs.
+
+    A path repeats what the paths beside it hold; the tree holds each hash once.
+
+    Attributes:
+        seed: all salts follow from it; secret.
+        definitions: per leaf, as in `Proof`.
+        nodes: the hashes of the tree, leaves first, level by level.
+    """
+
+    seed: bytes
+    definitions: tuple[tuple[Digest, ...], ...]
+    nodes: bytes
+
+    def proof(self, index: int) -> Proof:
+        """The proof of one leaf.
+
+        Raises:
+            MalformedError: `exchange.bad-proof`, there is no such leaf.
+        """
+        if not 0 <= index < len(self.definitions):
+            raise _bad_proof()
+        path = []
+        start, width, place = 0, len(self.definitions), index
+        while width > 1:
+            beside = place ^ 1
+            if beside < width:
+                at = (start + beside) * merkle.HASH_BYTES
+                path.append(self.nodes[at : at + merkle.HASH_BYTES])
+            start, width, place = start + width, (width + 1) // 2, place >> 1
+        return Proof(index, merkle.salt(self.seed, index), tuple(path), self.definitions[index])
+
+    def packed(self) -> bytes:
+        """As it is stored: the seed, each list of definitions once, which leaf has which."""
+        lists = {each: place for place, each in enumerate(dict.fromkeys(self.definitions))}
+        whose = array("H", [lists[each] for each in self.definitions])
+        parts = [_KEPT.pack(len(self.seed), len(self.definitions), len(lists)), self.seed]
+        for each in lists:
+            parts += [bytes([len(each)]), *map(bytes.fromhex, each)]
+        return b"".join((*parts, _little(whose), self.nodes))
+
+    @classmethod
+    def read(cls, packed: bytes) -> Kept:
+        """Read what `packed` writes.
+
+        Raises:
+            MalformedError: `exchange.bad-proof`.
+        """
+        try:
+            size, count, number = _KEPT.unpack_from(packed)
+            at = _KEPT.size + size
+            seed = packed[_KEPT.size : at]
+            lists = []
+            for _ in range(number):
+                end = at + 1 + 32 * packed[at]
+                hashes = range(at + 1, end, 32)
+                lists.append(tuple(Digest(packed[one : one + 32].hex()) for one in hashes))
+                at = end
+            whose = array("H")
+            whose.frombytes(packed[at : at + 2 * count])
+            definitions = tuple(lists[each] for each in array("H", _little(whose)))
+        except (struct.error, IndexError, ValueError):
+            raise _bad_proof() from None
+        nodes = packed[at + 2 * count :]
+        if len(definitions) != count or len(nodes) != merkle.HASH_BYTES * _nodes(count):
+            raise _bad_proof()
+        return cls(seed, definitions, nodes)
+
+
+_KEPT: Final = struct.Struct(">BII")
+_PLACE: Final = struct.Struct(">I")
+
+
+def _little(numbers: array[int]) -> bytes:
+    """The numbers with their low byte first, whatever machine this is."""
+    if sys.byteorder == "big":
+        numbers = array(numbers.typecode, numbers)
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _nodes(count: int) -> int:
+    """How many hashes a tree over so many leaves has."""
+    total = count
+    while count > 1:
+        count = (count + 1) // 2
+        total += count
+    return total
+
+
+def packed_place(index: int) -> bytes:
+    """A leaf's place alone, as it stands with an item whose statement's tree is kept."""
+    return _PLACE.pack(index)
+
+
+def place_of(packed: bytes) -> int | None:
+    """What `packed_place` was given; None for anything else, such as a whole proof."""
+    return _PLACE.unpack(packed)[0] if len(packed) == _PLACE.size else None
+
+
+@dataclass(frozen=True, slots=True)
 class Signed:
-    """A statement, the bytes of its envelope, and a proof per leaf in the order given."""
+    """A statement, the bytes of its envelope, and what its proofs are made from."""
 
     statement: Statement
     raw: bytes
-    proofs: tuple[Proof, ...]
+    kept: Kept
 
     @property
     def digest(self) -> Digest:
         """Of the envelope's bytes: the key under which a statement is kept."""
         return digest(self.raw)
+
+    @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """A proof per leaf, in the order given."""
+        return tuple(self.kept.proof(index) for index in range(self.statement.count))
 
 
 def commitment(agreement: AgreementId, salt: bytes) -> Digest:
@@ -219,11 +330,9 @@ def state(
         originator, agreement, handling.demands, tree.root, len(leaves), at.replace(microsecond=0)
     )
     raw = envelope.encode(envelope.sign(PAYLOAD_TYPE, statement.payload(), [signer]))
-    proofs = tuple(
-        Proof(index, salt, tree.path(index), tuple(sorted(leaf.definitions)))
-        for index, (salt, leaf) in enumerate(zip(salts, leaves, strict=True))
-    )
-    return Signed(statement, raw, proofs)
+    definitions = tuple(tuple(sorted(leaf.definitions)) for leaf in leaves)
+    nodes = b"".join(chain.from_iterable(tree.levels))
+    return Signed(statement, raw, Kept(seed, definitions, nodes))
 
 
 def read(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Statement:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from allied.errors import NotFoundError
 from allied.exchange.stix import Instant, instant
-from allied.node.additions import Additions, date_text, stream
+from allied.node.additions import date_text, stream
 
 if TYPE_CHECKING:
     from allied.node.ports import Reading
@@ -119,7 +119,6 @@ class Look:
     reading: Reading
     holder: OrganisationId
     sources: Sequence[Source]
-    additions: Additions
     question: Question
     _known: dict[tuple[str, str], dict[str, ItemRow]] = field(default_factory=dict)
 
@@ -151,7 +150,7 @@ class Look:
             if looked_at >= LOOKED_AT:
                 following = last
                 break
-        found = self.reading.item_bytes([row.digest for row in chosen]) if bodies else {}
+        found = self.reading.item_bytes(chosen) if bodies else {}
         if bodies:
             chosen = [row for row in chosen if row.digest in found]
         return Page(
@@ -163,10 +162,8 @@ class Look:
     def _rows(self) -> Iterator[ItemRow]:
         """Candidates, by number."""
         question = self.question
-        after = question.after
-        if question.added_after is not None:
-            after = max(after, self.additions.number_at(question.added_after))
-        if after >= self.additions.last:
+        last, newest = self.reading.newest(self.holder)
+        if question.after >= last or (question.added_after or 0) >= newest:
             return iter(())  # nothing new: the usual answer to a poller
         chunk = question.limit + 1
         if len(self.sources) > 1:
@@ -176,11 +173,12 @@ class Look:
                 self.reading,
                 source.agreement,
                 self.holder,
-                after=after,
+                after=question.after,
                 chunk=chunk,
                 classes=source.classes,
                 item=item,
                 types=question.types,
+                added_after=question.added_after,
             )
             for source in self.sources
             for item in (question.ids if question.ids is not None else (None,))
@@ -192,7 +190,7 @@ class Look:
     def _fits(self, row: ItemRow) -> bool:
         """Whether the question asks for this version of its object."""
         wanted = self.question.versions
-        alone = not self.additions.repeated(row.id)
+        alone = not row.repeated
         if wanted.every and (alone or len(self.sources) == 1):
             return True
         if alone:
@@ -229,15 +227,14 @@ class Look:
 
     def _instant(self, row: ItemRow) -> Instant:
         """The version as an instant; that of its addition where the object has no time."""
-        at = instant(row.modified) or instant(date_text(self.additions.added(row.seq)))
+        at = instant(row.modified) or instant(date_text(row.added))
         if at is None:
             raise ValueError("a date added is no instant")
         return at
 
     def _entry(self, row: ItemRow) -> Entry:
-        added = self.additions.added(row.seq)
-        version = date_text(added) if row.modified == row.digest else row.modified
-        return Entry(row.seq, row.id, version, added, row.digest)
+        version = date_text(row.added) if row.modified == row.digest else row.modified
+        return Entry(row.seq, row.id, version, row.added, row.digest)
 
 
 def unknown() -> NotFoundError:

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Final
 
 from allied.agreement.values import Tlp
 from allied.node import release
-from allied.node.additions import Additions
 from allied.node.browsing import Look, Page, Question, Source, unknown
 
 if TYPE_CHECKING:
@@ -95,7 +94,6 @@ class Collections:
         self._lock = threading.Lock()
         self._titles: dict[tuple[OrganisationId, AgreementId], str | None] = {}
         self._views: dict[OrganisationId, _View] = {}
-        self._additions: dict[OrganisationId, tuple[int, Additions]] = {}
 
     def roots(self, token: Token) -> Sequence[Root]:
         """What the token may read: the root of all first, then one per agreement."""
@@ -163,8 +161,7 @@ class Collections:
             view = self._view(reading, token.organisation)
             collection = _collection_in(view, token, root, name)
             sources = _sources(view, token, root, collection.tlp, self._node.clock.now())
-            additions = self._up_to_date(reading, token.organisation, view)
-            look = Look(reading, token.organisation, sources, additions, question)
+            look = Look(reading, token.organisation, sources, question)
             if item is not None:
                 look.require(item)
             return look.page(bodies=bodies)
@@ -196,19 +193,6 @@ class Collections:
             named = instrument.party(organisation) is not None
             self._titles[key] = instrument.terms.title or instrument.terms.id if named else None
         return self._titles[key]
-
-    def _up_to_date(self, reading: Reading, organisation: OrganisationId, view: _View) -> Additions:
-        """The dates of everything that `reading` sees."""
-        with self._lock:
-            seen, additions = self._additions.get(organisation, (-1, None))
-            if additions is None:
-                additions = Additions(organisation)
-                self._additions[organisation] = (-1, additions)
-        if seen != view.changes:
-            additions.extend(reading, [each.agreement for each in view.held if each.classes])
-            with self._lock:
-                self._additions[organisation] = (view.changes, additions)
-        return additions
 
 
 # --- what a token may see ---------------------------------------------------------------

@@ -141,7 +141,7 @@ def show(node: Node, organisation: Organisation, name: str) -> ItemDetails:
     """
     with node.store.read() as reading:
         folded, row = _find(node, reading, organisation, name)
-        raw = reading.item_bytes([row.digest])[row.digest]
+        raw = reading.item_bytes([row])[row.digest]
         view = _views(reading, folded, [row])[0]
         recipients = _recipients(node, reading, folded, row)
     return ItemDetails(view, raw, recipients)
@@ -183,7 +183,7 @@ def _find(
 
 def _views(reading: Reading, folded: Folded, rows: Sequence[ItemRow]) -> list[ItemView]:
     classes = release.classes_of(reading, folded.row.id)
-    bodies = reading.item_bytes([row.digest for row in rows])
+    bodies = reading.item_bytes(rows)
     views = []
     for row in rows:
         handling = classes[row.class_id]

@@ -138,11 +138,19 @@ class Reading(Protocol):
         originator: OrganisationId | None = None,
         item: str | None = None,
         types: Sequence[str] | None = None,
-        added_after: datetime | None = None,
+        added_after: int | None = None,
         modified: str | None = None,
         share: str | None = None,
     ) -> Sequence[ItemRow]:
-        """Items with seq > `after`, by seq; `classes=()` gives nothing."""
+        """Items with seq > `after`, by seq; `classes=()` gives nothing.
+
+        Args:
+            added_after: only items whose `added` is greater; microseconds since 1970.
+        """
+        ...
+
+    def newest(self, holder: OrganisationId) -> tuple[int, int]:
+        """Seq and `added` of the item stored last for a holder; (0, 0) if none. Cheap."""
         ...
 
     def latest_items(
@@ -151,8 +159,8 @@ class Reading(Protocol):
         """Items with seq < `before` (None: all), by seq, the highest first."""
         ...
 
-    def item_bytes(self, digests: Sequence[Digest]) -> Mapping[Digest, bytes]:
-        """Exact bytes by digest; a missing digest is absent from the answer."""
+    def item_bytes(self, rows: Sequence[ItemRow]) -> Mapping[Digest, bytes]:
+        """Exact bytes of stored items, by digest; a row that is not stored gives none."""
         ...
 
     def item_counts(self, agreement: AgreementId, holder: OrganisationId) -> Mapping[int, int]:
@@ -160,6 +168,10 @@ class Reading(Protocol):
         ...
 
     def statement(self, statement: Digest) -> bytes | None: ...
+
+    def tree(self, statement: Digest) -> bytes | None:
+        """What the originator keeps of an own statement; see `exchange.statement.Kept`."""
+        ...
 
     def ledger(
         self,
@@ -264,6 +276,10 @@ class Writing(Reading, Protocol):
         ...
 
     def add_statement(self, statement: Digest, raw: bytes) -> None: ...
+
+    def add_tree(self, statement: Digest, raw: bytes) -> None:
+        """Keep the tree of an own statement beside it."""
+        ...
 
     def append_ledger(self, rows: Sequence[LedgerRow]) -> None:
         """Append rows whose chain the caller computed; ConflictError if the head moved."""

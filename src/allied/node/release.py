@@ -25,7 +25,7 @@ from allied.errors import MalformedError, NotFoundError
 from allied.exchange import channels
 from allied.exchange.handling import HandlingClass, read_class
 from allied.exchange.policy import Recipient, Verdict, decide
-from allied.node import ledger
+from allied.node import ledger, proofs
 from allied.node.pages import ItemsPage, SentItem
 from allied.record.canonical import digest
 
@@ -195,7 +195,7 @@ def _fitting(rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
 
 def _add(reading: Reading, filled: ItemsPage, rows: Sequence[ItemRow]) -> int:
     """Put rows on the page until one does not fit; returns how many did."""
-    bodies = reading.item_bytes([row.digest for row in rows])
+    bodies = reading.item_bytes(rows)
     statements: dict[Digest, bytes] = {}
     for number, row in enumerate(rows):
         if row.statement not in statements:
@@ -205,7 +205,7 @@ def _add(reading: Reading, filled: ItemsPage, rows: Sequence[ItemRow]) -> int:
             modified=row.modified,
             originator=row.originator,
             statement=row.statement,
-            proof=row.proof,
+            proof=proofs.packed(reading, row),
             share=row.share,
             raw=bodies[row.digest],
         )

@@ -131,9 +131,14 @@ class ItemRow:
         digest: SHA-256 of the exact bytes.
         class_id: its handling class on this node.
         statement: digest of the originator's statement.
-        proof: of the item's place in it; see `exchange.statement.Proof`.
+        proof: of the item's place in it, as it came: see `exchange.statement.Proof`. Of the
+            holder's own items the place alone, see `exchange.statement.place_of`.
         via: who it came from; the originator itself, or the holder for own items.
         share: id of the share it came with.
+        added: microseconds since 1970, given by the store: not before `received_at`, and
+            strictly growing with `seq` for one holder; 0 before it is stored.
+        repeated: the store has more than one item of this object from this originator for
+            this holder: several versions, or one version under several agreements.
     """
 
     seq: int
@@ -152,6 +157,8 @@ class ItemRow:
     via: OrganisationId
     received_at: datetime
     share: str
+    added: int = 0
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from allied.exchange.channels import channels_of
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
-from allied.exchange.statement import Leaf, commitment, state
+from allied.exchange.statement import Leaf, commitment, packed_place, state
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.survey import survey
 from allied.node import ledger, release
@@ -248,7 +248,7 @@ class _Sharing:
         """A marking definition shared earlier by the same organisation."""
         with self._node.store.read() as reading:
             row = self._stored(reading, id_)
-            raw = reading.item_bytes([row.digest])[row.digest] if row else b""
+            raw = reading.item_bytes([row])[row.digest] if row else b""
         return read_definition(raw, read_head(raw)) if row else None
 
     def _known(self, id_: str) -> HandlingClass | None:
@@ -389,7 +389,7 @@ class _Sharing:
     def _stated(
         self, writing: Writing, signer: Signer, class_id: int, members: Sequence[Accepted]
     ) -> list[tuple[ItemRow, bytes]]:
-        """Sign one statement over the members of a class; rows with their proofs."""
+        """Sign one statement over the members of a class; rows with their places in it."""
         organisation = self._organisation.id
         versions = [version_of(accepted.head, accepted.digest) for accepted in members]
         signed = state(
@@ -404,7 +404,9 @@ class _Sharing:
             signer,
             self._at,
         )
-        writing.add_statement(signed.digest, signed.raw)
+        name = signed.digest
+        writing.add_statement(name, signed.raw)
+        writing.add_tree(name, signed.kept.packed())
         return [
             (
                 ItemRow(
@@ -419,15 +421,15 @@ class _Sharing:
                     digest=accepted.digest,
                     size=len(accepted.raw),
                     class_id=class_id,
-                    statement=signed.digest,
-                    proof=proof.packed(),
+                    statement=name,
+                    proof=packed_place(place),
                     via=organisation,
                     received_at=self._at,
                     share=self._result.id,
                 ),
                 accepted.raw,
             )
-            for accepted, version, proof in zip(members, versions, signed.proofs, strict=True)
+            for place, (accepted, version) in enumerate(zip(members, versions, strict=True))
         ]
 
     def _write_down(

@@ -22,6 +22,10 @@ from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, Rec
 START = datetime(2026, 3, 1, 9, 30, 0, 123_000, tzinfo=UTC)
 
 
+def microseconds(when: datetime) -> int:
+    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 def hexed(word: str) -> Digest:
     return Digest(sha256(word.encode()).hexdigest())
 

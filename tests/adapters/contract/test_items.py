@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -14,9 +13,17 @@ from allied.adapters.sql import SqlStore, pages
 from allied.errors import AlliedError
 from allied.node.ports import Store
 from allied.node.rows import ItemRow, ItemsAdded
-from allied.record.ids import AgreementId, Digest
+from allied.record.ids import AgreementId
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import HARBOUR, NORTHGATE, PACT, RIVER, TREATY, hexed, item
+
+ADDED = rows.microseconds(rows.START)
+AT_20 = rows.microseconds(rows.at(20))
+
+
+def unstored(row: ItemRow) -> ItemRow:
+    """The row as it was before the store had it."""
+    return replace(row, seq=0, added=0, repeated=False)
 
 
 def test_items_come_back_as_they_were_with_growing_numbers(store: Store) -> None:
@@ -27,12 +34,10 @@ def test_items_come_back_as_they_were_with_growing_numbers(store: Store) -> None
         assert added == ItemsAdded(stored=3, known=0, first=1, last=3, contradicting=())
     with store.read() as reading:
         found = reading.items(PACT, RIVER, limit=10)
-        assert [replace(row, seq=0) for row in found] == [row for row, _ in given_items]
+        assert [unstored(row) for row in found] == [row for row, _ in given_items]
         assert [row.seq for row in found] == [1, 2, 3]
-        assert reading.item_bytes([row.digest for row in found]) == {
-            row.digest: raw for row, raw in given_items
-        }
-        assert reading.item_bytes([Digest(hexed("never stored"))]) == {}
+        assert reading.item_bytes(found) == {row.digest: raw for row, raw in given_items}
+        assert reading.item_bytes([row for row, _ in given_items]) == {}, "not as stored"
         assert reading.item_bytes([]) == {}
 
 
@@ -70,7 +75,7 @@ def test_the_first_bytes_under_an_identity_stay(
     )
     with store.read() as reading:
         assert reading.items(PACT, RIVER, limit=1)[0].digest == one[0].digest
-        assert reading.item_bytes([one[0].digest]) == {one[0].digest: one[1]}
+        assert reading.item_bytes(reading.items(PACT, RIVER, limit=1)) == {one[0].digest: one[1]}
 
 
 def test_bytes_are_shared_by_all_who_hold_them(store: SqlStore) -> None:
@@ -103,17 +108,19 @@ def test_a_batch_longer_than_what_is_handled_at_a_time(
 
 def test_keys_that_collide_are_told_apart(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("allied.adapters.sql.intake.item_key", lambda *_: 7)
-    monkeypatch.setattr("allied.adapters.sql.intake.body_key", lambda *_: 8)
-    monkeypatch.setattr("allied.adapters.sql.pages.body_key", lambda *_: 8)
+    monkeypatch.setattr("allied.adapters.sql.intake.item_span", lambda *_: (0, 2**32 - 1))
+    monkeypatch.setattr("allied.adapters.sql.intake.version_span", lambda *_: (0, 2**32 - 1))
     with store.write() as writing:
         known = rows.classes(writing, 1)[0]
         given_items = [item(f"indicator--{n}", known) for n in range(4)]
         assert writing.add_items(given_items[:2]).stored == 2
         added = writing.add_items(given_items)
         assert (added.stored, added.known, added.contradicting) == (2, 2, ())
-        assert writing.item_bytes([row.digest for row, _ in given_items]) == {
-            row.digest: raw for row, raw in given_items
-        }
+        found = writing.items(PACT, RIVER, limit=9)
+        assert [writing.item_bytes([row])[row.digest] for row in found] == [
+            raw for _, raw in given_items
+        ]
+        assert not any(row.repeated for row in found)
 
 
 def test_items_are_counted_per_class_agreement_and_holder(store: Store) -> None:
@@ -174,8 +181,12 @@ def test_a_statement_is_kept_once(store: Store) -> None:
         pytest.param({"share": "second-share"}, [5], id="one share"),
         pytest.param({"share": "second-share", "classes": (2,)}, [], id="a share, not its class"),
         pytest.param({"share": "no-share"}, [], id="a share that is not here"),
-        pytest.param({"added_after": rows.at(10)}, [5], id="added later than an instant"),
-        pytest.param({"added_after": rows.at(20)}, [], id="the instant itself is not later"),
+        pytest.param({"added_after": ADDED}, [2, 3, 4, 5], id="added later than the first"),
+        pytest.param({"added_after": ADDED + 3}, [5], id="added later than an instant"),
+        pytest.param({"added_after": ADDED + 2, "after": 4}, [5], id="later, and after a number"),
+        pytest.param({"added_after": ADDED - 1}, [1, 2, 3, 4, 5], id="later than before all"),
+        pytest.param({"added_after": AT_20}, [], id="the instant itself is not later"),
+        pytest.param({"added_after": AT_20 - 1}, [5], id="a microsecond before it is earlier"),
     ],
 )
 def test_what_can_be_asked_of_items(
@@ -291,6 +302,75 @@ def test_every_way_to_a_page_gives_the_same_page(
             assert [row.seq for row in found] == expected, way.__name__
 
 
+def test_dates_of_a_holder_grow_with_its_numbers_and_never_precede_the_receipt(
+    store: Store,
+) -> None:
+    late, early = rows.at(60), rows.at(30)
+    with store.write() as writing:
+        known = rows.classes(writing, 1)[0]
+        writing.add_items(
+            [item("indicator--1", known, received_at=late), item("indicator--2", known)]
+        )
+        writing.add_items([item("indicator--3", known, holder=HARBOUR, received_at=early)])
+    with store.write() as writing:
+        writing.add_items([item("indicator--4", known, received_at=early)])
+        writing.add_items([item("indicator--5", known, received_at=rows.at(61))])
+    with store.read() as reading:
+        dates = [row.added - rows.microseconds(late) for row in reading.items(PACT, RIVER, limit=9)]
+        assert dates == [0, 1, 2, 1_000_000]
+        assert reading.items(PACT, HARBOUR, limit=9)[0].added == rows.microseconds(early)
+        assert reading.newest(RIVER) == (5, rows.microseconds(rows.at(61)))
+        assert reading.newest(HARBOUR) == (3, rows.microseconds(early))
+        assert reading.newest(NORTHGATE) == (0, 0)
+
+
+def test_the_date_of_an_item_that_was_deleted_is_not_given_again(store: SqlStore) -> None:
+    with store.write() as writing:
+        known = rows.classes(writing, 1)[0]
+        writing.add_items([item("indicator--1", known, received_at=rows.at(60))])
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM items")
+    with store.write() as writing:
+        writing.add_items([item("indicator--2", known)])
+        (row,) = writing.items(PACT, RIVER, limit=9)
+    assert row.added == rows.microseconds(rows.at(60)) + 1
+
+
+@pytest.mark.parametrize(
+    ("second", "both"),
+    [
+        pytest.param({}, False, id="the same once more is not stored"),
+        pytest.param({"modified": "2026-02-02T00:00:00Z"}, True, id="another version"),
+        pytest.param({"under": TREATY}, True, id="the same version under another agreement"),
+        pytest.param({"originator": NORTHGATE}, False, id="another originator's"),
+        pytest.param({"holder": NORTHGATE}, False, id="held by another organisation"),
+        pytest.param({"name": "indicator--2"}, False, id="another object"),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+def test_an_object_with_a_second_item_is_repeated_in_all_of_them(
+    store: Store, second: dict[str, str], both: bool, together: bool
+) -> None:
+    with store.write() as writing:
+        known = rows.classes(writing, 1)[0]
+        one = item("indicator--1", known)
+        two = item(**({"name": "indicator--1", "class_id": known} | second))  # type: ignore[arg-type]
+        if together:
+            writing.add_items([one, two])
+        else:
+            writing.add_items([one])
+            writing.add_items([two])
+        found = [
+            row.repeated
+            for holder, agreement in itertools.product((RIVER, NORTHGATE), (PACT, TREATY))
+            for row in writing.items(agreement, holder, limit=9)
+        ]
+        assert found == ([True, True] if both else [False] * (1 + bool(second)))
+        writing.add_items([item("indicator--1", known, modified="2026-03-03T00:00:00Z")])
+        versions = writing.items(PACT, RIVER, originator=HARBOUR, item="indicator--1", limit=9)
+        assert all(row.repeated for row in versions)
+
+
 @given(
     batches=st.lists(
         st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1), st.integers(0, 2)), max_size=12),
@@ -327,7 +407,7 @@ def test_items_are_kept_as_if_added_one_by_one(
         assert added.last - added.first + 1 == stored if stored else added.first == 0
     with store.read() as reading:
         found = reading.items(fresh, RIVER, limit=1000)
-        assert [replace(row, seq=0) for row in found] == list(model.values())
+        assert [unstored(row) for row in found] == list(model.values())
 
 
 def test_items_of_two_batches_never_share_a_number(store: Store) -> None:
@@ -343,12 +423,3 @@ def test_items_of_two_batches_never_share_a_number(store: Store) -> None:
             seen = [row.seq for row in reading.items(PACT, RIVER, limit=100)]
     assert seen == sorted(set(seen))
     assert len(seen) == 12
-
-
-def test_added_after_takes_any_zone(store: Store) -> None:
-    with store.write() as writing:
-        known = rows.classes(writing, 1)[0]
-        writing.add_items([item("indicator--1", known, received_at=rows.at(1))])
-        elsewhere = datetime.fromisoformat("2026-03-01T11:30:00.123+02:00")
-        assert elsewhere == rows.START
-        assert len(writing.items(PACT, RIVER, limit=9, added_after=elsewhere)) == 1

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     URL,
     BigInteger,
     ColumnElement,
@@ -94,6 +95,9 @@ def insert(connection: Connection, table: Table) -> Insert:
     return sqlite.insert(table)
 
 
+_MARKS: Final = {"qmark": "?", "format": "%s", "pyformat": "%s"}
+
+
 def insert_rows(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
@@ -104,10 +108,30 @@ def insert_rows(
     if not rows:
         return
     names = ", ".join(columns)
-    marks = {"qmark": "?", "format": "%s", "pyformat": "%s"}[connection.dialect.paramstyle]
-    places = ", ".join([marks] * len(columns))
+    places = ", ".join([_MARKS[connection.dialect.paramstyle]] * len(columns))
     statement = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608
     connection.exec_driver_sql(statement, list(rows))
+
+
+def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Sequence[Any] | None:
+    """The first row that a plain statement gives, its places marked with `?`.
+
+    For what is asked many times in a row; nothing is built and nothing converted.
+    """
+    mark = _MARKS[connection.dialect.paramstyle]
+    if mark != "?":
+        statement = statement.replace("?", mark)
+    return connection.exec_driver_sql(statement, values).first()
+
+
+def listed(connection: Connection, values: Sequence[int]) -> ColumnElement[int]:
+    """A column with these numbers as its rows, to select from."""
+    if connection.dialect.name != "sqlite":
+        numbers = literal(list(values), ARRAY(BigInteger()))
+        return func.unnest(numbers).column_valued("listed")
+    each = func.json_each(literal(json.dumps(list(values)), Text()))
+    found: ColumnElement[int] = each.table_valued(column("value", BigInteger())).c.value
+    return found
 
 
 def among(

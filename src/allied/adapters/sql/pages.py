@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -36,6 +35,7 @@ SCAN_FROM: Final = 0.10
 _CHUNK: Final = 5_000
 _WINDOW_AT_LEAST: Final = 1_000
 _LOW_HALF: Final = 0xFFFFFFFF
+_LOW_QUARTER: Final = 0xFFFF
 
 _BY_NUMBER: Final = "ix_items_agreement_holder_seq_class_id"
 _BY_CLASS: Final = "ix_items_agreement_holder_class_id_seq"
@@ -64,7 +64,7 @@ class Wanted:
     originator: OrganisationId | None = None
     item: str | None = None
     types: tuple[str, ...] | None = None
-    added_after: datetime | None = None
+    added_after: int | None = None
     modified: str | None = None
     share: str | None = None
 
@@ -72,19 +72,20 @@ class Wanted:
 # --- keys ---------------------------------------------------------------------------------
 
 
-def item_key(secret: bytes, item: str, rest: bytes) -> int:
-    """The 8-byte key of an item version: the id in the upper half, the rest in the lower.
+def item_key(
+    secret: bytes, item: str, modified: str, holder: str, originator: str, agreement: str
+) -> int:
+    """The 8-byte key of an item: 4 bytes of the id, 2 of the version, 2 of the rest."""
+    rest = f"{holder}\0{originator}\0{agreement}\0{modified}".encode()
+    low = blake2b(rest, digest_size=2, key=secret, person=b"rest").digest()
+    return version_span(secret, item, modified)[0] + int.from_bytes(low, "big")
 
-    Args:
-        rest: holder, originator, agreement and version; see `key_rest`.
-    """
-    low = blake2b(rest, digest_size=4, key=secret, person=b"version").digest()
-    return item_span(secret, item)[0] + int.from_bytes(low, "big")
 
-
-def key_rest(holder: str, originator: str, agreement: str, modified: str) -> bytes:
-    """What besides the object's id identifies an item version, as bytes."""
-    return f"{holder}\0{originator}\0{agreement}\0{modified}".encode()
+def version_span(secret: bytes, item: str, modified: str) -> tuple[int, int]:
+    """The lowest and the highest key that one version of an object can have, both included."""
+    middle = blake2b(modified.encode(), digest_size=2, key=secret, person=b"version").digest()
+    low = item_span(secret, item)[0] + (int.from_bytes(middle, "big") << 16)
+    return low, low + _LOW_QUARTER
 
 
 def item_span(secret: bytes, item: str) -> tuple[int, int]:
@@ -94,20 +95,14 @@ def item_span(secret: bytes, item: str) -> tuple[int, int]:
     return low, low + _LOW_HALF
 
 
-def body_key(secret: bytes, digest: bytes) -> int:
-    """The 8-byte key of bytes with that digest."""
-    found = blake2b(digest, digest_size=8, key=secret, person=b"body").digest()
-    return int.from_bytes(found, "big", signed=True)
-
-
 # --- questions ----------------------------------------------------------------------------
 
 
 def page(connection: Connection, names: Names, secret: bytes, wanted: Wanted) -> Sequence[ItemRow]:
     """The page that is `wanted`.
 
-    Cost: about the size of the page, whatever is stored; `originator`, `types` and
-    `added_after` are tested row by row.
+    Cost: about the size of the page, whatever is stored; `originator` and `types` are tested
+    row by row.
     """
     if wanted.limit <= 0 or wanted.classes == () or wanted.types == ():
         return ()
@@ -147,20 +142,27 @@ def latest(
     return _item_rows(names, connection.execute(ordered.limit(limit)).all())
 
 
-def item_bytes(
-    connection: Connection, secret: bytes, digests: Sequence[Digest]
-) -> Mapping[Digest, bytes]:
-    """Exact bytes by digest; a missing digest is absent from the answer."""
+def item_bytes(connection: Connection, rows: Sequence[ItemRow]) -> Mapping[Digest, bytes]:
+    """Exact bytes of stored items, by digest; what is not stored is absent from the answer."""
+    wanted = {row.digest: row.seq for row in rows}
     found: dict[Digest, bytes] = {}
-    for chunk in _chunks(list(dict.fromkeys(digests))):
-        binary = {bytes.fromhex(digest): digest for digest in chunk}
-        keys = [body_key(secret, digest) for digest in binary]
-        query = select(bodies.c.digest, bodies.c.raw)
-        for key, raw in connection.execute(query.where(among(connection, bodies.c.key, keys))):
-            digest = binary.get(key)
-            if digest is not None:
-                found[digest] = raw
-    return found
+    for chunk in _chunks(list(wanted.values())):
+        query = select(items.c.digest, bodies.c.raw).join_from(
+            items, bodies, bodies.c.id == items.c.body
+        )
+        for digest, raw in connection.execute(query.where(among(connection, items.c.seq, chunk))):
+            found[Digest(digest.hex())] = raw
+    return {digest: found[digest] for digest in wanted if digest in found}
+
+
+def newest(connection: Connection, names: Names, holder: OrganisationId) -> tuple[int, int]:
+    """Number and date of the item that a holder had last; (0, 0) if it has none."""
+    numbers = names.numbers((holder,))
+    if holder not in numbers:
+        return 0, 0
+    query = select(items.c.seq, items.c.added).where(items.c.holder == numbers[holder])
+    row = connection.execute(query.order_by(items.c.added.desc()).limit(1)).first()
+    return (0, 0) if row is None else (row.seq, row.added)
 
 
 def counts(
@@ -266,10 +268,25 @@ def _conditions(names: Names, wanted: Wanted) -> list[ColumnElement[bool]] | Non
             return None
         conditions.append(items.c.type.in_(types))
     if wanted.added_after is not None:
-        conditions.append(items.c.received_at > wanted.added_after)
+        conditions.append(items.c.seq > _dated_until(names, wanted))
     if wanted.modified is not None:
         conditions.append(items.c.modified == wanted.modified)
     return conditions
+
+
+def _dated_until(names: Names, wanted: Wanted) -> ColumnElement[int]:
+    """The number above which a holder's items are dated after `added_after`."""
+    # Dates grow with the numbers, so the index on them finds the place in one step.
+    until = (
+        select(items.c.seq)
+        .where(
+            items.c.holder == names.numbers((wanted.holder,))[wanted.holder],
+            items.c.added <= wanted.added_after,
+        )
+        .order_by(items.c.added.desc())
+        .limit(1)
+    )
+    return func.coalesce(until.scalar_subquery(), 0)
 
 
 def _item_rows(names: Names, rows: Sequence[Any]) -> list[ItemRow]:
@@ -292,6 +309,8 @@ def _item_rows(names: Names, rows: Sequence[Any]) -> list[ItemRow]:
             OrganisationId(texts[via]),
             received_at,
             texts[share],
+            added,
+            repeated,
         )
         for (
             seq,
@@ -310,9 +329,11 @@ def _item_rows(names: Names, rows: Sequence[Any]) -> list[ItemRow]:
             via,
             received_at,
             share,
+            added,
+            repeated,
         ) in rows
     ]
 
 
-def _chunks(digests: list[Digest]) -> Iterable[list[Digest]]:
-    return (digests[start : start + _CHUNK] for start in range(0, len(digests), _CHUNK))
+def _chunks(numbers: list[int]) -> Iterable[list[int]]:
+    return (numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -200,7 +199,7 @@ class SqlReading:
         originator: OrganisationId | None = None,
         item: str | None = None,
         types: Sequence[str] | None = None,
-        added_after: datetime | None = None,
+        added_after: int | None = None,
         modified: str | None = None,
         share: str | None = None,
     ) -> Sequence[ItemRow]:
@@ -226,9 +225,13 @@ class SqlReading:
         """Items with seq < `before` (None: all), by seq, the highest first."""
         return pages.latest(self._connection, self._names, agreement, holder, before, limit)
 
-    def item_bytes(self, digests: Sequence[Digest]) -> Mapping[Digest, bytes]:
+    def item_bytes(self, rows: Sequence[ItemRow]) -> Mapping[Digest, bytes]:
         """See `Reading.item_bytes`."""
-        return pages.item_bytes(self._connection, self._secret, digests)
+        return pages.item_bytes(self._connection, rows)
+
+    def newest(self, holder: OrganisationId) -> tuple[int, int]:
+        """See `Reading.newest`."""
+        return pages.newest(self._connection, self._names, holder)
 
     def item_counts(self, agreement: AgreementId, holder: OrganisationId) -> Mapping[int, int]:
         """See `Reading.item_counts`."""
@@ -238,6 +241,12 @@ class SqlReading:
         """See `Reading.statement`."""
         table = schema.statements
         row = self._first(select(table.c.raw).where(table.c.digest == statement))
+        return None if row is None else row.raw
+
+    def tree(self, statement: Digest) -> bytes | None:
+        """See `Reading.tree`."""
+        table = schema.trees
+        row = self._first(select(table.c.raw).where(table.c.statement == statement))
         return None if row is None else row.raw
 
     # --- the ledger and small things ------------------------------------------------------

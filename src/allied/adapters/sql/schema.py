@@ -7,15 +7,19 @@ Words used here:
     name    a long text that occurs in many items (an organisation, an agreement, a
             statement); kept once in `names`, and as a small number in `items`
     body    the exact bytes of items, once per digest
-    key     eight bytes that find an item or a body: a keyed hash of what identifies it, as
-            a signed integer. Keys may collide; the full identity is compared on a match.
-            The upper half of an item's key depends on the object's id alone, so that one
-            index answers both "is this version here" and "which versions are here"
+    key     eight bytes that find an item: a keyed hash of what identifies it, as a signed
+            integer. Keys may collide; the full identity is compared on a match. Its upper
+            half depends on the object's id alone and the next quarter on its version, so
+            that one index answers "is this item here", "which versions are here" and "are
+            these bytes here": the same bytes are the same version of the same object
+    tree    what the originator keeps of one of its statements, to make proofs from
 
-Rules. Instants are microseconds since 1970 in UTC. Digests are hex text, except in items
-and bodies, where half the bytes count. A number that must grow in the order of commits
-(`records.row`, `items.seq`) comes from `counters` in the same transaction and is never used
-twice. Nothing depends on SQLite: PostgreSQL gets the same tables.
+Rules. Instants are microseconds since 1970 in UTC. Digests are hex text, except in items,
+where half the bytes count. An index on random values costs a page of the log for each row
+that is added, so items have one of them and no more; all others grow at their end. A number
+that must grow in the order of commits (`records.row`, `items.seq`) comes from `counters` in
+the same transaction and is never used twice. Nothing depends on SQLite: PostgreSQL gets
+the same tables.
 """
 
 from __future__ import annotations
@@ -316,14 +320,14 @@ classes = Table(
 
 statements = Table("statements", metadata, _id("digest", primary_key=True), _raw("raw"))
 
+trees = Table("trees", metadata, _id("statement", primary_key=True), _raw("raw"))
+
 names = Table("names", metadata, _placed("id"), Column("name", Text, nullable=False, unique=True))
 
 bodies = Table(
     "bodies",
     metadata,
     _counted("id"),
-    Column("key", BigInteger, nullable=False, index=True),
-    _raw("digest"),
     _raw("raw"),
 )
 
@@ -341,9 +345,11 @@ items = Table(
     _number("type"),
     _number("kind"),
     Column("class_id", Whole, ForeignKey("classes.id"), nullable=False),
-    Column("body", Whole, ForeignKey("bodies.id"), nullable=False),
+    _number("body"),
     _number("size"),
     _at("received_at"),
+    _number("added"),
+    Column("repeated", Boolean, nullable=False),
     _text("id"),
     _text("modified"),
     _raw("digest"),
@@ -351,6 +357,8 @@ items = Table(
     # A page by number, the class tested inside the index; and a page of a few classes.
     Index(None, "agreement", "holder", "seq", "class_id"),
     Index(None, "agreement", "holder", "class_id", "seq"),
+    # Where in a holder's stream a date stands: dates grow with the numbers.
+    Index(None, "holder", "added", unique=True),
 )
 
 class_counts = Table(

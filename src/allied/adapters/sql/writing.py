@@ -269,6 +269,11 @@ class SqlWriting(SqlReading):
         row = insert(self._connection, schema.statements).values(digest=statement, raw=raw)
         self._do(row.on_conflict_do_nothing())
 
+    def add_tree(self, statement: Digest, raw: bytes) -> None:
+        """Keep the tree of an own statement, unless it is held."""
+        row = insert(self._connection, schema.trees).values(statement=statement, raw=raw)
+        self._do(row.on_conflict_do_nothing())
+
     # --- the ledger and small things ------------------------------------------------------
 
     def append_ledger(self, rows: Sequence[LedgerRow]) -> None:

@@ -41,12 +41,9 @@ def upgrade() -> None:
     op.create_table(
         "bodies",
         sa.Column("id", WHOLE, autoincrement=False, nullable=False),
-        sa.Column("key", sa.BigInteger(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_bodies"),
     )
-    op.create_index("ix_bodies_key", "bodies", ["key"])
     op.create_table(
         "claims",
         sa.Column("circle", sa.Text(), nullable=False),
@@ -212,6 +209,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_statements"),
     )
     op.create_table(
+        "trees",
+        sa.Column("statement", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("statement", name="pk_trees"),
+    )
+    op.create_table(
         "wanted",
         sa.Column("place", WHOLE, autoincrement=True, nullable=False),
         sa.Column("blob", sa.Text(), nullable=False),
@@ -237,12 +240,13 @@ def upgrade() -> None:
         sa.Column("body", WHOLE, nullable=False),
         sa.Column("size", WHOLE, nullable=False),
         sa.Column("received_at", INSTANT, nullable=False),
+        sa.Column("added", WHOLE, nullable=False),
+        sa.Column("repeated", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("modified", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("proof", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["class_id"], ["classes.id"], name="fk_items_class_id"),
-        sa.ForeignKeyConstraint(["body"], ["bodies.id"], name="fk_items_body"),
         sa.PrimaryKeyConstraint("seq", name="pk_items"),
     )
     op.create_index(
@@ -255,6 +259,7 @@ def upgrade() -> None:
         "items",
         ["agreement", "holder", "seq", "class_id"],
     )
+    op.create_index("ix_items_holder_added", "items", ["holder", "added"], unique=True)
     op.create_index("ix_items_key", "items", ["key"])
     op.create_index("ix_items_share", "items", ["share"])
     op.create_table(

@@ -1,0 +1,71 @@
+"""The proof of an item's place in its originator's statement, as it goes out with the item.
+
+What was received is passed on as it came. Of the holder's own items the store has the place
+alone, and the tree of each statement once; the proof is made here when the item is released.
+
+Rules. The trees used last are remembered, within a bound on their bytes; a statement never
+changes, so what is remembered never becomes wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from allied.errors import NotFoundError
+from allied.exchange.statement import Kept, place_of
+
+if TYPE_CHECKING:
+    from allied.node.ports import Reading
+    from allied.node.rows import ItemRow
+    from allied.record.ids import Digest
+
+_REMEMBERED: Final = 16 * 2**20
+"""Bytes of trees, as they are stored."""
+
+
+class _Trees:
+    """The trees used last; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Digest, tuple[int, Kept]] = OrderedDict()
+        self._size = 0
+
+    def of(self, reading: Reading, statement: Digest) -> Kept:
+        """The tree of an own statement."""
+        with self._lock:
+            found = self._kept.get(statement)
+            if found is not None:
+                self._kept.move_to_end(statement)
+                return found[1]
+        packed = reading.tree(statement)
+        if packed is None:
+            raise NotFoundError(
+                "store.no-tree", "the tree of a statement is not here", hint="restore a backup"
+            )
+        kept = Kept.read(packed)
+        with self._lock:
+            if statement not in self._kept:
+                self._kept[statement] = (len(packed), kept)
+                self._size += len(packed)
+            while self._size > _REMEMBERED and len(self._kept) > 1:
+                _, (size, _kept) = self._kept.popitem(last=False)
+                self._size -= size
+        return kept
+
+
+_TREES = _Trees()
+
+
+def packed(reading: Reading, row: ItemRow) -> bytes:
+    """The proof of an item; see `exchange.statement.Proof.packed`.
+
+    Raises:
+        NotFoundError: `store.no-tree`, the store lacks what an own proof is made from.
+    """
+    place = place_of(row.proof)
+    if place is None:
+        return row.proof
+    return _TREES.of(reading, row.statement).proof(place).packed()
