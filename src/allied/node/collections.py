@@ -122,6 +122,16 @@ class Collections:
         with self._node.store.read() as reading:
             return _collection_in(self._view(reading, token.organisation), token, root, name)
 
+    def sources(self, token: Token, tlp: Tlp | None = None) -> Sequence[Source]:
+        """The agreements under which the token may read, each with the classes it may read now.
+
+        Args:
+            tlp: only classes with this effective marking.
+        """
+        with self._node.store.read() as reading:
+            view = self._view(reading, token.organisation)
+        return _sources(view, token, ALL, tlp, self._node.clock.now())
+
     def page(self, token: Token, root: str, name: str, question: Question, *, bodies: bool) -> Page:
         """The first items of a collection that fit a question, by date added.
 

@@ -2,11 +2,15 @@
 
 What a party may have is asked anew each time (`node.release`); when it left and whether it
 was receipted follows from the disclosure ledger and the records of the pair.
+
+Words used here:
+    within   the agreements that somebody may look into, each with the handling classes that
+             they may see; None is whoever owns the folder, who sees all of it
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import ItemRow, Organisation
+
+Within = Mapping[AgreementId, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +95,28 @@ def list_items(
     agreement: str = "",
     after: int = 0,
     limit: int = 100,
+    types: Sequence[str] | None = None,
+    item: str | None = None,
+    within: Within | None = None,
 ) -> Sequence[ItemView]:
-    """What an organisation holds, oldest first, from behind `after` (an `ItemView.seq`)."""
+    """What an organisation holds, oldest first, from behind `after` (an `ItemView.seq`).
+
+    Args:
+        types: only objects of these STIX types.
+        item: only versions of the object with this STIX id.
+    """
     found: list[ItemView] = []
     with node.store.read() as reading:
-        for folded in _concerned(node, reading, organisation, agreement):
-            items = reading.items(folded.row.id, organisation.id, after=after, limit=limit)
+        for folded, classes in _concerned(node, reading, organisation, agreement, within):
+            items = reading.items(
+                folded.row.id,
+                organisation.id,
+                after=after,
+                limit=limit,
+                classes=classes,
+                types=types,
+                item=item,
+            )
             found += _views(reading, folded, items)
     return sorted(found, key=lambda item: item.seq)[:limit]
 
@@ -110,50 +132,68 @@ def latest_items(
     """What an organisation holds, newest first, from before `before` (an `ItemView.seq`)."""
     found: list[ItemView] = []
     with node.store.read() as reading:
-        for folded in _concerned(node, reading, organisation, agreement):
+        for folded, _ in _concerned(node, reading, organisation, agreement):
             items = reading.latest_items(folded.row.id, organisation.id, before=before, limit=limit)
             found += _views(reading, folded, items)
     return sorted(found, key=lambda item: item.seq, reverse=True)[:limit]
 
 
 def _concerned(
-    node: Node, reading: Reading, organisation: Organisation, agreement: str
-) -> Iterator[Folded]:
-    """The agreement named, or all, as far as the organisation is a party."""
+    node: Node,
+    reading: Reading,
+    organisation: Organisation,
+    agreement: str,
+    within: Within | None = None,
+) -> Iterator[tuple[Folded, Sequence[int] | None]]:
+    """The agreement named, or all, as far as the organisation is a party, and what is seen."""
     for row in [resolve(reading, agreement)] if agreement else reading.agreements():
+        if within is not None and row.id not in within:
+            continue
         folded = node.folds.of(reading, row.id)
         if folded.instrument.party(organisation.id) is not None:
-            yield folded
+            yield folded, None if within is None else within[row.id]
 
 
-def count_items(node: Node, organisation: Organisation, *, agreement: str = "") -> int:
+def count_items(
+    node: Node, organisation: Organisation, *, agreement: str = "", within: Within | None = None
+) -> int:
     """How many items an organisation holds."""
     with node.store.read() as reading:
         rows = [resolve(reading, agreement)] if agreement else reading.agreements()
-        return sum(sum(reading.item_counts(row.id, organisation.id).values()) for row in rows)
+        return sum(
+            count
+            for row in rows
+            if within is None or row.id in within
+            for number, count in reading.item_counts(row.id, organisation.id).items()
+            if within is None or number in within[row.id]
+        )
 
 
-def show(node: Node, organisation: Organisation, name: str) -> ItemDetails:
+def show(
+    node: Node, organisation: Organisation, name: str, *, within: Within | None = None
+) -> ItemDetails:
     """The latest version of an item by its STIX id, or exactly the item numbered `name`.
 
     Raises:
         NotFoundError: `item.unknown`, the organisation holds no such item.
     """
     with node.store.read() as reading:
-        folded, row = _find(node, reading, organisation, name)
+        folded, row = _find(node, reading, organisation, name, within)
         raw = reading.item_bytes([row])[row.digest]
         view = _views(reading, folded, [row])[0]
         recipients = _recipients(node, reading, folded, row)
     return ItemDetails(view, raw, recipients)
 
 
-def explain(node: Node, organisation: Organisation, name: str, to: str) -> RecipientView:
+def explain(
+    node: Node, organisation: Organisation, name: str, to: str, *, within: Within | None = None
+) -> RecipientView:
     """Why an item may or may not go to one party, and what would change that.
 
     Raises:
         NotFoundError: no such item, or `exchange.not-a-party`.
     """
-    details = show(node, organisation, name)
+    details = show(node, organisation, name, within=within)
     for recipient in details.recipients:
         if recipient.party == to:
             return recipient
@@ -161,14 +201,21 @@ def explain(node: Node, organisation: Organisation, name: str, to: str) -> Recip
 
 
 def _find(
-    node: Node, reading: Reading, organisation: Organisation, name: str
+    node: Node, reading: Reading, organisation: Organisation, name: str, within: Within | None
 ) -> tuple[Folded, ItemRow]:
     for row in reading.agreements():
+        if within is not None and row.id not in within:
+            continue
+        seen = None if within is None else within[row.id]
         if name.isdecimal() and len(name) < 19:
-            items = reading.items(row.id, organisation.id, after=int(name) - 1, limit=1)
+            items = reading.items(
+                row.id, organisation.id, after=int(name) - 1, limit=1, classes=seen
+            )
             items = [item for item in items if item.seq == int(name)]
         else:
-            items = list(reading.items(row.id, organisation.id, limit=1000, item=name))
+            items = list(
+                reading.items(row.id, organisation.id, limit=1000, item=name, classes=seen)
+            )
         if items:
             # Others may use the same id; what they say never stands in front of the first.
             own = [item for item in items if item.originator == organisation.id] or items
