@@ -169,6 +169,11 @@ def versions(register: Register, agreement: str, at: datetime) -> Versions:
     terms = register.agreements.get(agreement)
     if terms is None:
         raise NotFoundError("register.unknown-agreement", "the register has no such agreement")
+    if not any(event.version for event in register.events):
+        stands = standing(register, agreement, at)
+        accepted = {party: its.since for party, its in stands.parties.items() if its.since}
+        first = Text(agreement, 0, terms, None, None, None, accepted, stands)
+        return Versions(agreement, (first,), stands)
     return _Chain(register, terms, at).read()
 
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 from allied.response.ground import Gate, Ground, Missing, first, matches, only, overlap, practice
 from allied.response.incident import Act
 from allied.response.matter import Matter
+from allied.response.moment import Moment, begin
 from allied.response.results import Note
 from allied.response.rule import Alternative, Condition, Rule
-from allied.response.scope import Finding, Scoped, in_one_of
+from allied.response.scope import Age, Finding, Scoped, in_one_of
 from allied.response.truth import Answer, all_of, any_of
 
 
@@ -134,7 +135,9 @@ def _attacker(condition: Condition, ground: Ground, act: Act, said: Matter) -> G
     if act.by is None:
         return _unknown_attacker(condition, act, field, custom)
     itself = act.by == act.against
-    if act.by in ground.bound and (condition.attacker != "even-a-party" or itself):
+    if act.by in (ground.inside or ground.bound) and (
+        condition.attacker != "even-a-party" or itself
+    ):
         return Gate(
             "G3",
             Answer.NO,
@@ -281,7 +284,22 @@ def _case_change(case: Alternative, act: str) -> tuple[str, ...]:
     return (" and ".join(parts),) if parts else ()
 
 
-def g5(condition: Condition, act: Act, said: Matter) -> Gate:
+def ages_of(ground: Ground, said: Matter) -> dict[str, Age]:
+    """Say of each system that was added whether that was after the entry into force."""
+    return {
+        each.system: Age(
+            None if each.at is None or ground.since is None else _after(each.at, ground),
+            each.below or "",
+        )
+        for each in said.facts.systems_added or ()
+    }
+
+
+def _after(at: Moment, ground: Ground) -> bool:
+    return ground.since is not None and begin(at, ground.zone) > ground.since
+
+
+def g5(condition: Condition, act: Act, said: Matter, ground: Ground) -> Gate:
     """Ask whether one act lies in the scope and hits a target that counts."""
     if not condition.areas and not condition.against:
         return Gate("G5", Answer.YES, "the clause has no limits of place or target")
@@ -291,13 +309,13 @@ def g5(condition: Condition, act: Act, said: Matter) -> Gate:
         ruled = Finding(answer, f"the scope was decided{said.by_whom('scope')}", "scope", "yes")
         scoped = Scoped(answer, (ruled,), () if answer is Answer.YES else ((ruled,),))
     else:
-        scoped = in_one_of(condition.areas, act)
+        scoped = in_one_of(condition.areas, act, ages_of(ground, said))
     if condition.against:
         scoped = _against(condition.against, scoped, act)
     if scoped.answer is Answer.YES:
         because = "; ".join(dict.fromkeys(each.because for each in scoped.deciding))
         return Gate("G5", Answer.YES, because or "inside the scope")
-    missing = [Missing("scope", _named(each, act)) for each in scoped.deciding]
+    missing = [Missing("scope", each.lacks or _named(each, act)) for each in scoped.deciding]
     return Gate(
         "G5",
         scoped.answer,

@@ -46,13 +46,15 @@ def entitlement(prepared: Prepared, incident: Incident, call: Invocation) -> Ent
 
     Cost: that of asking one clause.
     """
-    rules = prepared.rules.get(call.agreement, ())
+    known = call.agreement in prepared.register.agreements
+    case = case_of(prepared, call.agreement, incident, call.at, party=call.by) if known else None
+    text = case.ground.text if case is not None else call.agreement
+    rules = prepared.rules.get(text, ())
     rule = next((each for each in rules if each.art == call.art), None)
     if rule is None:
         return Entitlement(False, "no-such-clause", "No clause of that number speaks of incidents.")
     if not rule.callers:
         return Entitlement(False, "not-callable", f"{rule.ref} works without being called.")
-    case = case_of(prepared, call.agreement, incident, call.at)
     if case is None:
         return Entitlement(False, "not-known-yet", "Nothing was known of the incident by then.")
     judged = judge(rule, case.ground, case.said, prepared.kinds)
@@ -78,12 +80,22 @@ def callable_now(
     """Return the numbers of the clauses that `by` may call over `incident` at `at`."""
     return tuple(
         rule.art
-        for rule in prepared.rules.get(agreement, ())
+        for rule in _rules(prepared, agreement, incident, by, at)
         if rule.callers
         and entitlement(
             prepared, incident, Invocation(agreement=agreement, art=rule.art, by=by, at=at)
         ).entitled
     )
+
+
+def _rules(
+    prepared: Prepared, agreement: str, incident: Incident, by: str, at: Moment
+) -> tuple[Rule, ...]:
+    """Return the clauses of the text under which `by` stands."""
+    if agreement not in prepared.chains:
+        return prepared.rules.get(agreement, ())
+    case = case_of(prepared, agreement, incident, at, party=by)
+    return prepared.rules[case.ground.text] if case is not None else ()
 
 
 def _who(rule: Rule) -> str:

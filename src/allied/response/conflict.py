@@ -61,7 +61,7 @@ def conflicts_among(
                 for second in owed_to.get(other, ()):
                     if _harmless(first) and _harmless(second):
                         continue
-                    prevails = _prevails(texts, first.agreement, second.agreement)
+                    prevails = _prevails(texts, first, second)
                     found.append(Conflict(debtor, _OPPOSITE, first.key, second.key, prevails))
     return tuple(found)
 
@@ -71,10 +71,12 @@ def _harmless(obligation: Obligation) -> bool:
     return obligation.modality == "discuss" or obligation.act.startswith("observe ")
 
 
-def _prevails(texts: Mapping[str, Agreement], one: str, other: str) -> str:
+def _prevails(texts: Mapping[str, Agreement], first_of: Obligation, second_of: Obligation) -> str:
     """Return the agreement that a text puts first, or nothing where none or both do."""
-    first = other in texts[one].prevails_over or one in texts[other].yields_to
-    second = one in texts[other].prevails_over or other in texts[one].yields_to
+    one, other = first_of.agreement, second_of.agreement
+    its, others = texts[first_of.version or one], texts[second_of.version or other]
+    first = other in its.prevails_over or one in others.yields_to
+    second = one in others.prevails_over or other in its.yields_to
     if first == second:
         return ""
     return one if first else other

@@ -10,6 +10,8 @@ Words used here:
     day of the law     coverage is judged by who was bound on it: when the incident occurred
     viewpoint          a party, who sees public agreements and those it is named in
     prepared           the rules of a register, read once and asked many times
+    text               one version of an agreement; two parties owe each other what the newest
+                       text says that reached both
 
 Rules that hold everywhere below. An obligation arises from facts alone, never from another
 obligation. Conflicts are shown; one prevails only where a text says so. What a viewpoint may
@@ -27,8 +29,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
 from allied.agreement.clauses import InformationSharing
-from allied.agreement.standing import Event, Register
+from allied.agreement.events import Register
 from allied.agreement.terms import Agreement
+from allied.agreement.versions import Text, Versions, versions
 from allied.record.ids import PartyId
 from allied.response.conflict import conflicts_among, with_concurrent
 from allied.response.duties import owed
@@ -37,8 +40,8 @@ from allied.response.incident import Incident, Known, known
 from allied.response.judgement import Judgement, judge
 from allied.response.matter import Matter, matter
 from allied.response.moment import Moment, begin, end
-from allied.response.reading import rules_of
-from allied.response.restraint import judge_restraint, with_duties
+from allied.response.prepared import Prepared, prepare, visible
+from allied.response.restraint import judge_restraint
 from allied.response.results import (
     MET,
     NOT_MET,
@@ -56,11 +59,12 @@ from allied.response.rule import CONSULTATION, DISPUTE, RESPONSE, RESTRAINT, Rul
 from allied.response.ties import ended_tie
 from allied.response.truth import Answer
 
+__all__ = ["Case", "Prepared", "case_of", "evaluate", "prepare"]
+
 T = TypeVar("T")
 Order: TypeAlias = tuple[Any, ...]
 
 _INTRA: Final = "intra-party"
-_OUTER: Final = frozenset({"observer", "associate"})
 _WARNINGS: Final = frozenset({"contested-provocation", "finding-not-by-body"})
 
 _LOOK_BACK: Final = 64
@@ -68,30 +72,30 @@ _LOOK_BACK: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A register whose texts are read into rules.
+class Case:
+    """One incident under one text of an agreement: who is bound, and what is known.
 
     Attributes:
-        rules: by the id of the agreement, in natural order of the articles.
-        events: by the id of the agreement.
-        kinds: of every party that any text names: "state", "company" ...
+        agreement: the text that is asked.
+        found: the texts of the agreement, where there are several; else None.
     """
-
-    register: Register
-    rules: Mapping[str, tuple[Rule, ...]]
-    events: Mapping[str, tuple[Event, ...]]
-    kinds: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One incident under one agreement: who is bound, and what is known."""
 
     incident: Incident
     siblings: tuple[Incident, ...]
     agreement: Agreement
     ground: Ground
     said: Matter
+    found: Versions | None = None
+
+    @property
+    def name(self) -> str:
+        """The id of the agreement, which is that of its first text."""
+        return self.ground.agreement
+
+    @property
+    def version(self) -> str:
+        """The id of the text that is asked; empty for the first."""
+        return self.ground.text if self.ground.text != self.name else ""
 
 
 @dataclass(slots=True)
@@ -103,30 +107,6 @@ class _Answer:
     reports: list[tuple[Order, Report]]
     consultations: list[tuple[Order, Opening]]
     warnings: set[Note]
-
-
-def prepare(register: Register) -> Prepared:
-    """Read the texts of a register into rules.
-
-    Cost: linear in the texts and events; the larger part of what `evaluate` costs without it.
-    """
-    events: dict[str, list[Event]] = {}
-    for event in register.events:
-        events.setdefault(event.agreement, []).append(event)
-    return Prepared(
-        register=register,
-        rules={
-            agreement.id: tuple(
-                sorted(
-                    (with_duties(rule) for rule in rules_of(agreement)),
-                    key=lambda rule: natural(rule.art),
-                )
-            )
-            for agreement in register.agreements.values()
-        },
-        events={agreement: tuple(its) for agreement, its in events.items()},
-        kinds=_kinds(register.agreements.values()),
-    )
 
 
 def evaluate(
@@ -158,17 +138,21 @@ def evaluate(
     """
     prepared = register if isinstance(register, Prepared) else prepare(register)
     incidents = sorted(incidents, key=lambda incident: incident.id)
-    seen = [each for each in prepared.register.agreements.values() if _sees(each, viewpoint)]
-    ties = Register({each.id: each for each in seen}, prepared.register.events)
-    kinds = prepared.kinds if viewpoint is None else _kinds(seen)
+    seen = [
+        each
+        for each in prepared.agreements
+        if prepared.sees(each, viewpoint, end(at, each.timezone))
+    ]
+    texts = {text.id: text for each in seen for text in prepared.texts_of(each.id)}
+    ties = Register(texts, prepared.register.events)
+    kinds = prepared.kinds if viewpoint is None else prepared.kinds_seen(seen)
     answer = _Answer([], [], [], [], set())
     facts: dict[tuple[str, str], Known] = {}
     campaigns = _campaigns(incidents)
     for agreement in seen:
-        rules = _visible(prepared.rules[agreement.id], agreement, viewpoint)
         limit = end(at, agreement.timezone)
-        then = _events_by(prepared, agreement, limit)
-        grounds: dict[datetime, Ground] = {}
+        then = prepared.narrowed(agreement.id, limit)
+        asked: dict[datetime, list[_Asked]] = {}
         for incident in incidents:
             so_far = _known(incident, limit, agreement.timezone, facts)
             if so_far.first is None:
@@ -177,33 +161,37 @@ def evaluate(
                 )
                 continue
             law_at = _law_at(so_far, law_date, agreement.timezone)
-            if law_at not in grounds:
-                over = ended_tie(ties, agreement, law_at, limit)
-                grounds[law_at] = ground_of(then, agreement, law_at, over, limit)
-                answer.warnings |= _warnings(agreement, grounds[law_at])
-            ground = grounds[law_at]
+            if law_at not in asked:
+                found = versions(then, agreement.id, law_at)
+                asked[law_at] = [
+                    _asked(prepared, then, ties, found, text, law_at, limit, viewpoint)
+                    for text in found.counting
+                ]
+                for each in asked[law_at]:
+                    answer.warnings |= _warnings(each.text, each.ground)
             siblings = campaigns.get(incident.campaign or "", ())
-            said = matter(
-                incident,
-                siblings,
-                agreement.id,
-                ground.bodies,
-                agreement.timezone,
-                limit,
-                so_far,
-                law_given=law_date is not None,
-            )
-            ground = in_role(ground, agreement, said.facts.severity)
-            case = Case(incident, siblings, agreement, ground, said)
-            for rule in rules:
-                _ask(case, rule, kinds, answer)
+            for each in asked[law_at]:
+                said = matter(
+                    incident,
+                    siblings,
+                    agreement.id,
+                    each.ground.bodies,
+                    agreement.timezone,
+                    limit,
+                    so_far,
+                    law_given=law_date is not None,
+                )
+                ground = in_role(each.ground, each.text, said.facts.severity)
+                case = Case(incident, siblings, each.text, ground, said, each.found)
+                for rule in each.rules:
+                    _ask(case, rule, kinds, answer)
     obligations = with_concurrent(_in_order(answer.obligations))
     return Evaluation(
         results=_in_order(answer.results),
         obligations=obligations,
         reports=_in_order(answer.reports),
         consultations=_in_order(answer.consultations),
-        conflicts=conflicts_among(obligations, _sides(facts), prepared.register.agreements),
+        conflicts=conflicts_among(obligations, _sides(facts), texts),
         warnings=tuple(sorted(answer.warnings, key=lambda note: (note.code, note.text))),
     )
 
@@ -214,22 +202,59 @@ def case_of(
     incident: Incident,
     at: Moment,
     siblings: Iterable[Incident] = (),
+    party: str = "",
 ) -> Case | None:
     """Look at one incident as one agreement does, by the law of when it occurred.
 
+    Args:
+        party: under whose text; empty for the newest.
+
     None where nothing of it was known by `at`.
     """
-    text = prepared.register.agreements[agreement]
-    limit = end(at, text.timezone)
-    so_far = known(incident, limit, text.timezone)
+    first = prepared.register.agreements[agreement]
+    limit = end(at, first.timezone)
+    so_far = known(incident, limit, first.timezone)
     if so_far.first is None:
         return None
-    law_at = _law_at(so_far, None, text.timezone)
-    over = ended_tie(prepared.register, text, law_at, limit)
-    ground = ground_of(_events_by(prepared, text, limit), text, law_at, over, limit)
+    law_at = _law_at(so_far, None, first.timezone)
+    then = prepared.narrowed(agreement, limit)
+    found = versions(then, agreement, law_at)
+    text = found.of(PartyId(party)) if party else found.newest
+    asked = _asked(prepared, then, prepared.register, found, text, law_at, limit, None)
     others = tuple(siblings)
-    said = matter(incident, others, agreement, ground.bodies, text.timezone, limit, so_far)
-    return Case(incident, others, text, in_role(ground, text, said.facts.severity), said)
+    bodies = asked.ground.bodies
+    said = matter(incident, others, agreement, bodies, first.timezone, limit, so_far)
+    ground = in_role(asked.ground, text.terms, said.facts.severity)
+    return Case(incident, others, text.terms, ground, said, asked.found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One text with its rules and who is bound by it on one day of the law."""
+
+    text: Agreement
+    rules: tuple[Rule, ...]
+    ground: Ground
+    found: Versions | None
+
+
+def _asked(
+    prepared: Prepared,
+    then: Register,
+    ties: Register,
+    found: Versions,
+    text: Text,
+    law_at: datetime,
+    limit: datetime,
+    viewpoint: PartyId | None,
+) -> _Asked:
+    over = ended_tie(ties, text.terms, law_at, limit)
+    return _Asked(
+        text=text.terms,
+        rules=visible(prepared.rules[text.version], text.terms, viewpoint),
+        ground=ground_of(then, found, text, law_at, over, limit),
+        found=found if len(found.texts) > 1 else None,
+    )
 
 
 def _campaigns(incidents: Iterable[Incident]) -> dict[str, tuple[Incident, ...]]:
@@ -240,46 +265,8 @@ def _campaigns(incidents: Iterable[Incident]) -> dict[str, tuple[Incident, ...]]
     return campaigns
 
 
-def _events_by(prepared: Prepared, agreement: Agreement, limit: datetime) -> Register:
-    """Narrow the register to one agreement and to what was known."""
-    events = prepared.events.get(agreement.id, ())
-    return Register({agreement.id: agreement}, tuple(e for e in events if e.at <= limit))
-
-
-def _visible(
-    rules: tuple[Rule, ...], agreement: Agreement, viewpoint: PartyId | None
-) -> tuple[Rule, ...]:
-    """Leave out the clauses that a viewpoint may not see."""
-    roles = {party.id: party.role_name for party in agreement.parties}
-    if viewpoint is None or roles.get(viewpoint, "observer") not in _OUTER:
-        return rules
-    return tuple(
-        replace(rule, notes=tuple(note for note in rule.notes if note not in rule.kept_back))
-        if rule.kept_back
-        else rule
-        for rule in rules
-        if not rule.restricted
-    )
-
-
 def _in_order(entries: list[tuple[Order, T]]) -> tuple[T, ...]:
     return tuple(entry for _, entry in sorted(entries, key=lambda pair: pair[0]))
-
-
-def _sees(agreement: Agreement, viewpoint: PartyId | None) -> bool:
-    return (
-        viewpoint is None
-        or agreement.visibility == "public"
-        or any(party.id == viewpoint for party in agreement.parties)
-    )
-
-
-def _kinds(agreements: Iterable[Agreement]) -> dict[str, str]:
-    kinds: dict[str, str] = {}
-    for agreement in sorted(agreements, key=lambda each: each.id):
-        for party in agreement.parties:
-            kinds.setdefault(party.id, party.kind)
-    return kinds
 
 
 def _known(
@@ -318,11 +305,13 @@ def _warnings(agreement: Agreement, ground: Ground) -> set[Note]:
 def _ask(case: Case, rule: Rule, kinds: Mapping[str, str], answer: _Answer) -> None:
     """Ask one clause about one incident and keep what it says."""
     judged = _judge(case, rule, case.said, kinds)
-    base: Order = (case.ground.law_at, rule.agreement, natural(rule.art))
+    agreement, version = case.name, case.version
+    base: Order = (case.ground.law_at, agreement, natural(rule.art), version)
     incident = case.incident.id
     notes: list[Note] = []
     brought = owed(judged, case.ground, case.said, _opened_at(case, judged, kinds))
-    obligations = brought.obligations
+    obligations, kept = _between(case, rule, brought.obligations)
+    notes += kept
     if judged.outcome == NOT_MET and judged.reason == _INTRA:
         notes.append(
             Note(
@@ -331,7 +320,7 @@ def _ask(case: Case, rule: Rule, kinds: Mapping[str, str], answer: _Answer) -> N
                 " and a consultation stays open to everybody.",
             )
         )
-        obligations = _rebutted(case, judged, kinds)
+        obligations, _ = _between(case, rule, _rebutted(case, judged, kinds))
         if obligations:
             rebutted = Note(
                 "presumption-rebutted",
@@ -343,18 +332,60 @@ def _ask(case: Case, rule: Rule, kinds: Mapping[str, str], answer: _Answer) -> N
     if judged.outcome in {MET, PROVISIONAL, OPEN}:
         notes += rule.notes
     result = judged.result(incident)
-    result = replace(result, notes=tuple(dict.fromkeys((*result.notes, *notes, *brought.notes))))
+    if notes or brought.notes or version:
+        result = replace(
+            result,
+            agreement=agreement,
+            version=version,
+            notes=tuple(dict.fromkeys((*result.notes, *notes, *brought.notes))),
+        )
     answer.warnings |= {note for note in result.notes if note.code in _WARNINGS}
     answer.results.append(((*base, incident), result))
     answer.obligations += [
         ((*base, each.debtor, each.creditor, incident, each.duty), each) for each in obligations
     ]
-    answer.reports += [((*base, incident, each.to), each) for each in brought.reports]
+    answer.reports += [
+        ((*base, incident, each.to), replace(each, agreement=agreement, version=version))
+        for each in brought.reports
+    ]
     if rule.type == CONSULTATION:
         open_to = _open_to(rule, judged, case.ground)
         if open_to:
-            opening = Opening(incident, rule.agreement, rule.art, open_to)
+            opening = Opening(incident, agreement, rule.art, open_to, version)
             answer.consultations.append(((*base, incident), opening))
+
+
+def _between(
+    case: Case, rule: Rule, obligations: tuple[Obligation, ...]
+) -> tuple[tuple[Obligation, ...], list[Note]]:
+    """Keep what is owed between parties that stand under this text, by debtors it binds now.
+
+    An obligation goes by the name of its agreement; its key is that of the text.
+    """
+    excepted = case.ground.excepted
+    notes: list[Note] = []
+    if excepted:
+        resting = sorted({e.debtor for e in obligations if (rule.art, e.debtor) in excepted})
+        notes = [
+            Note("clause-suspended", f"{rule.ref} is suspended for {party}, who does not owe this.")
+            for party in resting
+        ]
+        obligations = tuple(each for each in obligations if each.debtor not in resting)
+    found = case.found
+    if found is None:
+        return obligations, notes
+    kept = []
+    for each in obligations:
+        creditors = tuple(
+            creditor
+            for creditor in each.creditors
+            if (its := found.between(each.debtor, creditor)) and its.version == case.ground.text
+        )
+        if creditors:
+            kept.append(
+                replace(each, agreement=case.name, version=case.version, creditors=creditors)
+            )
+    return tuple(kept), notes
 
 
 def _judge(case: Case, rule: Rule, said: Matter, kinds: Mapping[str, str]) -> Judgement:
@@ -419,7 +450,7 @@ def _said_at(case: Case, moment: datetime) -> Matter:
     return matter(
         case.incident,
         case.siblings,
-        case.agreement.id,
+        case.name,
         case.ground.bodies,
         case.said.zone,
         moment,

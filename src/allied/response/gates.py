@@ -59,6 +59,14 @@ def g1(rule: Rule, ground: Ground) -> Gate:
             "expired",
             change=(f"occurred_at: {rule.until}",),
         )
+    if rule.art in ground.resting:
+        return Gate(
+            "G1",
+            Answer.NO,
+            f"{rule.ref} is suspended since {ground.resting[rule.art]}",
+            "not-in-force",
+            change=(f"{rule.ref}: resumed",),
+        )
     if rule.art in ground.flagged:
         return Gate(
             "G1",

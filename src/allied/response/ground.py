@@ -16,11 +16,21 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
-from allied.agreement.events import CLEARED, EXPELLED, FLAGGED, NOTICE, RESERVATION, Register
+from allied.agreement.events import (
+    AMENDED,
+    CLEARED,
+    EXPELLED,
+    FLAGGED,
+    NOTICE,
+    RESERVATION,
+    SUSPENDED,
+    Register,
+)
 from allied.agreement.parties import ConditionalRole
-from allied.agreement.standing import standing
+from allied.agreement.standing import Standing
 from allied.agreement.terms import Agreement
 from allied.agreement.values import Severity
+from allied.agreement.versions import Text, Versions, versions
 from allied.response.moment import zone
 from allied.response.reading import reservations_of
 from allied.response.results import Line, Note
@@ -28,7 +38,7 @@ from allied.response.rule import Condition, Reserved, Rule
 from allied.response.truth import Answer
 
 PARTICIPANTS: Final = frozenset({"member", "guarantor", "protected"})
-_LEAVING: Final = frozenset({NOTICE, EXPELLED})
+_LEAVING: Final = frozenset({NOTICE, EXPELLED, AMENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,10 @@ class Ground:
         open_incidents: what the text says of incidents that are open when a party leaves.
         flagged: articles whose words and fields disagree, as people found.
         undecided_roles: parties whose role hangs on a severity that nobody has stated.
+        text: the id of the file whose text is asked.
+        inside: parties that take part in the agreement under any of its texts.
+        resting: articles that are suspended for everybody, and the day since when.
+        excepted: (art, party): the article is suspended for that party.
     """
 
     agreement: str
@@ -74,6 +88,10 @@ class Ground:
     open_incidents: str = "finish-accrued"
     flagged: frozenset[str] = frozenset()
     undecided_roles: frozenset[str] = frozenset()
+    text: str = ""
+    inside: frozenset[str] = frozenset()
+    resting: Mapping[str, date] = field(default_factory=dict)
+    excepted: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def today(self) -> date:
@@ -83,15 +101,19 @@ class Ground:
 
 def ground_of(
     register: Register,
-    agreement: Agreement,
+    found: Versions,
+    text: Text,
     law_at: datetime,
     ended: str = "",
     known_at: datetime | None = None,
 ) -> Ground:
-    """Look up who is bound by `agreement` at `law_at`.
+    """Look up who is bound at `law_at` by one text of an agreement.
 
     Args:
-        register: narrowed to what is known; `law_at` may lie before the last of its events.
+        register: narrowed to the agreement and to what is known; `law_at` may lie before the
+            last of its events.
+        found: the texts of the agreement at `law_at`.
+        text: the one that is asked.
         ended: the instrument that it is tied to and that has ended by then; empty where there
             is none (`ties`). Nobody is bound any more by an instrument that outlived its tie.
         known_at: the day of knowledge, up to which a party may have left since.
@@ -101,35 +123,39 @@ def ground_of(
 
     Cost: linear in its parties and in the events of the register.
     """
-    stands = standing(register, agreement.id, law_at)
+    agreement, stands = text.terms, text.standing
+    whole = found.standing
+    bound = whole.bound if len(found.texts) == 1 else whole.bound & text.accepted.keys()
     roles: dict[str, str] = {party.id: party.role_name for party in agreement.parties}
-    notes = [Note(code, text) for code, text in stands.warnings]
+    notes = [Note(code, said) for code, said in (*whole.warnings, *found.warnings)]
     notes += [
         Note(
             "practice",
             f"{party} is {each.practice} in practice; its legal status, {each.legal}, decides.",
         )
-        for party, each in stands.parties.items()
+        for party, each in whole.parties.items()
         if each.practice
     ]
     declared = [
         Reserved(event.party or "", event.art, event.effect or "exclude", event.reciprocal)
         for event in register.events
-        if event.agreement == agreement.id and event.event == RESERVATION and event.at <= law_at
+        if event.event == RESERVATION and event.at <= law_at
     ]
-    if ended and stands.state == "in-force":
+    state = stands.state
+    if ended and state == "in-force":
         notes.append(
             Note("tie-ended", f"{agreement.id} ended with {ended}, to which its text ties it.")
         )
-        stands = replace(stands, state="terminated", bound=frozenset())
+        state, bound = "terminated", frozenset()
+    resting, excepted = _suspended(register, agreement, stands, law_at)
     return Ground(
-        agreement=agreement.id,
+        agreement=found.agreement,
         title=agreement.title or agreement.id,
-        state=stands.state,
-        legal={party: each.legal for party, each in stands.parties.items()},
+        state=state,
+        legal={party: each.legal for party, each in whole.parties.items()},
         roles=roles,
-        bound=frozenset(p for p in stands.bound if roles.get(p) in PARTICIPANTS),
-        everyone=frozenset(stands.bound),
+        bound=frozenset(p for p in bound if roles.get(p) in PARTICIPANTS),
+        everyone=frozenset(bound),
         suspended=frozenset(stands.suspended_pairs),
         bodies=frozenset(agreement.bodies),
         reservations=(*reservations_of(agreement), *declared),
@@ -143,11 +169,43 @@ def ground_of(
         notes=tuple(notes),
         since=stands.in_force_since,
         sides={party.id: party.side for party in agreement.parties if party.side},
-        left=_left(register, agreement, known_at),
+        left=_left(register, found.agreement, known_at),
         open_incidents=agreement.withdrawal.open_incidents
         if agreement.withdrawal is not None
         else "finish-accrued",
         flagged=_flagged(register, agreement),
+        text=text.version,
+        inside=_inside(found) if len(found.texts) > 1 else frozenset(),
+        resting=resting,
+        excepted=excepted,
+    )
+
+
+def _inside(found: Versions) -> frozenset[str]:
+    """Name who takes part in an agreement, under whichever text."""
+    return frozenset(
+        party
+        for party in found.standing.bound
+        if found.of(party).terms.party(party).role_name in PARTICIPANTS
+    )
+
+
+def _suspended(
+    register: Register, agreement: Agreement, stands: Standing, law_at: datetime
+) -> tuple[dict[str, date], frozenset[tuple[str, str]]]:
+    """Name the articles that are suspended: for everybody since which day, and for whom."""
+    if not stands.suspended_clauses:
+        return {}, frozenset()
+    said = [e for e in register.events if e.event == SUSPENDED and e.art and e.at <= law_at]
+    return (
+        {
+            art: max((e.at for e in said if e.art == art and e.party is None), default=law_at)
+            .astimezone(zone(agreement.timezone))
+            .date()
+            for art, party in stands.suspended_clauses
+            if party is None
+        },
+        frozenset((art, party) for art, party in stands.suspended_clauses if party is not None),
     )
 
 
@@ -156,7 +214,11 @@ def in_role(ground: Ground, agreement: Agreement, severity: Severity | None) -> 
 
     Cost: nothing where no role depends on it, else linear in the parties.
     """
-    asked = {p.id: p.role for p in agreement.parties if isinstance(p.role, ConditionalRole)}
+    asked = {
+        p.id: p.role
+        for p in agreement.parties
+        if isinstance(p.role, ConditionalRole) and ground.roles.get(p.id) == p.role_name
+    }
     if not asked:
         return ground
     roles: dict[str, str] = dict(ground.roles)
@@ -169,13 +231,13 @@ def in_role(ground: Ground, agreement: Agreement, severity: Severity | None) -> 
     )
 
 
-def _left(register: Register, agreement: Agreement, by: datetime | None) -> dict[str, datetime]:
+def _left(register: Register, agreement: str, by: datetime | None) -> dict[str, datetime]:
     """Say who was bound once and is not any more on the day of knowledge."""
     if by is None or not any(each.event in _LEAVING for each in register.events):
         return {}
     return {
         party: each.until
-        for party, each in standing(register, agreement.id, by).parties.items()
+        for party, each in versions(register, agreement, by).standing.parties.items()
         if each.legal in {"former", "expelled"} and each.until is not None
     }
 
@@ -186,7 +248,7 @@ def _flagged(register: Register, agreement: Agreement) -> frozenset[str]:
         return frozenset()
     latest: dict[str, tuple[datetime, bool]] = {}
     for event in register.events:
-        if event.agreement == agreement.id and event.event in {FLAGGED, CLEARED}:
+        if event.event in {FLAGGED, CLEARED}:
             mark = (event.at, event.event == CLEARED)
             latest[event.art] = max(mark, latest.get(event.art, mark))
     return frozenset(art for art, (_, cleared) in latest.items() if not cleared)

@@ -9,8 +9,9 @@ Words used here:
     missing      a fact that nobody has stated, by its name in an incident file
     opening      a consultation that somebody may call now
 
-Parties are named by their ids, instants are UTC in ISO 8601. Every tuple is in the order T1:
-date of the law, agreement, article in natural order, debtor, creditor.
+`version` is the id of the file that holds the text which was asked; empty for the first text of
+an agreement. Parties are named by their ids, instants are UTC in ISO 8601. Every tuple is in the
+order T1: date of the law, agreement, article in natural order, debtor, creditor.
 """
 
 from __future__ import annotations
@@ -117,11 +118,13 @@ class Result:
     acts: tuple[ActResult, ...]
     notes: tuple[Note, ...]
     explanation: tuple[Line, ...]
+    version: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
             "incident": self.incident,
             "agreement": self.agreement,
+            **_version(self.version),
             "art": self.art,
             "type": self.type,
             "outcome": self.outcome,
@@ -180,12 +183,14 @@ class Obligation:
     consent: tuple[str, ...]
     concurrent_with: tuple[str, ...]
     explanation: tuple[Line, ...]
+    version: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
             "key": self.key,
             "incident": self.incident,
             "agreement": self.agreement,
+            **_version(self.version),
             "art": self.art,
             "duty": self.duty,
             "debtor": self.debtor,
@@ -216,11 +221,13 @@ class Report:
     art: str
     to: str
     when: str
+    version: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
             "incident": self.incident,
             "agreement": self.agreement,
+            **_version(self.version),
             "art": self.art,
             "to": self.to,
             "when": self.when,
@@ -235,11 +242,13 @@ class Opening:
     agreement: str
     art: str
     open_to: tuple[str, ...]
+    version: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
             "incident": self.incident,
             "agreement": self.agreement,
+            **_version(self.version),
             "art": self.art,
             "open_to": list(self.open_to),
         }
@@ -291,6 +300,11 @@ class Evaluation:
             "conflicts": [conflict.to_json() for conflict in self.conflicts],
             "warnings": [warning.to_json() for warning in self.warnings],
         }
+
+
+def _version(version: str) -> dict[str, Json]:
+    """The text that was asked, where it is not the first of its agreement."""
+    return {"version": version} if version else {}
 
 
 def instant(at: datetime | None) -> str | None:

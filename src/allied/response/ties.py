@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from allied.agreement.standing import Register, standing
+from allied.agreement.events import Register
 from allied.agreement.terms import Agreement
+from allied.agreement.versions import versions
 from allied.errors import MalformedError
 
 _OVER: Final = frozenset({"expired", "terminated", "lapsed"})
@@ -36,7 +37,8 @@ def ended_tie(register: Register, agreement: Agreement, at: datetime, known_by: 
     """
     for text in _followed(register.agreements, agreement):
         events = tuple(e for e in register.events if e.agreement == text.id and e.at <= known_by)
-        if standing(Register({text.id: text}, events), text.id, at).state in _OVER:
+        narrowed = Register(register.agreements, events)
+        if versions(narrowed, text.id, at).standing.state in _OVER:
             return text.id
     return ""
 

@@ -1,0 +1,140 @@
+"""A register made ready to be asked: texts read into rules, events sorted, versions found.
+
+Words used here:
+    chain      the amended texts of an agreement; they are asked as texts of that agreement and
+               never as agreements of their own
+
+Rules that hold everywhere below. A viewpoint sees an agreement that is public or names it, in any
+text that had been adopted by then; of one that it may not see nothing is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from allied.agreement.events import AMENDED, Event, Register
+from allied.agreement.terms import Agreement
+from allied.agreement.versions import versions_of
+from allied.record.ids import PartyId
+from allied.response.reading import rules_of
+from allied.response.restraint import with_duties
+from allied.response.results import natural
+from allied.response.rule import Rule
+
+_OUTER: Final = frozenset({"observer", "associate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A register whose texts are read into rules.
+
+    Attributes:
+        rules: by the id of the file, in natural order of the articles.
+        events: by the id of the agreement.
+        kinds: of every party that any text names: "state", "company" ...
+        chains: the files of the amended texts of each agreement that has any.
+    """
+
+    register: Register
+    rules: Mapping[str, tuple[Rule, ...]]
+    events: Mapping[str, tuple[Event, ...]]
+    kinds: Mapping[str, str]
+    chains: Mapping[str, tuple[str, ...]]
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """The first text of each agreement."""
+        texts = self.register.agreements
+        if not self.chains:
+            return tuple(texts.values())
+        amended = {version for its in self.chains.values() for version in its}
+        return tuple(text for name, text in texts.items() if name not in amended)
+
+    def texts_of(self, agreement: str) -> tuple[Agreement, ...]:
+        """The first text of an agreement and its amended ones."""
+        texts = self.register.agreements
+        return (texts[agreement], *(texts[each] for each in self.chains.get(agreement, ())))
+
+    def narrowed(self, agreement: str, limit: datetime) -> Register:
+        """The register of one agreement, with what was known by `limit`."""
+        events = self.events.get(agreement, ())
+        return Register(
+            {text.id: text for text in self.texts_of(agreement)},
+            tuple(event for event in events if event.at <= limit),
+        )
+
+    def sees(self, agreement: Agreement, viewpoint: PartyId | None, limit: datetime) -> bool:
+        """Whether a viewpoint may see an agreement."""
+        if _sees(agreement, viewpoint):
+            return True
+        return any(
+            event.event == AMENDED
+            and event.at <= limit
+            and event.version in self.chains.get(agreement.id, ())
+            and _sees(self.register.agreements[event.version], viewpoint)
+            for event in self.events.get(agreement.id, ())
+        )
+
+    def kinds_seen(self, seen: Iterable[Agreement]) -> dict[str, str]:
+        """The kinds of the parties that the texts of some agreements name."""
+        return _kinds(text for each in seen for text in self.texts_of(each.id))
+
+
+def prepare(register: Register) -> Prepared:
+    """Read the texts of a register into rules.
+
+    Cost: linear in the texts and events; the larger part of what `evaluate` costs without it.
+    """
+    events: dict[str, list[Event]] = {}
+    for event in register.events:
+        events.setdefault(event.agreement, []).append(event)
+    return Prepared(
+        register=register,
+        rules={
+            agreement.id: tuple(
+                sorted(
+                    (with_duties(rule) for rule in rules_of(agreement)),
+                    key=lambda rule: natural(rule.art),
+                )
+            )
+            for agreement in register.agreements.values()
+        },
+        events={agreement: tuple(its) for agreement, its in events.items()},
+        kinds=_kinds(register.agreements.values()),
+        chains=versions_of(register),
+    )
+
+
+def visible(
+    rules: tuple[Rule, ...], agreement: Agreement, viewpoint: PartyId | None
+) -> tuple[Rule, ...]:
+    """Leave out the clauses that a viewpoint may not see."""
+    roles = {party.id: party.role_name for party in agreement.parties}
+    if viewpoint is None or roles.get(viewpoint, "observer") not in _OUTER:
+        return rules
+    return tuple(
+        replace(rule, notes=tuple(note for note in rule.notes if note not in rule.kept_back))
+        if rule.kept_back
+        else rule
+        for rule in rules
+        if not rule.restricted
+    )
+
+
+def _sees(text: Agreement, viewpoint: PartyId | None) -> bool:
+    return (
+        viewpoint is None
+        or text.visibility == "public"
+        or any(party.id == viewpoint for party in text.parties)
+    )
+
+
+def _kinds(agreements: Iterable[Agreement]) -> dict[str, str]:
+    kinds: dict[str, str] = {}
+    for agreement in sorted(agreements, key=lambda each: each.id):
+        for party in agreement.parties:
+            kinds.setdefault(party.id, party.kind)
+    return kinds
