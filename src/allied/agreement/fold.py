@@ -390,6 +390,7 @@ _WORD: Final = {
     "signed": "proposed",
     "in-force": "in-force",
     "lapsed": "ended",
+    "suspended": "in-force",
     "expired": "ended",
     "terminated": "ended",
 }

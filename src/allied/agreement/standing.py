@@ -2,40 +2,38 @@
 
 The answer follows from the text and from events: signed, ratified, notice given. It reads
 no clock; the moment is an argument. Where the events come from (records on a node, a
-`register/1` file, `joined` in a historical text) is not asked here.
+`register/1` file, `joined` in a historical text) is not asked here; which of them has an effect is
+decided in `agreement.timeline`, and which version of the text counts in `agreement.versions`.
 
 Words used here:
     event      something that happened to an agreement or to one of its parties
     bound      a party for which the agreement is in force, not ended and not suspended
     notice     of withdrawal; the party stays bound until the notice has run
     entry      the condition under which the agreement enters into force
+    spell      one stay of a party, [since, until); whoever comes back begins another
 
 Rules that hold everywhere below. The order in which events are given does not matter. An
 event after the moment asked for is not known yet. Intervals are [since, until). A value
 given as a day begins at the start of that day and ends at its end, in the agreement's time
 zone (DOMAIN T5); an event with an instant takes effect at that instant. Days and longer
-periods follow the calendar of that time zone. Expired, lapsed and not-yet are derived from
-the moment, never recorded. Nothing is in force before the first party has signed (or
-ratified), whatever day the text names. Notice before `not_before`, by a party that is not
-bound yet, or where the text does not say how to leave, has no effect and is reported. Whoever
-is suspended stays so while its notice runs. An event about a stranger is passed over. A
-party's `joined` in a historical text counts as its signature and ratification on that day,
-and the first of them as entry into force.
+periods follow the calendar of that time zone. Expired, lapsed and not-yet are derived
+from the moment, never recorded. While the whole agreement is suspended nobody is bound in
+effect, its terms and notices run on, and each party's legal status stays what it is. Whoever
+is suspended stays so while its notice runs. Legal status decides; practice is shown.
 
-Not decided here yet, and said so by `agreement check`: signature windows, entry deadlines,
-accession rules. `tied_to` is asked by the evaluation, which sees several instruments.
+`tied_to` is asked by the evaluation, which sees several instruments.
 
 Source: agreement format, "Life"; treaty practice as in NATO 11 and 13, Rio 22 and 25.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
+from allied.agreement.days import start_of_day
 from allied.agreement.events import (
     ACCEDED,
     DECLARED,
@@ -52,12 +50,9 @@ from allied.agreement.events import (
     Event,
     Register,
 )
-from allied.agreement.values import Duration
-from allied.errors import MalformedError, NotFoundError
+from allied.agreement.timeline import Reserved, Spell, Timeline, Track
+from allied.errors import NotFoundError
 from allied.record.ids import PartyId
-
-if TYPE_CHECKING:
-    from allied.agreement.terms import Agreement, EntryCondition
 
 __all__ = [
     "ACCEDED", "DECLARED", "EVENTS", "EXPELLED", "NOTICE", "RATIFIED", "RESERVATION", "RESUMED",
@@ -65,35 +60,7 @@ __all__ = [
     "Reserved", "Spell", "Standing", "standing", "start_of_day",
 ]  # fmt: skip
 
-_MOST_RENEWALS: Final = 10_000
-_ONE_DAY: Final = Duration(1, "days")
-_BY_THE_CLOCK: Final = frozenset({"seconds", "minutes", "hours"})
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-"""Where a period ends that reaches beyond the year 9999."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spell:
-    """One period in which a party was bound: [since, until), open where `until` is None."""
-
-    since: datetime
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """One exception that a party made for itself, in the text or later.
-
-    Attributes:
-        art: the article that it is about.
-        effect: exclude, narrow or interpret.
-        reciprocal: the others may rely on it towards that party.
-    """
-
-    party: PartyId
-    art: str
-    effect: str
-    reciprocal: bool
+_CANDIDATES: Final = frozenset({"nominated", "vetting", "invited", "refused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,315 +150,79 @@ def standing(register: Register, agreement: str, at: datetime) -> Standing:
     terms = register.agreements.get(agreement)
     if terms is None:
         raise NotFoundError("register.unknown-agreement", "the register has no such agreement")
-    return _Timeline(terms, register.events).at(at)
-
-
-def start_of_day(day: date, timezone: str) -> datetime:
-    """The first instant of a day in a time zone, in UTC.
-
-    Raises:
-        MalformedError: `agreement.unknown-timezone`.
-    """
-    zone = _zone(timezone)
-    try:
-        return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
-    except OverflowError:  # the first day of the calendar, east of Greenwich
-        return datetime.combine(day, time(), tzinfo=UTC)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
-        raise MalformedError(
-            "agreement.unknown-timezone", "the agreement names a time zone that is not known here"
-        ) from unknown
-
-
-class _Timeline:
-    """One agreement's events, read once, asked at one moment."""
-
-    def __init__(self, terms: Agreement, events: tuple[Event, ...]) -> None:
-        self._terms = terms
-        self._entry = terms.life.in_force_when
-        self._ratification = _asks_ratification(self._entry)
-        named = {party.id for party in terms.parties}
-        self._events = [
-            event
-            for event in events
-            if event.agreement == terms.id and (event.party is None or event.party in named)
-        ]
-
-    def at(self, at: datetime) -> Standing:
-        signed, ratified = self._papers(at)
-        since = self._in_force_since(signed, ratified, at)
-        ends = self._end_of_term(since, at) if since else None
-        over = self._terminated(at)
-        papers = ratified if self._ratification else signed
-        leaving, warnings, notice_from = self._leaving(papers, since, at)
-        parties = {
-            party.id: self._party(party.id, signed, ratified, since, leaving, at)
-            for party in self._terms.parties
-        }
-        for party, practice in self._practices(at).items():
-            parties[party] = replace(parties[party], practice=practice)
-        is_over = since is not None and (
-            over is not None or (ends is not None and ends <= at) or _too_few(parties, at)
-        )
-        bound = (
-            frozenset(
-                party
-                for party, stands in parties.items()
-                if stands.legal in ("bound", "leaving") and since is not None
-            )
-            if since is not None and not is_over
-            else frozenset[PartyId]()
-        )
-        return Standing(
-            state=self._state(since, ends, over, parties, signed, at),
-            in_force_since=since,
-            ends=ends,
-            parties=parties,
-            bound=bound,
-            awaited=() if since else self._awaited(signed, ratified),
-            suspended_pairs=self._suspended_pairs(at),
-            notice_from=notice_from,
-            may_leave=self._terms.withdrawal is not None,
-            warnings=tuple(warnings),
-        )
-
-    # --- entry into force ---------------------------------------------------------------
-
-    def _known(self, at: datetime, *kinds: str) -> Iterator[Event]:
-        for event in self._events:
-            if event.event in kinds and event.at <= at:
-                yield event
-
-    def _papers(self, at: datetime) -> tuple[dict[PartyId, datetime], dict[PartyId, datetime]]:
-        """When each party signed and ratified, as far as that had happened by `at`."""
-        signed: dict[PartyId, datetime] = {}
-        ratified: dict[PartyId, datetime] = {}
-        for party in self._terms.parties:
-            if party.joined is not None:
-                day = start_of_day(party.joined, self._terms.timezone)
-                if day <= at:
-                    signed[party.id] = ratified[party.id] = day
-        for event in self._known(at, SIGNED, RATIFIED, ACCEDED):
-            if event.party is None:
-                continue
-            if event.event in (SIGNED, ACCEDED):
-                signed[event.party] = min(event.at, signed.get(event.party, event.at))
-            if event.event in (RATIFIED, ACCEDED):
-                ratified[event.party] = min(event.at, ratified.get(event.party, event.at))
-        return signed, ratified
-
-    def _in_force_since(
-        self,
-        signed: Mapping[PartyId, datetime],
-        ratified: Mapping[PartyId, datetime],
-        at: datetime,
-    ) -> datetime | None:
-        """The first moment up to `at` at which the condition of entry holds."""
-        joined = [party.joined for party in self._terms.parties if party.joined is not None]
-        if joined:
-            first = start_of_day(min(joined), self._terms.timezone)
-            return first if first <= at else None
-        moments = {*signed.values(), *ratified.values()}
-        if self._entry.date is not None:
-            moments.add(start_of_day(self._entry.date, self._terms.timezone))
-        for moment in sorted(moments):
-            if moment > at:
-                return None
-            if self._holds(
-                {party for party, when in signed.items() if when <= moment},
-                {party for party, when in ratified.items() if when <= moment},
-                moment,
-            ):
-                return moment
-        return None
-
-    def _holds(self, signed: set[PartyId], ratified: set[PartyId], moment: datetime) -> bool:
-        entry, everybody = self._entry, {party.id for party in self._terms.parties}
-        counted = ratified if self._ratification else signed
-        if not counted:
-            return False
-        if entry.all and not everybody <= (signed if entry.all == "signed" else ratified):
-            return False
-        if entry.majority_ratified and 2 * len(ratified) <= len(everybody):
-            return False
-        of = signed if entry.of == "signed" else ratified
-        if entry.count is not None and len(of) < entry.count:
-            return False
-        if entry.share is not None and len(of) < entry.share * len(everybody):
-            return False
-        if not set(entry.including) <= counted:
-            return False
-        return entry.date is None or moment >= start_of_day(entry.date, self._terms.timezone)
-
-    def _awaited(
-        self, signed: Mapping[PartyId, datetime], ratified: Mapping[PartyId, datetime]
-    ) -> tuple[PartyId, ...]:
-        unsigned = tuple(party.id for party in self._terms.parties if party.id not in signed)
-        if unsigned or not self._ratification:
-            return unsigned
-        return tuple(party.id for party in self._terms.parties if party.id not in ratified)
-
-    # --- ends ---------------------------------------------------------------------------
-
-    def _end_of_term(self, since: datetime, at: datetime) -> datetime | None:
-        """The end of the term that runs at `at`, or of the last one that ran."""
-        life = self._terms.life
-        if life.term is None:
-            return None
-        end = self._later(life.term, since)
-        each = life.renewal.each or life.term
-        for _ in range(_MOST_RENEWALS):
-            if end > at or not life.renewal.automatic or self._is_stopped(end, at):
-                return end
-            longer = self._later(each, end)
-            if longer <= end:
-                return end
-            end = longer
-        return end
-
-    def _is_stopped(self, end: datetime, at: datetime) -> bool:
-        """Whether somebody gave notice in time that it is not to be renewed at `end`."""
-        notice = self._terms.life.renewal.stop_notice
-        return any(
-            event.at < end and (notice is None or self._later(notice, event.at) <= end)
-            for event in self._known(at, STOP_NOTICE)
-        )
-
-    def _terminated(self, at: datetime) -> datetime | None:
-        return min((event.at for event in self._known(at, TERMINATED)), default=None)
-
-    def _later(self, by: Duration, start: datetime) -> datetime:
-        """When `by` has passed since `start`; days and more by the agreement's calendar."""
-        try:
-            if by.unit in _BY_THE_CLOCK:
-                return by.after(start)
-            return by.after(start.astimezone(_zone(self._terms.timezone))).astimezone(UTC)
-        except OverflowError:
-            return _NEVER
-
-    def _leaving(
-        self, papers: Mapping[PartyId, datetime], since: datetime | None, at: datetime
-    ) -> tuple[dict[PartyId, datetime], list[tuple[str, str]], datetime | None]:
-        """When each party that gave notice is out, warnings, and the first day for notice."""
-        rule = self._terms.withdrawal
-        warnings: list[tuple[str, str]] = []
-        earliest = None
-        if rule is not None and rule.not_before is not None and since is not None:
-            earliest = self._later(rule.not_before, since)
-        out: dict[PartyId, datetime] = {}
-        for event in sorted(
-            self._known(at, NOTICE), key=lambda each: (each.at, each.party or "", each.day)
-        ):
-            party = event.party
-            if party is None or party in out:
-                continue
-            if rule is None:
-                warnings.append(("notice-without-rule", f"{party}: the text says no way to leave"))
-                continue
-            paper = papers.get(party)
-            if since is None or paper is None or event.at < max(since, paper, earliest or since):
-                warnings.append(("notice-too-early", f"{party}: no notice counts yet"))
-                continue
-            until = self._later(rule.notice, event.at)
-            out[party] = self._later(_ONE_DAY, until) if event.day else until
-        return out, warnings, earliest
-
-    # --- parties ------------------------------------------------------------------------
-
-    def _party(
-        self,
-        party: PartyId,
-        signed: Mapping[PartyId, datetime],
-        ratified: Mapping[PartyId, datetime],
-        since: datetime | None,
-        leaving: Mapping[PartyId, datetime],
-        at: datetime,
-    ) -> PartyStanding:
-        paper = (ratified if self._ratification else signed).get(party)
-        expelled = min(
-            (event.at for event in self._known(at, EXPELLED) if event.party == party),
-            default=None,
-        )
-        if paper is None or since is None:
-            return PartyStanding(party, "signed" if party in signed else "invited", None, None)
-        start = max(since, paper)
-        if expelled is not None:
-            return PartyStanding(party, "expelled", start, expelled)
-        until = leaving.get(party)
-        if until is not None and until <= at:
-            return PartyStanding(party, "former", start, until)
-        if self._is_suspended(party, at):
-            return PartyStanding(party, "suspended", start, until)
-        return PartyStanding(party, "bound" if until is None else "leaving", start, until)
-
-    def _practices(self, at: datetime) -> dict[PartyId, str]:
-        """What each party declared last without a formal notice."""
-        declared = sorted(self._known(at, DECLARED), key=lambda event: (event.at, event.practice))
-        return {event.party: event.practice for event in declared if event.party is not None}
-
-    def _is_suspended(self, party: PartyId, at: datetime) -> bool:
-        latest = max(
-            (
-                (event.at, event.event == RESUMED)
-                for event in self._known(at, SUSPENDED, RESUMED)
-                if event.party == party and event.towards is None
-            ),
-            default=None,
-        )
-        return latest is not None and not latest[1]
-
-    def _suspended_pairs(self, at: datetime) -> frozenset[tuple[PartyId, PartyId]]:
-        latest: dict[tuple[PartyId, PartyId], tuple[datetime, bool]] = {}
-        for event in self._known(at, SUSPENDED, RESUMED):
-            if event.party is None or event.towards is None:
-                continue
-            pairs = [(event.party, event.towards)]
-            if event.reciprocal:
-                pairs.append((event.towards, event.party))
-            for pair in pairs:
-                mark = (event.at, event.event == RESUMED)
-                latest[pair] = max(mark, latest.get(pair, mark))
-        return frozenset(pair for pair, (_, resumed) in latest.items() if not resumed)
-
-    def _state(
-        self,
-        since: datetime | None,
-        ends: datetime | None,
-        over: datetime | None,
-        parties: Mapping[PartyId, PartyStanding],
-        signed: Mapping[PartyId, datetime],
-        at: datetime,
-    ) -> str:
-        if since is None:
-            everybody = len(signed) == len(self._terms.parties)
-            return "signed" if everybody else "proposed"
-        if over is not None:
-            return "terminated"
-        if ends is not None and ends <= at:
-            return "expired"
-        return "terminated" if _too_few(parties, at) else "in-force"
-
-
-def _too_few(parties: Mapping[PartyId, PartyStanding], at: datetime) -> bool:
-    """Whether somebody has left and no two are bound to each other any more."""
-    gone = any(
-        stands.legal in ("former", "expelled") and (stands.until or at) <= at
-        for stands in parties.values()
+    seen = Timeline(terms, register.events, at)
+    parties = {each.party: _party(seen, each, at) for each in seen.tracks.values()}
+    bound = frozenset(
+        party for party in parties if seen.since is not None and seen.is_bound(party, at)
     )
-    left = sum(stands.legal in ("bound", "leaving", "suspended") for stands in parties.values())
-    return gone and left < min(2, len(parties))
+    state = _state(seen)
+    return Standing(
+        state=state,
+        in_force_since=seen.since,
+        ends=seen.term.ends,
+        parties=parties,
+        bound=bound,
+        awaited=() if seen.since or seen.over else seen.entry.awaited(),
+        suspended_pairs=seen.suspensions.pairs(),
+        notice_from=seen.notice_from,
+        may_leave=terms.withdrawal is not None,
+        warnings=tuple(seen.warnings),
+        suspended_clauses=seen.suspensions.articles(),
+        participation=seen.participation.all([(p, parties[p].role) for p in sorted(bound)], at),
+        reservations=seen.reservations(),
+        surviving=terms.life.survives_end if state in ("expired", "terminated") else (),
+        signing_from=seen.entry.signing_from,
+        signing_until=seen.entry.signing_until,
+        entry_deadline=seen.entry.deadline,
+    )
 
 
-def _asks_ratification(entry: EntryCondition) -> bool:
-    """Whether a party is bound by its ratification rather than by its signature."""
-    if entry.all:
-        return entry.all == "ratified"
-    if entry.majority_ratified:
-        return True
-    counts = entry.count is not None or entry.share is not None or bool(entry.including)
-    return counts and entry.of == "ratified"
+def _state(seen: Timeline) -> str:
+    if seen.over is not None:
+        return seen.over[0]
+    if seen.since is None:
+        return "signed" if seen.entry.is_signed_by_all else "proposed"
+    return "suspended" if seen.suspensions.whole else "in-force"
+
+
+def _party(seen: Timeline, track: Track, at: datetime) -> PartyStanding:
+    spells = seen.spells(track)
+    ground = seen.suspensions.ground(track.party)
+    legal = _legal(seen, track, ground, at)
+    last = spells[-1] if spells else None
+    since, until = (last.since, last.until) if last is not None else (None, None)
+    return PartyStanding(
+        party=track.party,
+        legal=legal,
+        since=since,
+        until=until,
+        practice=track.practice,
+        role=track.role,
+        tier=track.tier,
+        spells=spells,
+        succeeds=track.succeeds,
+        succeeded_by=track.succeeded_by,
+        objections_until=track.candidacy.until if legal in _CANDIDATES else None,
+        ground=ground or track.ground,
+    )
+
+
+def _legal(seen: Timeline, track: Track, ground: str | None, at: datetime) -> str:
+    """The legal status of one party, in one word."""
+    if track.since is not None:
+        if ground is not None:
+            return "suspended"
+        return "leaving" if track.going == "former" else "bound"
+    if track.party in seen.entry.signed or track.party in seen.entry.ratified:
+        return "signed"
+    candidacy, admission = track.candidacy, seen.admission
+    if track.spells and not candidacy.nominated and not candidacy.invited:
+        return track.going
+    if not admission.asks or (not track.spells and _may_still_sign(seen, at)):
+        return "invited"
+    return admission.word(candidacy, at)
+
+
+def _may_still_sign(seen: Timeline, at: datetime) -> bool:
+    """Whether a party may come in as one of the first, without an invitation."""
+    return seen.entry.is_open(at) and (seen.since is None or seen.entry.has_window)

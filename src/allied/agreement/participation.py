@@ -1,0 +1,72 @@
+"""Who takes part in which body: its members, less those who left it and stayed parties.
+
+Rules that hold everywhere below. A body consists of the parties that the text names, else of all
+parties whose role is `member` at the moment. A party leaves a body without leaving the agreement
+only where a membership clause says so (`partial`); elsewhere the event has no effect. Leaving on a
+day lasts to its end. A successor takes over the part of its predecessor.
+
+Source: agreement format, membership (`partial`); France 1966, Greece 1974.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from allied.agreement.clauses import Membership
+from allied.record.ids import PartyId
+
+if TYPE_CHECKING:
+    from allied.agreement.seats import Place, Seat, Seats
+    from allied.agreement.terms import Agreement
+
+
+class Participation:
+    """The bodies of one agreement, and who left them."""
+
+    def __init__(self, terms: Agreement, seats: Seats) -> None:
+        self._seats = seats
+        self._partial = any(clause.partial for clause in terms.clauses(Membership))
+        self._named: dict[str, frozenset[Place]] = {
+            name: frozenset(seats.place_in_text(member) for member in body.members)
+            for name, body in terms.bodies.items()
+        }
+        self._left: dict[tuple[str, Seat], datetime] = {}
+
+    def leave(self, party: PartyId, body: str, at: datetime) -> tuple[str, str] | None:
+        """Take a party out of a body from `at` on; (code, sentence) where that is not possible."""
+        if body not in self._named:
+            return "no-such-body", f"{party}: the agreement has no body {body}"
+        if not self._partial:
+            said = f"{party}: the text does not let a party leave {body} and stay in the agreement"
+            return "partial-not-allowed", said
+        self._left.setdefault((body, self._seats.seat(party)), at)
+        return None
+
+    def come_back(self, party: PartyId, body: str) -> None:
+        """Let a party take part again."""
+        self._left.pop((body, self._seats.seat(party)), None)
+
+    def takes_part(self, party: PartyId, role: str, body: str, at: datetime) -> bool:
+        """Whether a party, once bound, takes part in a body at `at`."""
+        named = self._named.get(body)
+        if named is None:
+            return False
+        seat = self._seats.seat(party)
+        if not (seat[0] in named if named else role == "member"):
+            return False
+        left = self._left.get((body, seat))
+        return left is None or at < left
+
+    def all(
+        self, bound: Collection[tuple[PartyId, str]], at: datetime
+    ) -> dict[str, frozenset[PartyId]]:
+        """Who of the parties bound, with their roles, takes part in which body.
+
+        Cost: bodies times parties.
+        """
+        return {
+            body: frozenset(p for p, role in bound if self.takes_part(p, role, body, at))
+            for body in self._named
+        }
