@@ -29,9 +29,9 @@ and 40(4) and (5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from allied.agreement.amending import (
@@ -48,6 +48,7 @@ from allied.agreement.amending import (
 from allied.agreement.events import (
     ACCEDED,
     AMENDED,
+    CHANGED,
     EXPELLED,
     NOTICE as NOTICE_OF_LEAVING,
     OBJECTED,
@@ -60,6 +61,7 @@ from allied.agreement.life import EntryCondition
 from allied.agreement.periods import after
 from allied.agreement.standing import PartyStanding, Spell, Standing, standing
 from allied.agreement.terms import Agreement
+from allied.agreement.values import Interval
 from allied.errors import NotFoundError
 from allied.record.ids import PartyId
 
@@ -67,7 +69,10 @@ _PAPERS: Final = frozenset({SIGNED, RATIFIED, ACCEDED})
 _WORDS: Final = _PAPERS | {OBJECTED}
 _HERE: Final = frozenset({"bound", "leaving"})
 _STARTED: Final = EntryCondition(count=1, of="signed")
+_ALWAYS: Final = Interval(date.min, None)
 """What an amended text waits for: nothing that the first has not been through."""
+_CARRIED: Final = frozenset({"expulsion-undecided", "expulsion-without-rule"})
+"""What is reported of an expulsion, and says nothing of one who leaves by an earlier text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +339,6 @@ class _Chain:
         The text is asked as if it had been the first: its parties begin when they began, what
         was said under earlier texts is carried over, and its own rules hold for the rest.
         """
-        events: list[Event] = []
         carried: dict[PartyId, datetime] = dict(self._out)
         begun: dict[PartyId, datetime] = {}
         for party, its in self._people.items():
@@ -344,19 +348,15 @@ class _Chain:
                 carried.setdefault(party, its.until)
         for party in accepted:
             begun.setdefault(party, accepted[party])
-        for event in self._plain:
-            if event.party in begun and event.event in _PAPERS and event.at <= begun[event.party]:
-                continue
-            if event.event == NOTICE_OF_LEAVING and event.party is not None:
-                reached = accepted.get(event.party)
-                if reached is not None and event.at < reached:
-                    continue
-            events.append(event)
-        for party, since in begun.items():
-            events.append(Event(self._terms.id, SIGNED, party, since))
-        for party, until in carried.items():
-            if until <= self._at:
-                events.append(Event(self._terms.id, EXPELLED, party, until))
+        roles = {party.id: party.role for party in before.parties}
+        retitled = {party.id for party in terms.parties if roles.get(party.id) != party.role}
+        events = [e for e in self._plain if not _is_past(e, begun, accepted, retitled)]
+        events += [Event(self._terms.id, SIGNED, party, since) for party, since in begun.items()]
+        events += [
+            Event(self._terms.id, EXPELLED, party, until)
+            for party, until in carried.items()
+            if until <= self._at
+        ]
         named = {party.id for party in terms.parties}
         parties = (*terms.parties, *(each for each in before.parties if each.id not in named))
         merged = replace(
@@ -365,7 +365,7 @@ class _Chain:
             timezone=self._terms.timezone,
             parties=tuple(replace(each, joined=None) for each in parties),
             life=replace(
-                terms.life, in_force_when=_STARTED, signature_window=None, entry_deadline=None
+                terms.life, in_force_when=_STARTED, signature_window=_ALWAYS, entry_deadline=None
             ),
         )
         found = standing(Register({merged.id: merged}, tuple(events)), merged.id, self._at)
@@ -391,7 +391,14 @@ class _Chain:
                 legal = "leaving" if its.legal == "bound" else its.legal
             spells = (*its.spells[:-1], replace(its.spells[-1], until=until)) if its.spells else ()
             parties[party] = replace(its, legal=legal, until=until, spells=spells)
-        return replace(found, parties=parties)
+        warnings = tuple(
+            (code, said)
+            for code, said in found.warnings
+            if code not in _CARRIED or said.partition(":")[0] not in carried
+        )
+        return replace(
+            found, parties=parties, warnings=warnings, signing_from=None, signing_until=None
+        )
 
     def _joined(self) -> Versions:
         """Bring the texts together: each party stands as under its own newest text."""
@@ -438,6 +445,23 @@ class _Chain:
                 self._warn(
                     "objection-without-effect", f"{word.party} is not bound, so it cannot object"
                 )
+
+
+def _is_past(
+    event: Event,
+    begun: Mapping[PartyId, datetime],
+    accepted: Mapping[PartyId, datetime],
+    retitled: Collection[PartyId],
+) -> bool:
+    """Whether an event has had its effect under an earlier text."""
+    if event.party is None:
+        return False
+    if event.event in _PAPERS:
+        return event.party in begun and event.at <= begun[event.party]
+    reached = accepted.get(event.party)
+    if reached is None or event.at >= reached:
+        return False
+    return event.event == NOTICE_OF_LEAVING or (event.event == CHANGED and event.party in retitled)
 
 
 def _voters(terms: Agreement) -> frozenset[PartyId]:

@@ -22,19 +22,17 @@ from allied.agreement.events import (
     EXPELLED,
     FLAGGED,
     NOTICE,
-    RESERVATION,
     SUSPENDED,
     Register,
 )
 from allied.agreement.parties import ConditionalRole
-from allied.agreement.standing import Standing
+from allied.agreement.standing import Reserved, Standing
 from allied.agreement.terms import Agreement
 from allied.agreement.values import Severity
 from allied.agreement.versions import Text, Versions, versions
 from allied.response.moment import zone
-from allied.response.reading import reservations_of
 from allied.response.results import Line, Note
-from allied.response.rule import Condition, Reserved, Rule
+from allied.response.rule import Condition, Rule
 from allied.response.truth import Answer
 
 PARTICIPANTS: Final = frozenset({"member", "guarantor", "protected"})
@@ -126,7 +124,7 @@ def ground_of(
     agreement, stands = text.terms, text.standing
     whole = found.standing
     bound = whole.bound if len(found.texts) == 1 else whole.bound & text.accepted.keys()
-    roles: dict[str, str] = {party.id: party.role_name for party in agreement.parties}
+    roles: dict[str, str] = {party: each.role for party, each in stands.parties.items()}
     notes = [Note(code, said) for code, said in (*whole.warnings, *found.warnings)]
     notes += [
         Note(
@@ -135,11 +133,6 @@ def ground_of(
         )
         for party, each in whole.parties.items()
         if each.practice
-    ]
-    declared = [
-        Reserved(event.party or "", event.art, event.effect or "exclude", event.reciprocal)
-        for event in register.events
-        if event.event == RESERVATION and event.at <= law_at
     ]
     state = stands.state
     if ended and state == "in-force":
@@ -157,8 +150,12 @@ def ground_of(
         bound=frozenset(p for p in bound if roles.get(p) in PARTICIPANTS),
         everyone=frozenset(bound),
         suspended=frozenset(stands.suspended_pairs),
-        bodies=frozenset(agreement.bodies),
-        reservations=(*reservations_of(agreement), *declared),
+        bodies=frozenset(
+            body
+            for body in agreement.bodies
+            if state != "in-force" or stands.participation.get(body)
+        ),
+        reservations=stands.reservations,
         features={
             party.id: {**party.capabilities, **party.status_notes}
             for party in agreement.parties
