@@ -547,12 +547,25 @@ invocations:
     assert (one.concurrent_with, two.concurrent_with) == ((two.key,), (one.key,))
 
 
-def test_a_restraint_with_a_condition_in_words_is_left_to_people() -> None:
-    text = clash()
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        pytest.param("", ("undetermined", "condition"), id="nobody states it"),
+        pytest.param("the merger talks last: yes", ("met", ""), id="stated to hold"),
+        pytest.param("The merger  talks last.: yes", ("met", ""), id="as other people write it"),
+        pytest.param("the merger talks last: no", ("not-met", "condition"), id="stated not to"),
+        pytest.param("the sun shines: yes", ("undetermined", "condition"), id="something else is"),
+    ],
+)
+def test_a_restraint_with_a_condition_in_words_waits_for_somebody_to_state_it(
+    stated: str, expected: tuple[str, str]
+) -> None:
+    text = clash().replace("    facts:\n", f"    facts:\n      conditions: {{{stated}}}\n", 1)
     found = ask(text, "worded-pact", at="2026-05-02")
-    assert verdict(found, "1") == ("undetermined", "gate-not-enforced")
-    assert "gate-not-enforced" in {note.code for note in result(found, "1").notes}
-    assert owed(found) == set()
+    assert verdict(found, "1") == expected
+    assert bool(owed(found)) is (expected[0] == "met")
+    if expected[0] == "undetermined":
+        assert result(found, "1").missing == ("conditions.the merger talks last",)
 
 
 def test_a_provisional_invocation_lapses() -> None:

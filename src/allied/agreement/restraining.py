@@ -26,7 +26,6 @@ from allied.agreement.scalars import (
     Ref,
 )
 from allied.agreement.shape import (
-    LATER,
     RESPONSE,
     SHOWN,
     Field,
@@ -91,24 +90,29 @@ class Restraint(Clause):
         tuple[str, ...],
         Field(Many(SENTENCE, "those meant"), "Towards {}.", RESPONSE, "Towards each other."),
     ] = ()
-    while_: Annotated[str, Field(SENTENCE, "While {}.", absent="At all times.", key="while")] = ""
+    while_: Annotated[str, Field(SENTENCE, "While {}.", RESPONSE, "At all times.", key="while")] = (
+        ""
+    )
     scope: Annotated[
         tuple[str, ...] | Scope, Field(SCOPE, "It holds for {}.", RESPONSE, "It holds anywhere.")
     ] = ()
     beneficiary: Annotated[
         str,
-        Field(SENTENCE, "It protects {}.", SHOWN, "It protects the parties."),
+        Field(SENTENCE, "It protects {}.", RESPONSE, "It protects the parties."),
     ] = ""
     conditions: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "conditions"), "On condition that {}.", absent="Without conditions."),
+        Field(
+            Many(SENTENCE, "conditions"), "On condition that {}.", RESPONSE, "Without conditions."
+        ),
     ] = ()
     phase: Annotated[
         tuple[str, ...],
         Field(
             Many(Choice("imminent active", "a phase"), "phases", last="or"),
             "Only while an attack is {}.",
-            absent="In any phase.",
+            RESPONSE,
+            "In any phase.",
         ),
     ] = ()
     consent_given: Annotated[
@@ -121,11 +125,11 @@ class Restraint(Clause):
         ),
     ] = False
     must_return_to: Annotated[
-        str, Field(SENTENCE, "What is saved goes back to {}.", SHOWN, "Nothing has to go back.")
+        str, Field(SENTENCE, "What is saved goes back to {}.", RESPONSE, "Nothing has to go back.")
     ] = ""
     notify_within: Annotated[
         Duration | None,
-        Field(WITHIN, "The owner is told {}.", absent="No time for telling the owner."),
+        Field(WITHIN, "The owner is told {}.", RESPONSE, "No time for telling the owner."),
     ] = None
     reward: Annotated[
         Reward | None,
@@ -148,14 +152,14 @@ class Restraint(Clause):
     ] = "named"
     dispute_within: Annotated[
         Duration | None,
-        Field(WITHIN, "A dispute is raised {}.", absent="No time for disputes is set."),
+        Field(WITHIN, "A dispute is raised {}.", RESPONSE, "No time for disputes is set."),
     ] = None
     frozen_at_start: Annotated[
         bool,
         Field(
             YES_NO,
             "An intervention stays under the terms at its start.",
-            LATER,
+            RESPONSE,
             "A change of terms reaches an intervention under way.",
         ),
     ] = True

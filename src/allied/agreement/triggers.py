@@ -114,6 +114,7 @@ class Scope:
                 "how a scope grows",
             ),
             "Of what hangs below the systems named, it takes in: {}.",
+            RESPONSE,
         ),
     ] = "none"
     sectors: Annotated[

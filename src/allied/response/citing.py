@@ -35,7 +35,7 @@ def cited(gate: Gate, rule: Rule, said: Matter, act: Act | None = None) -> Gate:
     condition = rule.condition or Condition()
     names = _of_act(gate.gate, rule, condition, said, act) if act is not None else ()
     whole = _of_incident(gate.gate, rule, condition, said) if act is None else ()
-    facts = tuple(dict.fromkeys((*names, *whole)))
+    facts = tuple(dict.fromkeys((*gate.facts, *names, *whole)))
     if not facts:
         return gate
     return Gate(
@@ -90,6 +90,8 @@ def _of_act(gate: str, rule: Rule, condition: Condition, said: Matter, act: Act)
                         if asked
                     ],
                 )
+            if any(area.systems for area in condition.areas):
+                yield from _fact("systems_added", said)
             if condition.against:
                 yield from edges((act,), ("target",))
 

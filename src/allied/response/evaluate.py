@@ -23,9 +23,10 @@ Source: obligation semantics of the agreement format, sections 4 and 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar
 
 from allied.agreement.clauses import InformationSharing
@@ -36,6 +37,7 @@ from allied.record.ids import PartyId
 from allied.response.conflict import conflicts_among, with_concurrent
 from allied.response.duties import owed
 from allied.response.ground import Ground, ground_of, in_role
+from allied.response.harbour import over_rescues
 from allied.response.incident import Incident, Known, known
 from allied.response.judgement import Judgement, judge
 from allied.response.matter import Matter, matter
@@ -78,6 +80,7 @@ class Case:
     Attributes:
         agreement: the text that is asked.
         found: the texts of the agreement, where there are several; else None.
+        law: the texts that count, and who is bound, at another moment of the law.
     """
 
     incident: Incident
@@ -86,6 +89,7 @@ class Case:
     ground: Ground
     said: Matter
     found: Versions | None = None
+    law: Callable[[datetime], list[_Asked]] | None = None
 
     @property
     def name(self) -> str:
@@ -152,7 +156,8 @@ def evaluate(
     for agreement in seen:
         limit = end(at, agreement.timezone)
         then = prepared.narrowed(agreement.id, limit)
-        asked: dict[datetime, list[_Asked]] = {}
+        law = _law(prepared, then, ties, agreement.id, limit, viewpoint)
+        told: set[datetime] = set()
         for incident in incidents:
             so_far = _known(incident, limit, agreement.timezone, facts)
             if so_far.first is None:
@@ -161,16 +166,13 @@ def evaluate(
                 )
                 continue
             law_at = _law_at(so_far, law_date, agreement.timezone)
-            if law_at not in asked:
-                found = versions(then, agreement.id, law_at)
-                asked[law_at] = [
-                    _asked(prepared, then, ties, found, text, law_at, limit, viewpoint)
-                    for text in found.counting
-                ]
-                for each in asked[law_at]:
+            asked = law(law_at)
+            if law_at not in told:
+                told.add(law_at)
+                for each in asked:
                     answer.warnings |= _warnings(each.text, each.ground)
             siblings = campaigns.get(incident.campaign or "", ())
-            for each in asked[law_at]:
+            for each in asked:
                 said = matter(
                     incident,
                     siblings,
@@ -182,7 +184,7 @@ def evaluate(
                     law_given=law_date is not None,
                 )
                 ground = in_role(each.ground, each.text, said.facts.severity)
-                case = Case(incident, siblings, each.text, ground, said, each.found)
+                case = Case(incident, siblings, each.text, ground, said, each.found, law)
                 for rule in each.rules:
                     _ask(case, rule, kinds, answer)
     obligations = with_concurrent(_in_order(answer.obligations))
@@ -257,6 +259,27 @@ def _asked(
     )
 
 
+def _law(
+    prepared: Prepared,
+    then: Register,
+    ties: Register,
+    agreement: str,
+    limit: datetime,
+    viewpoint: PartyId | None,
+) -> Callable[[datetime], list[_Asked]]:
+    """Look up the law of one agreement at a moment; each moment is looked up once."""
+
+    @cache
+    def law(moment: datetime) -> list[_Asked]:
+        found = versions(then, agreement, moment)
+        return [
+            _asked(prepared, then, ties, found, text, moment, limit, viewpoint)
+            for text in found.counting
+        ]
+
+    return law
+
+
 def _campaigns(incidents: Iterable[Incident]) -> dict[str, tuple[Incident, ...]]:
     campaigns: dict[str, tuple[Incident, ...]] = {}
     for incident in incidents:
@@ -304,6 +327,9 @@ def _warnings(agreement: Agreement, ground: Ground) -> set[Note]:
 
 def _ask(case: Case, rule: Rule, kinds: Mapping[str, str], answer: _Answer) -> None:
     """Ask one clause about one incident and keep what it says."""
+    if rule.harbour is not None and case.law is not None:
+        _ask_harbour(case, rule, case.law, answer)
+        return
     judged = _judge(case, rule, case.said, kinds)
     agreement, version = case.name, case.version
     base: Order = (case.ground.law_at, agreement, natural(rule.art), version)
@@ -386,6 +412,43 @@ def _between(
                 replace(each, agreement=case.name, version=case.version, creditors=creditors)
             )
     return tuple(kept), notes
+
+
+def _ask_harbour(
+    case: Case, rule: Rule, law: Callable[[datetime], list[_Asked]], answer: _Answer
+) -> None:
+    """Ask a safe harbour about the rescues of an incident; once, by its newest text."""
+    if law(case.ground.law_at)[-1].ground.text != case.ground.text:
+        return
+
+    def terms(moment: datetime) -> tuple[Rule | None, Ground]:
+        newest = law(moment)[-1]
+        rule_then = next((each for each in newest.rules if each.art == rule.art), None)
+        return rule_then, in_role(newest.ground, newest.text, case.said.facts.severity)
+
+    judged, brought = over_rescues(rule, case.ground, case.said, terms)
+    base: Order = (case.ground.law_at, case.name, natural(rule.art), case.version)
+    incident = case.incident.id
+    result = judged.result(incident)
+    result = replace(
+        result,
+        agreement=case.name,
+        version=case.version,
+        notes=tuple(dict.fromkeys((*result.notes, *brought.notes))),
+    )
+    answer.warnings |= {note for note in result.notes if note.code in _WARNINGS}
+    answer.results.append(((*base, incident), result))
+    answer.obligations += [
+        (
+            (*base, each.debtor, each.creditor, incident, each.duty, each.key),
+            replace(
+                each,
+                agreement=case.name,
+                version=each.agreement if each.agreement != case.name else "",
+            ),
+        )
+        for each in brought.obligations
+    ]
 
 
 def _judge(case: Case, rule: Rule, said: Matter, kinds: Mapping[str, str]) -> Judgement:

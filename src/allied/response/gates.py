@@ -341,7 +341,49 @@ def g8(condition: Condition, said: Matter) -> tuple[Gate, ...]:
                 else (f"{said.settled_by('phase')}: {condition.phases[0]}",),
             )
         )
+    gates += [stated_gate(each, said) for each in condition.stated]
     return tuple(gates) or (Gate("G8", Answer.YES, "nothing is asked about provocation or phase"),)
+
+
+def stated_gate(
+    condition: str, said: Matter, own: Mapping[str, bool] | None = None, prefix: str = ""
+) -> Gate:
+    """Ask whether a condition in the clause's own words is stated to hold.
+
+    Args:
+        own: what is stated of one rescue; the incident's own word counts where that is silent.
+        prefix: of the names of its facts: "night.".
+    """
+    name = f"{prefix}conditions.{condition}"
+    holds, source = _holds(condition, own), prefix
+    if holds is None:
+        holds, source = _holds(condition, said.facts.conditions), ""
+    answer = Answer.of(holds)
+    word = {
+        Answer.YES: "it is stated that",
+        Answer.NO: "it is stated not to hold that",
+        Answer.UNKNOWN: "nobody states whether",
+    }
+    who = said.by_whom(f"{source}conditions.{condition}")
+    return Gate(
+        "G8",
+        answer,
+        f"{word[answer]} {condition}{who}",
+        "" if answer is Answer.YES else "condition",
+        (Missing("conditions", name),) if answer is Answer.UNKNOWN else (),
+        () if answer is Answer.YES else (f"{name}: yes",),
+        facts=() if holds is None else (f"{source}conditions",),
+    )
+
+
+def _holds(condition: str, given: Mapping[str, bool] | None) -> bool | None:
+    wanted = _plain(condition)
+    return next((its for name, its in (given or {}).items() if _plain(name) == wanted), None)
+
+
+def _plain(sentence: str) -> str:
+    """Compare sentences by their words, not by spaces, capitals or the stop."""
+    return " ".join(sentence.casefold().rstrip(".").split())
 
 
 def provoked_before(said: Matter) -> str:

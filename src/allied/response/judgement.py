@@ -166,7 +166,7 @@ def _acts(
 ) -> tuple[ActJudgement, ...]:
     judged = []
     for act in said.facts.acts:
-        scope = g5(condition, act, said)
+        scope = g5(condition, act, said, ground)
         gates = (
             (scope,)
             if rule.type == AID

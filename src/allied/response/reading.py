@@ -32,6 +32,7 @@ from allied.response.rule import (
     Alternative,
     Condition,
     Duty,
+    Harbour,
     Provisional,
     Reporting,
     Reserved,
@@ -224,15 +225,8 @@ def _aid(agreement: Agreement, clause: c.MutualAid, notes: tuple[Note, ...]) -> 
 
 
 def _restraint(agreement: Agreement, clause: c.Restraint) -> Rule:
-    undecided = tuple(
-        name
-        for name, used in (
-            ("while", clause.while_),
-            ("phase", clause.phase),
-            ("conditions", clause.conditions),
-        )
-        if used
-    )
+    saves = clause.kind == "safe-harbour"
+    asked = (clause.while_,) if clause.while_ else ()
     return Rule(
         agreement=agreement.id,
         art=clause.art,
@@ -243,10 +237,24 @@ def _restraint(agreement: Agreement, clause: c.Restraint) -> Rule:
         until=clause.until,
         binds=frozenset(clause.binds) or None,
         restricted=hidden(clause),
-        condition=Condition(areas=_areas(agreement, clause.scope)),
+        condition=Condition(
+            areas=_areas(agreement, clause.scope),
+            phases=() if saves else clause.phase,
+            stated=asked if saves else (*asked, *clause.conditions),
+        ),
         restraint="benevolent neutrality" if clause.benevolent else clause.kind,
         towards=() if "everyone" in clause.towards else clause.towards or ("each other",),
-        undecided=undecided,
+        harbour=Harbour(
+            beneficiary=clause.beneficiary,
+            conditions=clause.conditions,
+            phases=clause.phase,
+            return_to=clause.must_return_to,
+            notify_within=clause.notify_within,
+            dispute_within=clause.dispute_within,
+            frozen=clause.frozen_at_start,
+        )
+        if saves
+        else None,
     )
 
 
@@ -348,6 +356,7 @@ def _areas(agreement: Agreement, scope: tuple[str, ...] | c.Scope) -> tuple[Area
             systems=each.systems,
             sectors=each.sectors,
             contested=each.contested,
+            growth=each.growth,
         )
         for name, each in zip(names, agreement.scopes_of(scope), strict=True)
     )

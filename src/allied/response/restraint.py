@@ -17,12 +17,12 @@ from dataclasses import replace
 
 from allied.response.act_gates import g5
 from allied.response.citing import cited
-from allied.response.gates import g1
+from allied.response.gates import g1, g8
 from allied.response.ground import Gate, Ground, Missing, matches
 from allied.response.incident import Act
 from allied.response.judgement import ActJudgement, Judgement, together
 from allied.response.matter import Matter
-from allied.response.results import MET, NOT_MET, UNDETERMINED, Note
+from allied.response.results import MET, NOT_MET, UNDETERMINED
 from allied.response.rule import DISPUTE, Condition, Duty, Rule
 from allied.response.truth import Answer, all_of, any_of
 
@@ -75,7 +75,7 @@ def judge_restraint(rule: Rule, ground: Ground, said: Matter) -> Judgement:
         for gates in (
             tuple(
                 cited(gate, rule, said, act)
-                for gate in (ask(rule, ground, act, said), g5(condition, act, said))
+                for gate in (ask(rule, ground, act, said), g5(condition, act, said, ground))
             ),
         )
     )
@@ -84,16 +84,10 @@ def judge_restraint(rule: Rule, ground: Ground, said: Matter) -> Judgement:
     deciding = next((each.gates for each in acts if each.answer is whole), ())
     if not acts:
         deciding = (Gate("G3", Answer.NO, "no act is stated", "no-case"),)
-    extra = tuple(
-        Gate(
-            "G8",
-            Answer.UNKNOWN,
-            f"the field {field} is in use, and this release does not decide it",
-            "gate-not-enforced",
-            (Missing("not-enforced", field),),
-            notes=(Note("gate-not-enforced", f"{field} is not decided yet; people decide."),),
-        )
-        for field in rule.undecided
+    extra = (
+        tuple(cited(gate, rule, said) for gate in g8(condition, said))
+        if condition.phases or condition.stated
+        else ()
     )
     return _judgement(rule, said, (law, *deciding, kind, *extra), acts)
 

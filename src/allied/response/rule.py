@@ -64,6 +64,7 @@ class Condition:
         attacker: "anyone", "not-a-party", "even-a-party" or "named".
         attribution: "not-needed", "from-outside", "to-anyone" or "to-a-state".
         confidence: the least for an attribution.
+        stated: conditions in words of their own, each of which has to be stated to hold.
         from_practice: fields that state practice and not the words of the text.
     """
 
@@ -84,6 +85,7 @@ class Condition:
     unprovoked: bool = False
     capacity: bool = False
     phases: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
     act_by: tuple[str, ...] = ()
     cases: tuple[Alternative, ...] = ()
     requested_by_victim: bool = False
@@ -157,6 +159,27 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True)
+class Harbour:
+    """What a safe-harbour clause promises to those who intervene in good faith.
+
+    Attributes:
+        beneficiary: whom it protects, in the words of the text; empty for the parties.
+        conditions: in the words of the text; a rescue keeps them or does not.
+        phases: of the attack, when a rescue begins; empty for any.
+        return_to: where what was saved goes; empty where nothing has to go back.
+        frozen: a rescue stays under the terms at its start.
+    """
+
+    beneficiary: str = ""
+    conditions: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+    return_to: str = ""
+    notify_within: Duration | None = None
+    dispute_within: Duration | None = None
+    frozen: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One clause, ready to be asked.
 
@@ -172,6 +195,7 @@ class Rule:
         interim_on_request: only if the victim asks.
         consent: measures nobody must take without its own consent.
         restraint: the kind of a restraint; `towards` whom, empty for everyone.
+        harbour: what a safe harbour promises.
         by_impact: roles of parties depend on the severity of the incident.
         undecided: fields in use that no gate decides yet.
         notes: what the agreement says about all of its duties, a `no-duty` statement say.
@@ -203,6 +227,7 @@ class Rule:
     ends_when: tuple[str, ...] = ()
     restraint: str = ""
     towards: tuple[str, ...] = ()
+    harbour: Harbour | None = None
     by_impact: bool = False
     undecided: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

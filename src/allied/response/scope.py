@@ -9,6 +9,11 @@ settles the matter even when another input is missing. Places match by overlap o
 is no map and no hierarchy, so an act lists every tag that applies to it. A contested scope
 answers unknown, unless another test puts the act outside.
 
+A system that was added later, or that hangs below a named one, is in as far as the scope grows:
+`none` takes in nothing that has to be stated to hang below, and nothing that came after the entry
+into force; `existing` what was there by then; `future` what came later; `all` both. What nobody
+states to be added counts as having been there, except where only what came later is in.
+
 Of systems, `domain:` covers the domain and everything below it, `net:` covers addresses and
 networks contained in it, anything else (`asn:`, `account:`) has to be equal.
 
@@ -18,11 +23,11 @@ Source: agreement format, "Scope" and the points settled on gate G5.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from allied.response.truth import Answer, all_of, any_of
 
@@ -55,20 +60,50 @@ class Area:
     systems: tuple[str, ...] = ()
     sectors: tuple[str, ...] = ()
     contested: bool = False
+    growth: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One test, asked: the answer, why, which field of the act, and what it should hold."""
+    """One test, asked: the answer, why, which field of the act, and what it should hold.
+
+    Attributes:
+        lacks: the fact that is missing, where it is another one than the field.
+    """
 
     answer: Answer
     because: str
     field: str
     wanted: str = ""
+    lacks: str = ""
 
 
-def within(area: Area, act: Where) -> tuple[Finding, ...]:
-    """Ask every test of `area` about `act`. No tests at all is everywhere."""
+@dataclass(frozen=True, slots=True)
+class Age:
+    """What is stated of a system that was added.
+
+    Attributes:
+        later: it came after the agreement entered into force; None where that is unknown.
+        below: the system that it hangs below, where its name does not show that.
+    """
+
+    later: bool | None
+    below: str = ""
+
+
+Ages: TypeAlias = Mapping[str, Age]
+"""By system."""
+
+
+def within(
+    area: Area, act: Where, ages: Ages | None = None, *, every: bool = False
+) -> tuple[Finding, ...]:
+    """Ask every test of `area` about `act`. No tests at all is everywhere.
+
+    Args:
+        ages: of the systems that were added.
+        every: all systems of the act have to be inside, and not just one.
+    """
     found = []
     if area.targets:
         found.append(_listed("target", "target", _one(act.target), area.targets, area.name))
@@ -77,7 +112,7 @@ def within(area: Area, act: Where) -> tuple[Finding, ...]:
     if area.north_of_latitude is not None:
         found.append(_north(act.latitude, area.north_of_latitude, area.name))
     if area.systems:
-        found.append(_systems(act.systems, area.systems, area.name))
+        found.append(_systems(act.systems, area, ages or {}, every=every))
     if area.sectors:
         found.append(_listed("sectors", "sector", act.sectors, area.sectors, area.name))
     if area.contested:
@@ -100,11 +135,17 @@ class Scoped:
     ways: tuple[tuple[Finding, ...], ...] = ()
 
 
-def in_one_of(areas: Sequence[Area], act: Where) -> Scoped:
-    """Ask whether `act` lies in at least one of `areas`; no areas at all is everywhere."""
+def in_one_of(
+    areas: Sequence[Area], act: Where, ages: Ages | None = None, *, every: bool = False
+) -> Scoped:
+    """Ask whether `act` lies in at least one of `areas`; no areas at all is everywhere.
+
+    Args:
+        ages, every: as for `within`.
+    """
     if not areas:
         return Scoped(Answer.YES)
-    asked = [within(area, act) for area in areas]
+    asked = [within(area, act, ages, every=every) for area in areas]
     answers = [all_of(finding.answer for finding in findings) for findings in asked]
     answer = any_of(answers)
     if answer is Answer.YES:
@@ -187,18 +228,59 @@ def _north(latitude: Decimal | None, bound: Decimal, name: str) -> Finding:
     )
 
 
-def _systems(given: tuple[str, ...] | None, patterns: tuple[str, ...], name: str) -> Finding:
-    change = patterns[0]
+def _systems(given: tuple[str, ...] | None, area: Area, ages: Ages, *, every: bool) -> Finding:
+    change, name = area.systems[0], area.name
     if given is None:
         return Finding(
             Answer.UNKNOWN, f"no systems are stated, and {name} lists some", "systems", change
         )
-    for system in given:
-        for pattern in patterns:
-            if covers(system, pattern):
-                return Finding(Answer.YES, f"system {system} is in {name}", "systems")
-    stated = ", ".join(given) or "none"
-    return Finding(Answer.NO, f"system {stated} is outside {name}", "systems", change)
+    asked = [(system, _taken_in(system, area, ages.get(system))) for system in given]
+    answer = (all_of if every and asked else any_of)(its for _, its in asked)
+    systems = [system for system, its in asked if its is answer]
+    if answer is Answer.YES:
+        return Finding(answer, f"system {systems[0]} is in {name}", "systems")
+    if answer is Answer.UNKNOWN:
+        return Finding(
+            answer,
+            f"whether system {systems[0]} was added later is not stated,"
+            f" and {name} takes in {_GROWTH[area.growth]}",
+            "systems",
+            change,
+            "systems_added",
+        )
+    stated = ", ".join(systems) or "none"
+    grown = [system for system in systems if system in ages]
+    because = f"system {stated} is outside {name}"
+    if grown:
+        because = f"system {grown[0]} was added, and {name} takes in {_GROWTH[area.growth]}"
+    return Finding(answer, because, "systems", change)
+
+
+_GROWTH = {
+    "none": "nothing that is added",
+    "existing": "what was there at the entry into force",
+    "future": "only what came after the entry into force",
+    "all": "what is added as well",
+}
+
+
+def _taken_in(system: str, area: Area, age: Age | None) -> Answer:
+    """Whether one system is in an area, as far as the area grows."""
+    if system in area.systems:
+        return Answer.YES
+    if any(covers(system, pattern) for pattern in area.systems):
+        if age is None or age.later is None:
+            return Answer.UNKNOWN if area.growth == "future" else Answer.YES
+        return Answer.of(area.growth in ({"future", "all"} if age.later else _AT_ENTRY))
+    if age is None or not any(covers(age.below, pattern) for pattern in area.systems):
+        return Answer.NO
+    if area.growth in {"none", "all"} or age.later is None:
+        return _STATED_BELOW.get(area.growth, Answer.UNKNOWN)
+    return Answer.of(area.growth == ("future" if age.later else "existing"))
+
+
+_AT_ENTRY = frozenset({"none", "existing", "all"})
+_STATED_BELOW = {"none": Answer.NO, "all": Answer.YES}
 
 
 def degrees(latitude: Decimal) -> str:
