@@ -255,7 +255,7 @@ def test_who_has_left_is_not_waited_for() -> None:
     out = [*said, "2021-03-01 expelled c"]
 
     assert asked("2021-06-01", said, *texts).texts[1].effect == amending.Effect(
-        None, None, frozenset("ab"), frozenset(), (PartyId("c"),), 1
+        None, None, frozenset(map(PartyId, "ab")), frozenset(), (PartyId("c"),), 1
     )
     assert since(asked("2021-06-01", out, *texts)) == "2021-03-01"
 
