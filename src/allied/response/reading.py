@@ -94,7 +94,7 @@ def _rule(agreement: Agreement, clause: c.Clause, notes: tuple[Note, ...]) -> Ru
         case c.MutualAid():
             return _aid(agreement, clause, notes)
         case c.Restraint():
-            return _restraint(agreement, clause)
+            return _restraint(agreement, clause, notes)
         case c.Dispute():
             return _dispute(agreement, clause)
         case _:
@@ -224,7 +224,7 @@ def _aid(agreement: Agreement, clause: c.MutualAid, notes: tuple[Note, ...]) -> 
     )
 
 
-def _restraint(agreement: Agreement, clause: c.Restraint) -> Rule:
+def _restraint(agreement: Agreement, clause: c.Restraint, notes: tuple[Note, ...]) -> Rule:
     saves = clause.kind == "safe-harbour"
     asked = (clause.while_,) if clause.while_ else ()
     return Rule(
@@ -255,6 +255,7 @@ def _restraint(agreement: Agreement, clause: c.Restraint) -> Rule:
         )
         if saves
         else None,
+        notes=notes if saves else (),
     )
 
 
