@@ -68,7 +68,7 @@ class AllowedTo:
     """Third parties that may be given what was shared."""
 
     allowed_to: Annotated[
-        tuple[str, ...], Field(Many(SENTENCE, "third parties", least=1), "To {}.")
+        tuple[str, ...], Field(Many(SENTENCE, "third parties", least=1), "To {}.", EXCHANGE)
     ]
 
 
@@ -244,7 +244,7 @@ class InformationSharing(Clause):
         Field(
             SENTENCE,
             "The community that TLP:GREEN speaks of: {}.",
-            SHOWN,
+            EXCHANGE,
             "No community is declared, so TLP:GREEN stays among the parties.",
         ),
     ] = ""
@@ -296,7 +296,7 @@ class InformationSharing(Clause):
         Field(
             YES_NO,
             "The originator controls every further use.",
-            LATER,
+            EXCHANGE,
             "The originator does not control further use within the clause.",
         ),
     ] = False
@@ -320,8 +320,7 @@ class InformationSharing(Clause):
                 "a rule on naming the source",
             ),
             "The source {}.",
-            by=SHOWN,
-            later=frozenset({"must-not"}),
+            EXCHANGE,
         ),
     ] = "may"
     consent_overrides: Annotated[
@@ -414,7 +413,8 @@ class InformationSharing(Clause):
         Field(
             Many(SENTENCE, "topics"),
             "Never to be shared: {}.",
-            absent="No topic is forbidden.",
+            EXCHANGE,
+            "No topic is forbidden.",
         ),
     ] = ()
     legal_shield: Annotated[

@@ -9,8 +9,18 @@
     validity    what is wrong with one object
     marking     what an object's markings ask for, taken together
     handling    everything a release decision looks at, as one small value
+    channel     what a release decision is about: clauses, recipients, outcomes
     channels    how an agreement reads to policy
     policy      may this class of items go to this recipient, under which clause
+    onward      may somebody who did not originate an item pass it on
+    asking      to whom the originator agreed that it be passed on; silence is no
+    exclusions  what is kept out because one party asked for it and the others agreed
+    limits      by when, until when, on which knowledge: times and conditions of a clause
+    actions     what a holder may do with an item
+    topics      what an agreement forbids to talk about, as far as labels tell
+    lineage     which items were made of which
+    recall      who has to give an item up, by when, and who has said so
+    anonymity   a new item in place of a submission, without its sender
     survey, intake, scratch
                 a bundle in two bounded passes -> accepted and refused objects
     statement   the originator's signed word on what was shared and how it is to be handled

@@ -16,10 +16,12 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from allied.agreement.clauses import InformationSharing, OneWay
+from allied.agreement.clauses import AllowedTo, InformationSharing, OneWay
 from allied.agreement.terms import Agreement
+from allied.exchange.channel import LISTED, Channel, Known, Receives, Recipient
 from allied.exchange.handling import HandlingClass
-from allied.exchange.policy import Channel, Receives, Recipient, Verdict, decide
+from allied.exchange.policy import Verdict, decide
+from allied.exchange.topics import topic
 from allied.record.ids import PartyId
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -35,11 +37,11 @@ def channels_of(agreement: Agreement) -> tuple[Channel, ...]:
 
 
 def recipient_of(agreement: Agreement, party: PartyId, *, bound: bool) -> Recipient:
-    """A party as a recipient; somebody who is no party receives as one who is not bound."""
+    """A party as a recipient; somebody who is no party is an outsider, and never bound."""
     for each in agreement.parties:
         if each.id == party:
             return Recipient(party, each.role_name, each.tier, bound)
-    return Recipient(party, "", "", bound=False)
+    return Recipient(party, "", "", bound=False, outside=True)
 
 
 def decide_over_agreement(
@@ -50,6 +52,7 @@ def decide_over_agreement(
     *,
     bound: frozenset[PartyId],
     releaser: PartyId | None = None,
+    known: Known | None = None,
 ) -> Verdict:
     """Decide over one class and recipient; see `policy.decide`.
 
@@ -61,9 +64,10 @@ def decide_over_agreement(
         at: an aware datetime in UTC.
         bound: the parties that the agreement binds at `at`, by the register.
         releaser: who would release it; the originator by default.
+        known: what the releasing node knows beyond that; see `policy.decide`.
     """
     who = recipient_of(agreement, recipient, bound=recipient in bound)
-    return decide(handling, who, channels_of(agreement), at, releaser=releaser)
+    return decide(handling, who, channels_of(agreement), at, releaser=releaser, known=known)
 
 
 def _channel(agreement: Agreement, clause: InformationSharing) -> Channel:
@@ -76,6 +80,8 @@ def _channel(agreement: Agreement, clause: InformationSharing) -> Channel:
         receivers = _parties(agreement, clause.direction.recipients)
     elif clause.direction == "hub":
         hubs = frozenset(agreement.hubs)
+    by_hub = clause.anonymise is not None and clause.anonymise.by == "hub"
+    listed = clause.third_party if isinstance(clause.third_party, AllowedTo) else None
     since, until = _days(clause.since, clause.until, agreement.timezone)
     return Channel(
         art=clause.art,
@@ -93,6 +99,15 @@ def _channel(agreement: Agreement, clause: InformationSharing) -> Channel:
         caveats=frozenset(clause.caveats_allowed),
         since=since,
         until=until,
+        third_party=LISTED if listed else str(clause.third_party),
+        allowed_to=frozenset(listed.allowed_to) if listed else frozenset(),
+        originator_control=clause.originator_control,
+        community=bool(clause.community),
+        unnamed=clause.attribution == "must-not",
+        hides_sender=by_hub,
+        topics=frozenset(topic(each) for each in clause.forbidden_topics),
+        reciprocity=clause.reciprocity,
+        freshness=clause.freshness,
     )
 
 

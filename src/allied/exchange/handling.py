@@ -34,6 +34,10 @@ from allied.record.ids import Digest, PartyId, digest_text, party_id
 MAX_CLASS = 1 << 20
 """Bytes of the canonical form of one class."""
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+BEGINS = "iep:start-date="
+"""The term that says from when on a policy lets anybody have what it marks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handling:
@@ -43,8 +47,8 @@ class Handling:
         tlp: its effective TLP 2.0 marking.
         audience: the only parties it may go to; None where none were named.
         caveats: as they stand in an agreement: `ORCON`, `REL-TO`.
-        terms: what markings demand of those who hold it, `iep:...` and `pap:...`; shown and
-            carried along.
+        terms: what markings demand of those who hold it, `iep:...` and `pap:...`; carried
+            along, and read by `actions`; see `begins`.
         expires: the instant from which nobody may be given it any more.
     """
 
@@ -53,6 +57,12 @@ class Handling:
     caveats: frozenset[str] = frozenset()
     terms: frozenset[str] = frozenset()
     expires: datetime | None = None
+
+    @property
+    def begins(self) -> datetime | None:
+        """The instant before which nobody may be given it, by the policies it is marked with."""
+        starts = (each.removeprefix(BEGINS) for each in self.terms if each.startswith(BEGINS))
+        return max((_begin(each) for each in starts), default=None)
 
     def joined(self, other: Handling) -> Handling:
         """The strictest of both in every respect."""
@@ -225,6 +235,19 @@ def _text(value: Json) -> str:
 
 def _instant_text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def begins_term(at: datetime) -> str:
+    """The term for a policy that begins at an instant that is a whole second."""
+    return BEGINS + _instant_text(at)
+
+
+def _begin(text: str) -> datetime:
+    """The instant in a term; what others wrote and nobody can read never begins."""
+    try:
+        return _read_instant(text)
+    except ValueError:
+        return _NEVER
 
 
 def _read_instant(value: Json) -> datetime:

@@ -51,6 +51,7 @@ from allied.exchange.stix import (
     type_of,
 )
 from allied.exchange.survey import CONFLICT, INVALID, Source, Survey
+from allied.exchange.topics import failure as topic_failure, forbidden, words_of
 from allied.exchange.validity import problems
 from allied.record.canonical import digest
 from allied.record.ids import Digest, PartyId
@@ -150,6 +151,7 @@ class Intake:
     limits: Limits = DEFAULT_LIMITS
     classes: dict[Digest, HandlingClass] = field(default_factory=dict)
     _default: Tlp = Tlp.RED
+    _topics: frozenset[str] = frozenset()
     _plain: dict[_Sort, _Classified | _Reason] = field(default_factory=dict)
     _keys: dict[HandlingClass, Digest] = field(default_factory=dict)
     _admitted: dict[Demand, _Reason | None] = field(default_factory=dict)
@@ -157,6 +159,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._default = default_tlp(self.terms.channels, self.terms.at)
+        self._topics = forbidden(self.terms.channels, self.terms.at)
 
     def run(self, source: Source) -> Iterator[Outcome]:
         """Give out what becomes of each object, companions last.
@@ -204,6 +207,7 @@ class Intake:
         if note.index != index:
             return Repeated(index, head.id)
         try:
+            self._require_topics(head, raw)
             if self._goes_along(head):
                 self._effective(head.kind, note.marks)
                 self.survey.scratch.put(_RAW, head.id.encode() + bytes.fromhex(bytes_digest),
@@ -215,6 +219,20 @@ class Intake:
         for name in companions(raw):
             self._note_referrer(_REFERRERS, name, key)
         return Accepted(index, head, raw, bytes_digest, handled, handling)
+
+    def _require_topics(self, head: Head, raw: bytes) -> None:
+        """Refuse what is labelled with a forbidden topic, and what links to that."""
+        if not self._topics:
+            return
+        if found := words_of(raw) & self._topics:
+            refusal = topic_failure(found)
+            raise _RefusedError(refusal.code, refusal.sentence)
+        for end in head.ends:
+            if found := self.survey.labels(end) & self._topics:
+                raise _RefusedError(
+                    "exchange.end-refused",
+                    f"it connects an object that is refused: {topic_failure(found).sentence}",
+                )
 
     @staticmethod
     def _goes_along(head: Head) -> bool:

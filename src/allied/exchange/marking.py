@@ -24,14 +24,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError
-from allied.exchange.handling import Handling
+from allied.exchange.handling import Handling, begins_term
 from allied.exchange.stix import Head, instant
 from allied.record.canonical import digest
 from allied.record.ids import Digest, PartyId
@@ -54,9 +54,9 @@ WELL_KNOWN: Mapping[str, Tlp] = {
 TLP_2_ID: Mapping[Tlp, str] = {tlp: id_ for id_, tlp in reversed(list(WELL_KNOWN.items())[:5])}
 """The TLP 2.0 definition of each marking."""
 
-_TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
-_IEP_EXTENSION = "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a"
-_PAP_EXTENSION = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b"
+TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+IEP_EXTENSION = "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a"
+PAP_EXTENSION = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b"
 _ACS_EXTENSION = "extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce"
 
 _IEP_TERMS = {
@@ -96,7 +96,8 @@ class Definition:
         digest: of its exact bytes; empty for a well-known id that came without any.
         tlp: the TLP marking that it states, if any.
         policy_tlp: a TLP that it demands as part of a wider policy (IEP), if any.
-        terms: what it demands of holders, `iep:...` and `pap:...`.
+        terms: what it demands of holders, `iep:...` and `pap:...`; `iep:start-date=...` is
+            the instant before which nobody may be given what it marks.
         expires: the instant from which nobody may be given what it marks.
         problem: a code if nobody may be given what it marks, else empty.
     """
@@ -223,11 +224,11 @@ def _with_pap(found: Definition, text: object) -> Definition:
 
 
 def _with_extension(found: Definition, stated: list[Tlp], name: str, each: Any) -> Definition:
-    if name == _TLP_EXTENSION:
+    if name == TLP_EXTENSION:
         return _with_tlp(found, stated, each.get("tlp_2_0", ""))
-    if name == _PAP_EXTENSION:
+    if name == PAP_EXTENSION:
         return _with_pap(found, each.get("pap", ""))
-    if name == _IEP_EXTENSION:
+    if name == IEP_EXTENSION:
         return _with_iep(found, each)
     code = "marking-not-enforced" if name == _ACS_EXTENSION else "unknown-marking"
     return replace(found, problem=found.problem or f"exchange.{code}")
@@ -242,10 +243,14 @@ def _with_iep(found: Definition, policy: Mapping[str, Any]) -> Definition:
             return unknown
         terms.add(f"iep:{name.replace('_', '-')}={policy[name]}")
     tlp = tlp_of(str(policy.get("tlp", ""))) or WELL_KNOWN.get(str(policy.get("tlp_ref", "")))
-    end = policy.get("end_date")
+    begin, end = policy.get("start_date"), policy.get("end_date")
+    since = instant(begin) if isinstance(begin, str) else None
     until = instant(end) if isinstance(end, str) else None
-    if tlp is None or (end is not None and until is None):
+    if tlp is None or (begin is not None and not since) or (end is not None and not until):
         return unknown
+    if since:
+        whole, fraction = since
+        terms.add(begins_term(whole + timedelta(seconds=bool(fraction))))
     return replace(
         found, policy_tlp=tlp, terms=frozenset(terms), expires=until[0] if until else None
     )

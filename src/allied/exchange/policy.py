@@ -1,22 +1,21 @@
 """May this class of items go to this recipient, and which clause says so?
 
-The one question behind every way out. It is answered from the agreement, the handling class
-and who the recipient is, and from nothing else: no clock, no store, no content. How clauses
-of an agreement become channels is for `channels`; what travels along with what for `intake`.
+The one question behind every way out. It is answered from the agreement, the handling class,
+who the recipient is, and what the caller says it knows; no clock, no store, no content. How
+clauses of an agreement become channels is for `channels`; what travels along with what for
+`intake`; passing on what another originated for `onward`.
 
-Words used here:
-    channel     one information-sharing clause, as far as a release depends on it
-    recipient   a party with the role and tier it has at the moment
+Words used here (and those of `channel`):
     answer      what one channel says to one demand: every check that fails, or none
     verdict     what all channels say to a whole class
 
 Rules that hold everywhere here. Silence is refusal: no channel, no audience where one must
 be named, no clause that shares the kind. Channels do not add up: one of them has to allow a
 demand in every respect. Every demand of a class has to be allowed. Making a handling
-stricter never lets anybody in, but for naming the audience that TLP:RED asks for. Nobody
-but the originator releases (onward release is not built yet). A tier decides before a role;
-where neither is listed, members (and the hub of a channel that goes through one) get what
-the channel carries, and nobody else gets anything.
+stricter never lets anybody in, but for naming the audience that a marking asks for. Nobody
+but the originator releases, unless the caller says what is `Known` of consents. A tier
+decides before a role; where neither is listed, members (and the hub of a channel that goes
+through one) get what the channel carries, and nobody else gets anything.
 
 Source: TLP 2.0; DOMAIN on information-sharing clauses; FS-ISAC on tiers and audiences.
 """
@@ -24,13 +23,34 @@ Source: TLP 2.0; DOMAIN on information-sharing clauses; FS-ISAC on tiers and aud
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from allied.agreement.values import Tlp
+from allied.exchange import limits, onward
+from allied.exchange.channel import Channel, Failure, Known, Outcome, Receives, Recipient
 from allied.exchange.handling import Demand, HandlingClass
 from allied.exchange.stix import Kind
 from allied.record.ids import Digest, PartyId
+
+__all__ = [
+    "NEED_AUDIENCE",
+    "NOTHING_REFERS",
+    "PERMITTED",
+    "Answer",
+    "Channel",
+    "Failure",
+    "Known",
+    "Outcome",
+    "Receives",
+    "Recipient",
+    "Verdict",
+    "admit",
+    "answer",
+    "decide",
+    "default_tlp",
+    "receives",
+]
 
 PERMITTED = "exchange.permitted"
 NOTHING_REFERS = "exchange.nothing-refers"
@@ -38,75 +58,7 @@ NEED_AUDIENCE = frozenset({"REL-TO", "NOFORN", "EYES-ONLY"})
 """Caveats that say who may see it, which only a named audience can honour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receives:
-    """What a tier or role gets: a TLP ceiling, and kinds (None: whatever is shared)."""
-
-    max_tlp: Tlp | None = None
-    kinds: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One information-sharing clause, as far as a release depends on it.
-
-    Attributes:
-        art: its number in the agreement.
-        shares: the kinds it shares; None for all.
-        excepts: the kinds it leaves out.
-        default_tlp: what unmarked items take.
-        max_tlp: the strictest marking that it carries.
-        receives: what each tier or role gets, where the clause says so.
-        senders: who may send under it; None for any party.
-        receivers: who may receive under it; None for any party.
-        hubs: where everything goes through a hub, who that is; None where it does not.
-        caveats: the caveats it knows.
-        since: it holds from this instant on; None for ever before.
-        until: it holds before this instant; None for ever after.
-    """
-
-    art: str
-    shares: frozenset[str] | None
-    max_tlp: Tlp
-    default_tlp: Tlp
-    excepts: frozenset[str] = frozenset()
-    receives: Mapping[str, Receives] = field(default_factory=dict)
-    senders: frozenset[PartyId] | None = None
-    receivers: frozenset[PartyId] | None = None
-    hubs: frozenset[PartyId] | None = None
-    caveats: frozenset[str] = frozenset()
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def holds(self, at: datetime) -> bool:
-        """Whether it is in force at an instant: [since, until)."""
-        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """A party as it stands at the moment of the question.
-
-    Attributes:
-        party: its id in the agreement.
-        role: `member`, `observer`, ...
-        tier: its tier, or an empty string.
-        bound: it is bound by the agreement now, as the register says.
-    """
-
-    party: PartyId
-    role: str = "member"
-    tier: str = ""
-    bound: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One check that fails: its code, a sentence, and what would make it pass."""
-
-    code: str
-    sentence: str
-    change: str
+_HARDEST_FIRST = (Outcome.DENY, Outcome.ASK, Outcome.SANITISE, Outcome.REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +79,19 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """`exchange.permitted`, or the code of the first check that fails."""
-        return self.failures[0].code if self.failures else PERMITTED
+        """`exchange.permitted`, or the code of the headline."""
+        return self.headline.code if self.headline else PERMITTED
+
+    @property
+    def headline(self) -> Failure | None:
+        """The first check that fails, of those that leave the least to be done."""
+        return next((each for each in self.failures if each.outcome == self.outcome), None)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What can be done: nothing but refuse, as soon as one check leaves nothing else."""
+        outcomes = {each.outcome for each in self.failures}
+        return next((each for each in _HARDEST_FIRST if each in outcomes), Outcome.PERMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +117,20 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The headline for people."""
-        for answer in self.reasons:
-            if answer.art == self.art and answer.code == self.code:
-                return answer.failures[0].sentence if answer.failures else "the clause allows it"
-        return "the clause allows it"
+        found = self._deciding
+        return found.headline.sentence if found and found.headline else "the clause allows it"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Permit, deny, or what the one who would release it can do about the refusal."""
+        found = self._deciding
+        return found.outcome if found else Outcome.PERMIT
+
+    @property
+    def _deciding(self) -> Answer | None:
+        """The answer that gave the code."""
+        same = (each for each in self.reasons if (each.art, each.code) == (self.art, self.code))
+        return next(same, None)
 
 
 def decide(
@@ -168,6 +141,7 @@ def decide(
     *,
     releaser: PartyId | None = None,
     classes: Mapping[Digest, HandlingClass] | None = None,
+    known: Known | None = None,
 ) -> Verdict:
     """Decide whether items of a class may be released to a recipient.
 
@@ -178,14 +152,18 @@ def decide(
         at: an aware datetime in UTC.
         releaser: the party that would release it; the originator by default.
         classes: by key, the classes that companions go along with.
+        known: what the releasing node knows of consents, contributions and the age of its
+            knowledge. None: reciprocity and freshness are not judged, and passing on is
+            refused.
 
     Returns:
         A verdict that names the clause. Reaching nobody is not an error.
 
     Cost: demands times clauses; no I/O.
     """
-    until = _next_change(handling, channels, at)
-    outright = _outright(handling, recipient, releaser)
+    until = _next_change(handling, channels, at, known)
+    asked = _Asked(recipient, at, releaser or handling.originator, known)
+    outright = _outright(handling, asked)
     if outright is not None:
         return _refused([Answer("", (outright,))], until)
     if recipient.party == handling.originator:
@@ -193,40 +171,70 @@ def decide(
     deciding: list[Answer] = []
     art = ""
     for demand in sorted(handling.demands, key=lambda each: each.handling.tlp, reverse=True):
-        answers = [answer(demand, recipient, channel, at) for channel in channels]
+        answers = [_answer(demand, channel, asked) for channel in channels]
         allowing = next((each for each in answers if each.permitted), None)
         if allowing is None:
             return _refused(answers or [_no_clause()], until)
         art = art or allowing.art
         deciding = deciding or answers
     if handling.along is not None:
-        along = _along(handling, recipient, channels, at, classes or {})
+        along = _along(handling, asked, channels, classes or {})
         if not along:
             return _refused([Answer(art, (_NOTHING_REFERS,))], until)
         until = _earliest(until, *(each.valid_until for each in along))
     return Verdict(True, PERMITTED, art, tuple(deciding), (), until)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question as it goes through the checks."""
+
+    recipient: Recipient
+    at: datetime
+    releaser: PartyId
+    known: Known | None
+
+
 def _along(
     handling: HandlingClass,
-    recipient: Recipient,
+    asked: _Asked,
     channels: Sequence[Channel],
-    at: datetime,
     classes: Mapping[Digest, HandlingClass],
 ) -> list[Verdict]:
     """The permitted verdicts among the classes that a companion goes along with."""
     found = (classes.get(key) for key in sorted(handling.along or ()))
     verdicts = (
-        decide(each, recipient, channels, at, classes=classes)
+        decide(
+            each,
+            asked.recipient,
+            channels,
+            asked.at,
+            releaser=None if asked.releaser == handling.originator else asked.releaser,
+            classes=classes,
+            known=asked.known,
+        )
         for each in found
         if each is not None and each != handling
     )
     return [verdict for verdict in verdicts if verdict.permitted]
 
 
-def answer(demand: Demand, recipient: Recipient, channel: Channel, at: datetime) -> Answer:
+def answer(
+    demand: Demand,
+    recipient: Recipient,
+    channel: Channel,
+    at: datetime,
+    *,
+    releaser: PartyId | None = None,
+    known: Known | None = None,
+) -> Answer:
     """What one clause says to one demand: all its checks, not only the first that fails."""
-    return Answer(channel.art, tuple(_failures(demand, recipient, channel, at)))
+    asked = _Asked(recipient, at, releaser or demand.originator, known)
+    return _answer(demand, channel, asked)
+
+
+def _answer(demand: Demand, channel: Channel, asked: _Asked) -> Answer:
+    return Answer(channel.art, tuple(_failures(demand, channel, asked)))
 
 
 def admit(demand: Demand, channels: Sequence[Channel], at: datetime) -> Answer:
@@ -269,17 +277,16 @@ def _no_clause() -> Answer:
     )
 
 
-def _outright(
-    handling: HandlingClass, recipient: Recipient, releaser: PartyId | None
-) -> Failure | None:
+def _outright(handling: HandlingClass, asked: _Asked) -> Failure | None:
     """What no clause can allow."""
-    if releaser is not None and releaser != handling.originator:
+    passing_on = asked.releaser != handling.originator
+    if passing_on and asked.known is None:
         return Failure(
             "exchange.third-party",
             "only its originator releases it; passing on is not enabled yet",
             "ask the originator to share it with them",
         )
-    if not recipient.bound:
+    if not asked.recipient.bound and not (passing_on and asked.recipient.outside):
         return Failure(
             "exchange.not-bound",
             "the recipient is not bound by the agreement at this moment",
@@ -329,6 +336,12 @@ def _intake_failures(demand: Demand, channel: Channel, at: datetime) -> Iterator
                 f"the caveat {caveat} is honoured by naming who may see it, and nobody is named",
                 "name the recipients",
             )
+    if handling.begins is not None and at < handling.begins:
+        yield Failure(
+            "exchange.not-yet",
+            "the policy that it is marked with has not begun",
+            "wait until it has",
+        )
     if handling.expires is not None and at >= handling.expires:
         yield Failure(
             "exchange.expired",
@@ -362,29 +375,53 @@ def _kind_failures(kind: Kind, channel: Channel) -> Iterator[Failure]:
         )
 
 
-def _failures(
-    demand: Demand, recipient: Recipient, channel: Channel, at: datetime
-) -> Iterator[Failure]:
-    handling = demand.handling
-    yield from _intake_failures(demand, channel, at)
-    if channel.hubs is not None and not channel.hubs & {demand.originator, recipient.party}:
+def _failures(demand: Demand, channel: Channel, asked: _Asked) -> Iterator[Failure]:
+    handling, recipient = demand.handling, asked.recipient
+    yield from _intake_failures(demand, channel, asked.at)
+    passing_on = asked.known is not None and asked.releaser != demand.originator
+    if asked.known is not None and passing_on:
+        yield from onward.failures(demand, recipient, channel, asked.releaser, asked.known)
+    if recipient.outside:
+        return
+    yield from _direction_failures(demand, channel, asked)
+    yield from _limit_failures(demand, recipient, channel)
+    if asked.known is not None:
+        yield from limits.failures(demand, channel, asked.known, asked.at)
+        if recipient.party not in (channel.hubs or ()):
+            yield from limits.reciprocity_failures(demand, channel, asked.known)
+    named = handling.audience is None or recipient.party in handling.audience
+    if not named and not passing_on:
+        yield Failure(
+            "exchange.not-in-audience",
+            "its originator named who may see it, and the recipient is not among them",
+            "let the originator name the recipient",
+        )
+
+
+def _direction_failures(demand: Demand, channel: Channel, asked: _Asked) -> Iterator[Failure]:
+    """Whether it goes this way under the clause at all."""
+    party = asked.recipient.party
+    if channel.hubs is not None and not channel.hubs & {asked.releaser, party}:
         yield Failure(
             "exchange.direction",
             "under this clause everything goes through the hub",
             "send it to the hub",
         )
-    if channel.receivers is not None and recipient.party not in channel.receivers:
+    if channel.receivers is not None and party not in channel.receivers:
         yield Failure(
             "exchange.direction",
             "the clause does not send to this party",
             "share under a clause that sends to them",
         )
-    yield from _limit_failures(demand, recipient, channel)
-    if handling.audience is not None and recipient.party not in handling.audience:
+    kind = demand.kind.value
+    if any(
+        (each.sender, each.recipient) == (demand.originator, party) and each.kind in (kind, "all")
+        for each in channel.withheld
+    ):
         yield Failure(
-            "exchange.not-in-audience",
-            "its originator named who may see it, and the recipient is not among them",
-            "let the originator name the recipient",
+            "exchange.excluded",
+            "an exclusion was agreed under which this kind is kept from the recipient",
+            "end the exclusion",
         )
 
 
@@ -429,8 +466,8 @@ def _standing(recipient: Recipient) -> str:
 
 
 def _nearest(answers: Iterable[Answer]) -> Answer:
-    """The first of the answers with the fewest failures."""
-    return min(answers, key=lambda each: len(each.failures))
+    """The first of those with the fewest failures, first among those that leave a way."""
+    return min(answers, key=lambda each: (each.outcome == Outcome.DENY, len(each.failures)))
 
 
 def _refused(answers: Sequence[Answer], until: datetime | None) -> Verdict:
@@ -444,9 +481,15 @@ def _earliest(*instants: datetime | None) -> datetime | None:
 
 
 def _next_change(
-    handling: HandlingClass, channels: Sequence[Channel], at: datetime
+    handling: HandlingClass, channels: Sequence[Channel], at: datetime, known: Known | None
 ) -> datetime | None:
-    """The next instant at which a clause begins or ends, or a handling expires."""
+    """The next instant at which a clause begins or ends, a handling or what is known expires."""
     instants = [each for channel in channels for each in (channel.since, channel.until)]
-    instants.extend(demand.handling.expires for demand in handling.demands)
+    for demand in handling.demands:
+        instants += [demand.handling.begins, demand.handling.expires]
+        if known is not None:
+            instants += [
+                limits.fresh_until(known.confirmed_at, demand.handling.tlp, channel.freshness)
+                for channel in channels
+            ]
     return _earliest(*(each for each in instants if each is not None and each > at))

@@ -27,6 +27,7 @@ from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Found, Limits, s
 from allied.exchange.marking import Definition, Marked, MarkingError, marked, read_definition
 from allied.exchange.scratch import Scratch
 from allied.exchange.stix import Head, read_head, version_key
+from allied.exchange.topics import words_of
 from allied.exchange.validity import problems
 from allied.record.canonical import digest
 from allied.record.ids import Digest
@@ -44,6 +45,7 @@ INVALID = 1
 CONFLICT = 2
 
 _NOTES = "notes"
+_LABELS = "labels"
 _NOTE = struct.Struct("<16s32sIQB")
 _Refs: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -90,6 +92,11 @@ class Survey:
     def notes(self, id_: str) -> tuple[Note, ...]:
         """What was noted of the objects of one id, in the order of the bundle."""
         return _unpacked(self.scratch.get(_NOTES, id_.encode()) or b"")
+
+    def labels(self, id_: str) -> frozenset[str]:
+        """What the sound objects of one id are labelled with, in any version, as topics."""
+        kept = self.scratch.get(_LABELS, id_.encode())
+        return frozenset(kept.decode().split("\n")) if kept else frozenset()
 
     def note(self, head: Head, bytes_digest: Digest) -> Note:
         """The note of one object that the first pass has seen.
@@ -195,6 +202,11 @@ def _take_note(
     if len(before) < MOST_NOTES:
         before += (Note(version, exact, number, found.index, flags),)
     scratch.put(_NOTES, key, _packed(before))
+    words = frozenset[str]() if flags & INVALID else words_of(found.raw)
+    if words:
+        kept = scratch.get(_LABELS, key)
+        earlier = kept.decode().split("\n") if kept else ()
+        scratch.put(_LABELS, key, "\n".join(sorted(words.union(earlier))).encode())
     if head.type == "marking-definition" and not flags & INVALID:
         _define(found.raw, head, flags, definitions)
     if len(numbers) > MAX_MARKS or len(definitions) > MAX_DEFINITIONS:

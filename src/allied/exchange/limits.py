@@ -1,0 +1,193 @@
+"""Times and conditions of a clause that an item meets on its way: by when, until when, for what.
+
+Share within, keep until, sunset, freshness, reciprocity, encryption. Every answer is an
+instant or a failed check; what is executed when an instant has come is for the node.
+
+Words used here:
+    share by    the instant at which what is known should have been shared
+    delete by   the instant at which a copy must be gone
+    sunset      an instant agreed beforehand at which a marking relaxes, or the item ends
+    fresh       confirmed recently enough: who is a party
+
+Rules that hold everywhere here. An instant that was agreed is missed when it comes: nothing
+is in time, fresh or kept *at* it. What lies beyond the year 9999 never comes. A sunset takes
+nothing but the TLP down: audience and caveats stay until the originator says otherwise, and
+the marking never goes up by it. Only what is above TLP:GREEN needs fresh knowledge. Time
+that runs backwards is no confirmation.
+
+Source: DOMAIN on information-sharing clauses and on lifecycles (`freshness`); IEP 2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from allied.agreement.clauses import InformationSharing
+from allied.agreement.values import Duration, Tlp
+from allied.errors import RefusedError
+from allied.exchange.channel import Channel, Failure, Known
+from allied.exchange.handling import Demand, Handling
+from allied.exchange.stix import Kind
+
+STALE: Final = "exchange.membership-stale"
+_DEFAULT: Final = Duration(24, "hours")
+_DEFAULT_RED: Final = Duration(1, "hours")
+_ENCRYPT: Final = "iep:encrypt-in-transit=must"
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """When an item is over for one holder.
+
+    Attributes:
+        release_until: it is given to nobody from this instant on; None: no end.
+        delete_by: the holder's copy is gone by this instant; None: no end.
+    """
+
+    release_until: datetime | None
+    delete_by: datetime | None
+
+
+def share_by(clause: InformationSharing, known_at: datetime) -> datetime | None:
+    """By when something that became known is to be shared; None where there is no limit.
+
+    Only a duty has a limit: what may be shared, or is shared on request, is never late.
+    """
+    if clause.within is None or clause.duty in ("may", "on-request"):
+        return None
+    return _after(clause.within, known_at)
+
+
+def sunset_at(clause: InformationSharing, shared_at: datetime) -> datetime | None:
+    """When the marking of an item relaxes or ends; None where it never does."""
+    return None if clause.sunset is None else _after(clause.sunset.after, shared_at)
+
+
+def at_sunset(
+    handling: Handling, clause: InformationSharing, shared_at: datetime, at: datetime
+) -> Handling:
+    """How an item is handled at an instant, once its clause's sunset is counted in.
+
+    Args:
+        handling: as its originator stated it.
+        clause: the clause under which it was shared.
+        shared_at: when its originator shared it.
+        at: an aware datetime.
+    """
+    when, sunset = sunset_at(clause, shared_at), clause.sunset
+    if when is None or sunset is None:
+        return handling
+    if sunset.then == "expire":
+        return handling.joined(Handling(Tlp.CLEAR, expires=when))
+    if at < when or sunset.tlp is None:
+        return handling
+    return replace(handling, tlp=min(handling.tlp, sunset.tlp))
+
+
+def ends(
+    handling: Handling, clause: InformationSharing, shared_at: datetime, received_at: datetime
+) -> Ends:
+    """When an item is released no more, and by when a copy of it must be gone.
+
+    Args:
+        shared_at: when its originator shared it; a sunset counts from here.
+        received_at: when the holder got it; retention counts from here.
+    """
+    stop = at_sunset(handling, clause, shared_at, shared_at).expires
+    delete = None if clause.retention is None else _after(clause.retention, received_at)
+    expired = clause.sunset is not None and clause.sunset.then == "expire"
+    dies = sunset_at(clause, shared_at) if expired else None
+    return Ends(_earliest(stop, delete), _earliest(delete, dies))
+
+
+def fresh_until(
+    confirmed_at: datetime | None, tlp: Tlp, freshness: Duration | None
+) -> datetime | None:
+    """Until when knowledge confirmed at an instant is fresh enough for a marking.
+
+    None where nothing was confirmed, where none is needed (TLP:GREEN and CLEAR), or where
+    it stays fresh for ever.
+    """
+    if confirmed_at is None or tlp <= Tlp.GREEN:
+        return None
+    return _after(freshness or (_DEFAULT_RED if tlp == Tlp.RED else _DEFAULT), confirmed_at)
+
+
+def is_fresh(
+    confirmed_at: datetime | None, tlp: Tlp, freshness: Duration | None, at: datetime
+) -> bool:
+    """Whether the knowledge of who is a party is fresh enough to release something.
+
+    Args:
+        confirmed_at: when it was confirmed last; None if it never was.
+        tlp: the marking of what would be released.
+        freshness: what the clause says; None for 24 hours, and one hour for TLP:RED.
+        at: an aware datetime.
+    """
+    if tlp <= Tlp.GREEN:
+        return True
+    if confirmed_at is None or confirmed_at > at:
+        return False
+    until = fresh_until(confirmed_at, tlp, freshness)
+    return until is None or at < until
+
+
+def failures(demand: Demand, channel: Channel, known: Known, at: datetime) -> Iterator[Failure]:
+    """What stands against a release by what is known of the recipient, and how old that is."""
+    if not is_fresh(known.confirmed_at, demand.handling.tlp, channel.freshness, at):
+        yield Failure(
+            STALE,
+            "what is known here of who is a party is older than the clause allows",
+            "exchange with the other parties first",
+        )
+
+
+def reciprocity_failures(demand: Demand, channel: Channel, known: Known) -> Iterator[Failure]:
+    """What stands against giving a party something for which it gave nothing in return."""
+    if channel.reciprocity == "equal-kind":
+        if demand.kind != Kind.COMPANION and demand.kind.value not in known.contributed:
+            yield Failure(
+                "exchange.not-reciprocated",
+                f"the recipient has shared nothing of kind {demand.kind.value} itself",
+                "let the recipient share something of that kind",
+            )
+    elif channel.reciprocity == "contribute-to-receive" and not known.contributed:
+        yield Failure(
+            "exchange.not-reciprocated",
+            "the recipient has shared nothing itself",
+            "let the recipient share something",
+        )
+
+
+def require_encrypted(handling: Handling, clause: InformationSharing, *, encrypted: bool) -> None:
+    """Return if a way out may be used for an item.
+
+    Args:
+        encrypted: nobody on the way can read what goes this way.
+
+    Raises:
+        RefusedError: `exchange.not-encrypted`: the clause or a policy on the item asks for
+            encryption in transit. What is TLP:CLEAR by its own marking needs none.
+    """
+    asked = clause.encrypt == "must" or _ENCRYPT in handling.terms
+    if asked and not encrypted and (handling.tlp > Tlp.CLEAR or _ENCRYPT in handling.terms):
+        raise RefusedError(
+            "exchange.not-encrypted",
+            "it must be encrypted in transit, and this way is not",
+            hint="send it over a way that is encrypted",
+            facts={"art": clause.art},
+        )
+
+
+def _after(length: Duration, start: datetime) -> datetime | None:
+    try:
+        return length.after(start)
+    except OverflowError:
+        return None
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((each for each in instants if each is not None), default=None)
