@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from allied.agreement.clauses import Membership
 from allied.agreement.days import ONE_DAY, later
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
+    from allied.agreement.clauses import Membership
     from allied.agreement.events import Event
     from allied.agreement.rules import DecisionRule
     from allied.agreement.terms import Agreement
@@ -138,16 +138,17 @@ class Admission:
         return later(ONE_DAY, end, self.timezone) if event.day else end
 
 
-def admission_of(terms: Agreement) -> Admission:
-    """Read what a text asks of whoever wants to come in; of several clauses the first that says.
+_OPEN: Final = Admission(asks=False)
 
-    Cost: linear in the articles.
-    """
-    clauses = terms.clauses(Membership)
+
+def admission_of(terms: Agreement, clauses: tuple[Membership, ...]) -> Admission:
+    """Read what a text asks of whoever wants to come in; of several clauses the first that says."""
+    if not clauses:
+        return _OPEN
     invited_by = said(clauses, "invited_by") or ""
     own, vetting = said(clauses, "rule"), said(clauses, "vetting")
     if not invited_by and own is None and vetting is None:
-        return Admission(asks=False)
+        return _OPEN
     given = own if vetting is None or vetting.rule is None else vetting.rule
     rule: DecisionRule | None = terms.rule_of(given)
     kind = "" if rule is None else rule.kind

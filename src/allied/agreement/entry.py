@@ -26,7 +26,6 @@ from allied.agreement.days import end_of_day, start_of_day
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
-    from allied.agreement.life import EntryCondition
     from allied.agreement.terms import Agreement
 
 
@@ -42,12 +41,12 @@ class Entry:
 
     def __init__(self, terms: Agreement) -> None:
         zone, window = terms.timezone, terms.life.signature_window
-        names = set(terms.party_ids)
         self._condition = terms.life.in_force_when
-        self._by_ratification = asks_ratification(self._condition)
-        self._named = terms.party_ids
+        self._by_ratification = self._condition.asks_ratification
+        self._named = names = terms.party_ids
         self._joined = any(party.joined is not None for party in terms.parties)
-        self._expected = {p.id for p in terms.parties if p.successor_of not in names}
+        any_successor = any(party.successor_of for party in terms.parties)
+        self._expected = _not_succeeding(terms) if any_successor else set(names)
         self._unsigned = set(self._expected)
         self._unratified = set(self._expected)
         self._including = {PartyId(each) for each in self._condition.including}
@@ -138,11 +137,6 @@ class Entry:
         return tuple(party for party in self._named if party in missing)
 
 
-def asks_ratification(entry: EntryCondition) -> bool:
-    """Whether a party is bound by its ratification rather than by its signature."""
-    if entry.all:
-        return entry.all == "ratified"
-    if entry.majority_ratified:
-        return True
-    counts = entry.count is not None or entry.share is not None or bool(entry.including)
-    return counts and entry.of == "ratified"
+def _not_succeeding(terms: Agreement) -> set[PartyId]:
+    names = set(terms.party_ids)
+    return {party.id for party in terms.parties if party.successor_of not in names}

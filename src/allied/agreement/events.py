@@ -25,6 +25,8 @@ from allied.record.ids import PartyId
 if TYPE_CHECKING:
     from allied.agreement.terms import Agreement
 
+# What a text says by itself (`joined`); no register holds it.
+JOINED: Final = "joined"
 # How a party comes in, and changes what it is.
 NOMINATED: Final = "nominated"
 INVITED: Final = "invited"

@@ -14,10 +14,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from allied.agreement.clauses import Membership
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
+    from allied.agreement.clauses import Membership
     from allied.agreement.seats import Place, Seat, Seats
     from allied.agreement.terms import Agreement
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class Participation:
     """The bodies of one agreement, and who left them."""
 
-    def __init__(self, terms: Agreement, seats: Seats) -> None:
+    def __init__(self, terms: Agreement, clauses: tuple[Membership, ...], seats: Seats) -> None:
         self._seats = seats
-        self._partial = any(clause.partial for clause in terms.clauses(Membership))
+        self._partial = any(clause.partial for clause in clauses)
         self._named: dict[str, frozenset[Place]] = {
             name: frozenset(seats.place_in_text(member) for member in body.members)
             for name, body in terms.bodies.items()

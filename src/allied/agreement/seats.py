@@ -28,7 +28,7 @@ class Seats:
     def __init__(self, parties: Iterable[PartyId]) -> None:
         self._places: dict[PartyId, Place] = {party: at for at, party in enumerate(parties)}
         self._stays = [0] * len(self._places)
-        self._originals = dict(self._places)
+        self._originals = self._places
 
     def place_in_text(self, party: PartyId) -> Place:
         """The place that the text gave a party."""
@@ -45,6 +45,8 @@ class Seats:
 
     def hand_over(self, old: PartyId, new: PartyId) -> None:
         """Put a successor where its predecessor was."""
+        if self._places is self._originals:
+            self._places = dict(self._originals)
         places = self._places
         places[old], places[new] = places[new], places[old]
 

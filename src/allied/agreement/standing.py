@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from allied.agreement.admission import Candidacy
 from allied.agreement.days import start_of_day
 from allied.agreement.events import (
     ACCEDED,
@@ -50,7 +51,9 @@ from allied.agreement.events import (
     Event,
     Register,
 )
-from allied.agreement.timeline import Reserved, Spell, Timeline, Track
+from allied.agreement.reserving import Reserved
+from allied.agreement.timeline import Timeline
+from allied.agreement.track import Spell, Track
 from allied.errors import NotFoundError
 from allied.record.ids import PartyId
 
@@ -152,9 +155,7 @@ def standing(register: Register, agreement: str, at: datetime) -> Standing:
         raise NotFoundError("register.unknown-agreement", "the register has no such agreement")
     seen = Timeline(terms, register.events, at)
     parties = {each.party: _party(seen, each, at) for each in seen.tracks.values()}
-    bound = frozenset(
-        party for party in parties if seen.since is not None and seen.is_bound(party, at)
-    )
+    bound = frozenset(party for party in parties if seen.is_bound(party, at))
     state = _state(seen)
     return Standing(
         state=state,
@@ -169,7 +170,7 @@ def standing(register: Register, agreement: str, at: datetime) -> Standing:
         warnings=tuple(seen.warnings),
         suspended_clauses=seen.suspensions.articles(),
         participation=seen.participation.all([(p, parties[p].role) for p in sorted(bound)], at),
-        reservations=seen.reservations(),
+        reservations=seen.reserving.all(),
         surviving=terms.life.survives_end if state in ("expired", "terminated") else (),
         signing_from=seen.entry.signing_from,
         signing_until=seen.entry.signing_until,
@@ -202,7 +203,9 @@ def _party(seen: Timeline, track: Track, at: datetime) -> PartyStanding:
         spells=spells,
         succeeds=track.succeeds,
         succeeded_by=track.succeeded_by,
-        objections_until=track.candidacy.until if legal in _CANDIDATES else None,
+        objections_until=track.candidacy.until
+        if track.candidacy and legal in _CANDIDATES
+        else None,
         ground=ground or track.ground,
     )
 
@@ -215,12 +218,11 @@ def _legal(seen: Timeline, track: Track, ground: str | None, at: datetime) -> st
         return "leaving" if track.going == "former" else "bound"
     if track.party in seen.entry.signed or track.party in seen.entry.ratified:
         return "signed"
-    candidacy, admission = track.candidacy, seen.admission
-    if track.spells and not candidacy.nominated and not candidacy.invited:
+    if track.spells and track.candidacy is None:
         return track.going
-    if not admission.asks or (not track.spells and _may_still_sign(seen, at)):
+    if not seen.admission.asks or (not track.spells and _may_still_sign(seen, at)):
         return "invited"
-    return admission.word(candidacy, at)
+    return seen.admission.word(track.candidacy or Candidacy(), at)
 
 
 def _may_still_sign(seen: Timeline, at: datetime) -> bool:

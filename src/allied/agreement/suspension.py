@@ -23,14 +23,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allied.agreement.admission import said
-from allied.agreement.clauses import Membership
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
-    from allied.agreement.clauses import Expulsion, Suspension
+    from allied.agreement.clauses import Expulsion, Membership, Suspension
     from allied.agreement.events import Event
     from allied.agreement.seats import Seat, Seats
-    from allied.agreement.terms import Agreement
 
 
 class Suspensions:
@@ -40,8 +38,7 @@ class Suspensions:
         whole: the agreement itself is.
     """
 
-    def __init__(self, terms: Agreement, seats: Seats) -> None:
-        clauses = terms.clauses(Membership)
+    def __init__(self, clauses: tuple[Membership, ...], seats: Seats) -> None:
         self._speaks = bool(clauses)
         self._rule: Suspension | None = said(clauses, "suspension")
         self._seats = seats
@@ -81,10 +78,12 @@ class Suspensions:
 
     def ground(self, party: PartyId) -> str | None:
         """Why a party is suspended; empty where no ground was stated, None where it is not."""
-        return self._parties.get(self._seats.seat(party))
+        return self._parties.get(self._seats.seat(party)) if self._parties else None
 
     def articles(self) -> frozenset[tuple[str, PartyId | None]]:
         """(art, party): the article does not bind that party, None for everybody."""
+        if not self._articles:
+            return frozenset()
         sitters = self._seats.sitters()
         return frozenset(
             (art, None if seat is None else sitters[seat])
@@ -94,6 +93,8 @@ class Suspensions:
 
     def pairs(self) -> frozenset[tuple[PartyId, PartyId]]:
         """(a, b): what a owes b is suspended."""
+        if not self._pairs:
+            return frozenset()
         sitters = self._seats.sitters()
         return frozenset(
             (sitters[a], sitters[b]) for a, b in self._pairs if a in sitters and b in sitters

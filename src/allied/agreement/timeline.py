@@ -12,10 +12,10 @@ Words used here:
 
 Rules that hold everywhere below. The order in which events are given does not matter: of one
 moment they are taken in the order of `EVENTS`. An event after the moment asked for is not known
-yet; one about a stranger is passed over. What ends a stay or the agreement and is given as a day
-takes effect at the end of that day, everything else at its start. A stay that ends in the very
-moment in which another begins leaves nobody alone. What has no effect, and what has one although
-the text asks for more, is reported.
+yet; one about a stranger, or about another text of the agreement, is passed over. What ends a stay
+or the agreement and is given as a day takes effect at the end of that day, everything else at its
+start. A stay that ends in the very moment in which another begins leaves nobody alone. What has no
+effect, and what has one although the text asks for more, is reported.
 
 Source: agreement format, "Agreement" and "Membership" (lifecycles), T5.
 """
@@ -23,20 +23,22 @@ Source: agreement format, "Agreement" and "Membership" (lifecycles), T5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from allied.agreement import events as e
 from allied.agreement.admission import Candidacy, admission_of, said
-from allied.agreement.clauses import Membership, Reservations
+from allied.agreement.clauses import Membership
 from allied.agreement.days import ONE_DAY, later, start_of_day
 from allied.agreement.entry import Entry
 from allied.agreement.participation import Participation
-from allied.agreement.seats import Place, Seat, Seats
+from allied.agreement.reserving import Reserving
+from allied.agreement.seats import Seats
 from allied.agreement.suspension import Suspensions, not_entitled
 from allied.agreement.term import Term
+from allied.agreement.track import Spell, Track
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -44,62 +46,7 @@ if TYPE_CHECKING:
     from allied.agreement.events import Event
     from allied.agreement.terms import Agreement
 
-_JOINED: Final = "joined"
-_RANK: Final = {word: rank for rank, word in enumerate((_JOINED, *e.EVENTS))}
-
-
-@dataclass(frozen=True, slots=True)
-class Spell:
-    """One stay of a party: [since, until), open where `until` is None."""
-
-    since: datetime
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """One exception that a party made for itself, in the text or later.
-
-    Attributes:
-        art: the article that it is about.
-        effect: exclude, narrow or interpret.
-        reciprocal: the others may rely on it towards that party.
-    """
-
-    party: PartyId
-    art: str
-    effect: str
-    reciprocal: bool
-
-
-@dataclass(slots=True)
-class Track:
-    """One party on its way.
-
-    Attributes:
-        since: the begin of its stay; None while it is out.
-        until: the end of it, where that is known already.
-        going: as what it goes or went: former or expelled.
-        ground: why it was expelled.
-        spells: the stays that are over.
-    """
-
-    party: PartyId
-    role: str
-    tier: str
-    since: datetime | None = None
-    until: datetime | None = None
-    going: str = ""
-    ground: str = ""
-    practice: str = ""
-    spells: list[Spell] = field(default_factory=list)
-    candidacy: Candidacy = field(default_factory=Candidacy)
-    succeeds: PartyId | None = None
-    succeeded_by: PartyId | None = None
-
-    def is_in(self, at: datetime) -> bool:
-        """Whether its stay goes on at `at`."""
-        return self.since is not None and (self.until is None or at < self.until)
+_RANK: Final = {word: rank for rank, word in enumerate((e.JOINED, *e.EVENTS))}
 
 
 class Timeline:
@@ -117,9 +64,11 @@ class Timeline:
         self.seats = Seats(terms.party_ids)
         self.entry = Entry(terms)
         self.term = Term(terms)
-        self.suspensions = Suspensions(terms, self.seats)
-        self.participation = Participation(terms, self.seats)
-        self.admission = admission_of(terms)
+        clauses = terms.clauses(Membership)
+        self.suspensions = Suspensions(clauses, self.seats)
+        self.participation = Participation(terms, clauses, self.seats)
+        self.reserving = Reserving(terms, self.seats)
+        self.admission = admission_of(terms, clauses)
         self.tracks = {p.id: Track(p.id, p.role_name, p.tier) for p in terms.parties}
         self._joins = {p.id for p in terms.parties if p.joined is not None}
         self._successor_of = {p.id: PartyId(p.successor_of) for p in terms.parties}
@@ -131,16 +80,13 @@ class Timeline:
         self._leaving: list[tuple[datetime, PartyId]] = []
         self._present = 0
         self._has_gone = False
-        self._expulsion: Expulsion | None = said(terms.clauses(Membership), "expulsion")
-        self._listed: list[tuple[Place, str, str, bool]] = []
-        self._reserved: dict[tuple[Seat, str], tuple[str, bool]] = {}
-        self._read_reservations()
-        takes = self._handlers()
+        self._has_membership = bool(clauses)
+        self._expulsion: Expulsion | None = said(clauses, "expulsion")
         for event in self._in_order(happened):
             self._pass_to(event.at)
             if self.is_over:
                 break
-            takes[event.event](event)
+            self._take(event)
         self._pass_to(at, inclusive=True)
 
     # --- what the answer reads ----------------------------------------------------------
@@ -162,22 +108,11 @@ class Timeline:
     def spells(self, track: Track) -> tuple[Spell, ...]:
         """Every stay of a party; the last one is cut off where the agreement was over."""
         if track.since is None:
-            return tuple(track.spells)
-        ends = [each for each in (track.until, self.over and self.over[1]) if each is not None]
-        return (*track.spells, Spell(track.since, min(ends, default=None)))
-
-    def reservations(self) -> tuple[Reserved, ...]:
-        """The reservations that count, those of the text first."""
-        holders, sitters = self.seats.holders(), self.seats.sitters()
-        from_text = [
-            Reserved(holders[place], art, effect, both) for place, art, effect, both in self._listed
-        ]
-        made = [
-            Reserved(sitters[seat], art, effect, both)
-            for (seat, art), (effect, both) in self._reserved.items()
-            if seat in sitters
-        ]
-        return (*from_text, *made)
+            return track.spells
+        until = track.until
+        if self.over is not None:
+            until = self.over[1] if until is None else min(until, self.over[1])
+        return (*track.spells, Spell(track.since, until))
 
     # --- the order of time --------------------------------------------------------------
 
@@ -191,12 +126,13 @@ class Timeline:
             and each.event in _RANK
             and (each.party is None or each.party in named)
             and (each.towards is None or each.towards in named)
+            and (not each.version or each.version == terms.id)
         ]
         for party in terms.parties:
             if party.joined is not None:
-                day = start_of_day(party.joined, terms.timezone)
-                if day <= at:
-                    known.append(e.Event(terms.id, _JOINED, party.id, day))
+                joined = _joining(terms.id, party.id, party.joined, terms.timezone)
+                if joined.at <= at:
+                    known.append(joined)
         return sorted(known, key=_order)
 
     def _pass_to(self, moment: datetime, *, inclusive: bool = False) -> None:
@@ -262,12 +198,12 @@ class Timeline:
 
     def _open(self, track: Track, at: datetime) -> None:
         track.since, track.until, track.going, track.ground = at, None, "", ""
-        track.candidacy = Candidacy()
+        track.candidacy = None
         self._present += 1
 
     def _close(self, track: Track, at: datetime) -> None:
         if track.since is not None:
-            track.spells.append(Spell(track.since, at))
+            track.spells += (Spell(track.since, at),)
         track.since = track.until = None
         self.entry.forget(track.party)
         self.seats.vacate(track.party)
@@ -281,40 +217,19 @@ class Timeline:
 
     # --- events -------------------------------------------------------------------------
 
-    def _handlers(self) -> Mapping[str, Callable[[Event], None]]:
-        about_party = {
-            _JOINED: self._take_joined,
-            e.NOMINATED: self._take_nominated,
-            e.INVITED: self._take_invited,
-            e.SIGNED: self._take_signed,
-            e.RATIFIED: self._take_ratified,
-            e.ACCEDED: self._take_acceded,
-            e.SUCCEEDED: self._take_succeeded,
-            e.CHANGED: self._take_changed,
-            e.RESERVATION: self._take_reservation,
-            e.DECLARED: self._take_declared,
-            e.NOTICE: self._take_notice,
-            e.EXPELLED: self._take_expelled,
-            e.LEFT: self._take_left,
-            e.RETURNED: self._take_returned,
-            e.STOP_NOTICE: self._take_stop_notice,
-            e.OBJECTED: self._take_objected,
-        }
-
-        def with_party(take: Callable[[Event, Track], None]) -> Callable[[Event], None]:
-            def of_its_party(event: Event) -> None:
-                if event.party is not None:
-                    take(event, self.tracks[event.party])
-
-            return of_its_party
-
-        return {
-            **dict.fromkeys(_RANK, lambda _: None),
-            **{word: with_party(take) for word, take in about_party.items()},
-            e.SUSPENDED: self._take_suspended,
-            e.RESUMED: self.suspensions.resume,
-            e.TERMINATED: self._take_terminated,
-        }
+    def _take(self, event: Event) -> None:
+        """Let one event have its effect, if it has one."""
+        about_party = self._about_party.get(event.event)
+        if about_party is not None:
+            if event.party is not None:
+                about_party(self, event, self.tracks[event.party])
+        elif event.event == e.SUSPENDED:
+            self._report(self.suspensions.suspend(event))
+        elif event.event == e.RESUMED:
+            self.suspensions.resume(event)
+        elif event.event == e.TERMINATED:
+            ends = self._to_the_end(event, event.at)
+            self._ends_at = ends if self._ends_at is None else min(ends, self._ends_at)
 
     def _warn(self, code: str, party: PartyId | None, sentence: str) -> None:
         self.warnings[code, f"{party}: {sentence}" if party else sentence] = None
@@ -364,10 +279,10 @@ class Timeline:
         if track.since is not None:  # its stay ends in this very moment
             self._close(track, event.at)
         lack: tuple[str, str] | None = None
-        if track.going == "expelled" and not track.candidacy.invited:
+        if track.is_banned:
             lack = "not-invited", "who was expelled comes back by invitation only"
         elif self.admission.asks and not self._is_original(event, track):
-            lack = self.admission.lack(track.candidacy, event.at)
+            lack = self.admission.lack(track.candidacy or Candidacy(), event.at)
         if lack is not None:
             self._warn(lack[0], track.party, lack[1])
         return lack is None
@@ -397,12 +312,14 @@ class Timeline:
         is_sponsor = sponsor in self.tracks and self._is_member(sponsor, event.at)
         if event.by and not is_sponsor:
             self._warn("sponsor-not-a-member", track.party, f"{event.by} stood up for it")
-        track.candidacy = self.admission.nominate(track.candidacy, event, is_sponsor=is_sponsor)
+        candidacy = track.candidacy or Candidacy()
+        track.candidacy = self.admission.nominate(candidacy, event, is_sponsor=is_sponsor)
 
     def _take_invited(self, event: Event, track: Track) -> None:
         if self._is_settled(event, track):
             return
-        candidacy, wanted, by = track.candidacy, self.admission.invited_by, event.by
+        wanted, by = self.admission.invited_by, event.by
+        candidacy = track.candidacy = track.candidacy or Candidacy()
         if not by or by == wanted or (not wanted and by in self._terms.bodies):
             candidacy.invited = True
         elif by not in self.tracks or not self._is_member(PartyId(by), event.at):
@@ -423,7 +340,7 @@ class Timeline:
         if track is None or self._is_settled(event, track):
             return
         candidacy, admission = track.candidacy, self.admission
-        if not candidacy.nominated:
+        if candidacy is None or not candidacy.nominated:
             self._warn("objection-to-nobody", objector.party, f"{track.party} is no candidate")
         elif not self._may_object(objector, event.at):
             self._warn("objection-not-entitled", objector.party, f"about {track.party}")
@@ -457,7 +374,7 @@ class Timeline:
         if not old.is_in(event.at) and not (self.since is None and has_paper):
             self._warn("succeeds-nobody", track.party, f"{old.party} has no place in it")
             return
-        if track.going == "expelled" and not track.candidacy.invited:
+        if track.is_banned:
             said = "who was expelled comes back by invitation only"
             self._warn("not-invited", track.party, said)
             return
@@ -477,9 +394,9 @@ class Timeline:
         self.entry.hand_over(old.party, new.party)
         self.seats.hand_over(old.party, new.party)
         if old.since is not None:
-            old.spells.append(Spell(old.since, at))
+            old.spells += (Spell(old.since, at),)
             new.since, new.until, new.going = at, old.until, old.going
-            new.candidacy, new.ground = Candidacy(), old.ground
+            new.candidacy, new.ground = None, old.ground
             old.since = old.until = None
             if new.until is not None:
                 heappush(self._leaving, (new.until, new.party))
@@ -495,22 +412,8 @@ class Timeline:
     def _take_declared(self, event: Event, track: Track) -> None:
         track.practice = event.practice
 
-    def _read_reservations(self) -> None:
-        clauses = self._terms.clauses(Reservations)
-        self._may_reserve = not clauses or any(clause.allowed for clause in clauses)
-        for clause in clauses:
-            for each in clause.list:
-                place = self.seats.place_in_text(PartyId(each.party))
-                self._listed.append((place, each.clause, each.effect, each.reciprocal))
-
     def _take_reservation(self, event: Event, track: Track) -> None:
-        if not self._may_reserve:
-            self._warn(
-                "reservation-not-allowed", track.party, f"the text allows none to {event.art}"
-            )
-            return
-        seat = self.seats.seat(track.party)
-        self._reserved[seat, event.art] = event.effect or "exclude", event.reciprocal
+        self._report(self.reserving.reserve(track.party, event))
 
     # ends
 
@@ -531,7 +434,7 @@ class Timeline:
             return
         rule = self._expulsion
         if rule is None:
-            if self._terms.clauses(Membership):
+            if self._has_membership:
                 said = "its clause on membership expels nobody"
                 self._warn("expulsion-without-rule", track.party, said)
         elif not_entitled(rule, event):
@@ -543,9 +446,6 @@ class Timeline:
             self._warn("expulsion-undecided", track.party, said)
         track.ground = event.ground
         self._end_stay(track, self._to_the_end(event, event.at), "expelled")
-
-    def _take_suspended(self, event: Event) -> None:
-        self._report(self.suspensions.suspend(event))
 
     def _take_left(self, event: Event, track: Track) -> None:
         out = self._to_the_end(event, event.at)
@@ -560,13 +460,35 @@ class Timeline:
         else:
             self._warn("stop-notice-not-bound", track.party, "it is not bound")
 
-    def _take_terminated(self, event: Event) -> None:
-        ends = self._to_the_end(event, event.at)
-        self._ends_at = ends if self._ends_at is None else min(ends, self._ends_at)
-
     def _to_the_end(self, event: Event, moment: datetime) -> datetime:
         """The moment, or for a value given as a day the end of that day."""
         return later(ONE_DAY, moment, self._terms.timezone) if event.day else moment
+
+    _about_party: ClassVar[Mapping[str, Callable[[Timeline, Event, Track], None]]] = {
+        e.JOINED: _take_joined,
+        e.NOMINATED: _take_nominated,
+        e.INVITED: _take_invited,
+        e.SIGNED: _take_signed,
+        e.RATIFIED: _take_ratified,
+        e.ACCEDED: _take_acceded,
+        e.SUCCEEDED: _take_succeeded,
+        e.CHANGED: _take_changed,
+        e.RESERVATION: _take_reservation,
+        e.DECLARED: _take_declared,
+        e.NOTICE: _take_notice,
+        e.EXPELLED: _take_expelled,
+        e.LEFT: _take_left,
+        e.RETURNED: _take_returned,
+        e.STOP_NOTICE: _take_stop_notice,
+        e.OBJECTED: _take_objected,
+    }
+    """What each event about a party does; the others are about the agreement, or not for here."""
+
+
+@lru_cache(maxsize=4096)
+def _joining(agreement: str, party: PartyId, day: date, timezone: str) -> Event:
+    """What the `joined` of a text says, as an event."""
+    return e.Event(agreement, e.JOINED, party, start_of_day(day, timezone))
 
 
 def _order(event: Event) -> tuple[object, ...]:
