@@ -11,6 +11,8 @@ from hypothesis import given, strategies as st
 
 from allied.agreement import amending
 from allied.agreement.events import Event, Register
+from allied.agreement.reading import MalformedTextError
+from allied.agreement.register_file import load as load_register
 from allied.agreement.terms import Agreement, load
 from allied.agreement.versions import Text, Versions, versions, versions_of
 from allied.errors import NotFoundError
@@ -413,3 +415,54 @@ def test_what_is_said_later_changes_nothing_of_before(
     )
     for text_ in then.texts:
         assert set(text_.accepted) <= set(text_.terms.party_ids)
+
+
+# --- from files -------------------------------------------------------------------------
+
+
+def read(*events: str) -> tuple[Event, ...]:
+    texts = {
+        "pact": text(clause=NOTICE_ART % "leave"),
+        "pact-2": text(NEW, parties="{ids: [a, b, c, d]}"),
+    }
+    lines = "".join(f"  - {{agreement: {each}}}\n" for each in events)
+    return load_register(f"format: register/1\nevents:\n{lines}".encode(), "register", texts)
+
+
+JOINS = "pact, event: ratified, party: d, version: pact-2, at: 2021-01-09"
+ADOPTED = "pact, event: amended, version: pact-2, at: 2021-01-01"
+
+
+def test_a_register_names_amended_texts_and_whom_they_name() -> None:
+    events = read(ADOPTED, JOINS, "pact, event: notice, party: d, at: 2022-01-01")
+
+    assert [(each.event, each.party, each.version) for each in events] == [
+        ("amended", None, "pact-2"),
+        ("ratified", "d", "pact-2"),
+        ("notice", "d", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        pytest.param([JOINS], "register.unknown-party", id="a party of a text nobody adopted"),
+        pytest.param(
+            ["pact, event: amended, version: pact-9, at: 2021-01-01"],
+            "register.unknown-agreement",
+            id="a text that is not there",
+        ),
+        pytest.param(
+            ["pact, event: amended, at: 2021-01-01"], "register.missing-key", id="no text"
+        ),
+        pytest.param(
+            [ADOPTED, "pact-2, event: amended, version: pact, at: 2021-01-01"],
+            "register.version-of-its-own",
+            id="a text with versions of its own",
+        ),
+    ],
+)
+def test_a_wrong_amendment_in_a_register_is_refused(bad: list[str], code: str) -> None:
+    with pytest.raises(MalformedTextError) as refused:
+        read(*bad)
+    assert code in {each.code for each in refused.value.findings}

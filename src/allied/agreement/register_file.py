@@ -19,7 +19,7 @@ Source: agreement format, section 8; settled points on the register.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
@@ -248,17 +248,53 @@ def _document(root: Node, reading: Reading, agreements: Mapping[str, Agreement])
         given = read_group(RegisterFile, "a register", root, reading, beside={"format": FORMAT})
     except UnreadError:
         return ()
+    amended: dict[str, set[str]] = {}
+    for entry in given.events:
+        if entry.event == AMENDED:
+            amended.setdefault(entry.agreement, set()).add(entry.version)
+    named = {
+        entry.agreement: _named(entry.agreement, agreements, amended)
+        for entry in {each.agreement: each for each in given.events}.values()
+        if entry.agreement in agreements
+    }
     events = root.get("events")
     nodes = events.items if isinstance(events, ListNode) else [events or root]
     return [
         event
         for entry, node in zip(given.events, nodes, strict=True)
-        if (event := _event(entry, node, reading, agreements)) is not None
+        if (event := _event(entry, node, reading, agreements, named)) is not None
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What the texts of one agreement name: the first, and those that amend it."""
+
+    parties: frozenset[str]
+    bodies: frozenset[str]
+    arts: Mapping[str, None]
+    amended: bool
+
+
+def _named(
+    agreement: str, agreements: Mapping[str, Agreement], amended: Mapping[str, Collection[str]]
+) -> _Named:
+    versions = [agreements[each] for each in amended.get(agreement, ()) if each in agreements]
+    texts = [agreements[agreement], *versions]
+    return _Named(
+        parties=frozenset(party for text in texts for party in text.party_ids),
+        bodies=frozenset(body for text in texts for body in text.bodies),
+        arts=dict.fromkeys(clause.art for text in texts for clause in text.articles),
+        amended=agreement in amended,
+    )
+
+
 def _event(
-    entry: Entry, node: Node, reading: Reading, agreements: Mapping[str, Agreement]
+    entry: Entry,
+    node: Node,
+    reading: Reading,
+    agreements: Mapping[str, Agreement],
+    named: Mapping[str, _Named],
 ) -> Event | None:
     """Hold one entry against the files; None where something was wrong."""
     before = len(reading.findings)
@@ -271,30 +307,38 @@ def _event(
             suggestion(entry.agreement, sorted(agreements), what="agreement"),
         )
         return None
+    parties, bodies = named[text.id].parties, named[text.id].bodies
     for key in _PARTIES:
         value = getattr(entry, key)
-        if value and value not in text.party_ids:
+        if value and value not in parties:
             reading.note(
                 _at(node, key),
                 "unknown-party",
                 f"{text.id} names no party of that id",
-                suggestion(value, sorted(text.party_ids), what="party"),
+                suggestion(value, sorted(parties), what="party"),
             )
     if entry.party and entry.party == entry.towards:
         reading.note(_at(node, "towards"), "towards-itself", "a party owes nothing to itself")
-    if entry.by and entry.by not in {*text.party_ids, *text.bodies}:
+    if entry.by and entry.by not in parties | bodies:
         reading.note(
             _at(node, "by"),
             "unknown-party",
             f"{text.id} names no party or body of that id",
-            suggestion(entry.by, sorted({*text.party_ids, *text.bodies}), what="party"),
+            suggestion(entry.by, sorted(parties | bodies), what="party"),
         )
-    if entry.body and entry.body not in text.bodies:
+    if entry.body and entry.body not in bodies:
         reading.note(
             _at(node, "body"),
             "unknown-body",
             f"{text.id} has no body of that name",
-            suggestion(entry.body, sorted(text.bodies), what="body"),
+            suggestion(entry.body, sorted(bodies), what="body"),
+        )
+    if entry.event == AMENDED and entry.version in named and named[entry.version].amended:
+        reading.note(
+            _at(node, "version"),
+            "version-of-its-own",
+            "a text that is amended itself is an agreement, and no version of another",
+            "write all versions under the id of the first text",
         )
     if entry.version and entry.version not in agreements:
         reading.note(
@@ -303,13 +347,13 @@ def _event(
             "no text of that id is among the files",
             suggestion(entry.version, sorted(agreements), what="agreement"),
         )
-    arts = [clause.art for clause in text.articles]
+    arts = named[text.id].arts
     if entry.art and entry.art not in arts:
         reading.note(
             _at(node, "art"),
             "unknown-clause",
             f"{text.id} has no article of that number",
-            suggestion(entry.art, arts, what="article"),
+            suggestion(entry.art, list(arts), what="article"),
         )
     _check_keys(entry, node, reading)
     if len(reading.findings) > before:
