@@ -45,6 +45,7 @@ from allied.agreement.amending import (
     mode_of,
     take_effect,
 )
+from allied.agreement.days import later
 from allied.agreement.events import (
     ACCEDED,
     AMENDED,
@@ -58,7 +59,6 @@ from allied.agreement.events import (
     Register,
 )
 from allied.agreement.life import EntryCondition
-from allied.agreement.periods import after
 from allied.agreement.standing import PartyStanding, Spell, Standing, standing
 from allied.agreement.terms import Agreement
 from allied.agreement.values import Interval
@@ -252,7 +252,7 @@ class _Chain:
         before = self._before(adopted)
         mode = mode_of(before.terms, terms)
         words = self._words(terms.id, before.terms)
-        due = after(adopted, mode.notice, self._terms.timezone) if mode.how == NOTICE else None
+        due = later(mode.notice, adopted, self._terms.timezone) if mode.how == NOTICE else None
         spells = {party: _spells(stands) for party, stands in self._people.items()}
         effect = take_effect(mode, words, spells, _voters(before.terms), adopted, due, self._at)
         self._warn_late(terms.id, words, effect, spells)
@@ -314,15 +314,15 @@ class _Chain:
         for word in words:
             if not word.objects:
                 consents[word.party] = max(since, min(word.at, consents.get(word.party, word.at)))
-        later: dict[PartyId, datetime] = {}
+        over: dict[PartyId, datetime] = {}
         for word in sorted(words, key=lambda word: word.at):
             if not word.objects and word.at > since:
-                later.setdefault(word.party, word.at)
+                over.setdefault(word.party, word.at)
         found: dict[PartyId, datetime] = {}
         for party in terms.party_ids:
             if party in effect.objecting and mode.objectors != BOUND:
-                if mode.objectors != LEAVE and party in later:
-                    found[party] = later[party]
+                if mode.objectors != LEAVE and party in over:
+                    found[party] = over[party]
             elif its := spells.get(party):
                 starts = [s.since for s in its if s.until is None or s.until > since]
                 if starts:
