@@ -300,22 +300,36 @@ def electorate_of(
 
     Args:
         body: its name; empty for all members of the agreement.
-        sitting: who sits in a body now, by its name, where that is not whom the text names:
-            a party may have left the body and stayed in the agreement.
+        sitting: who sits in a body now, by its name, where that is not what `standing` says.
 
     Raises:
         NotFoundError: `decision.no-such-body`.
     """
-    if body and body not in agreement.bodies:
+    seats = {name: seated(agreement, standing, name, sitting) for name in agreement.bodies}
+    members = seats[body] if body in seats else seated(agreement, standing, body, sitting)
+    return Electorate(members=members, present=present, chair=chair, groups=Table(seats))
+
+
+def seated(
+    agreement: Agreement,
+    standing: Standing,
+    body: str = "",
+    sitting: Mapping[str, frozenset[PartyId]] | None = None,
+) -> frozenset[PartyId]:
+    """Who sits in a body and is bound; of all members, whose role is `member` now.
+
+    Raises:
+        NotFoundError: `decision.no-such-body`.
+    """
+    if not body:
+        roles = ((party, standing.parties[party].role) for party in standing.bound)
+        return frozenset(party for party, role in roles if role == "member")
+    if body not in agreement.bodies:
         raise NotFoundError("decision.no-such-body", "the agreement has no body of that name")
-    bodies = {
-        name: frozenset(agreement.members_of(name)) & standing.bound for name in agreement.bodies
-    }
-    for name, seated in (sitting or {}).items():
-        if name in bodies:
-            bodies[name] &= seated
-    members = bodies[body] if body else frozenset(agreement.members) & standing.bound
-    return Electorate(members=members, present=present, chair=chair, groups=Table(bodies))
+    takes_part = standing.participation if sitting is None else sitting
+    if body in takes_part:
+        return takes_part[body] & standing.bound
+    return frozenset(agreement.members_of(body)) & standing.bound
 
 
 def require_aware(moment: datetime | None) -> None:

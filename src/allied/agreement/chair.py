@@ -7,12 +7,13 @@ Words used here:
     turn      one period of the chair; the first begins with the entry into force
     order     `name`: as the text names the members of the body; `alphabet`: by the names that
               people read, without regard to case, then by id
-    seated    the members that sit in the body now
+    seated    those who sit in the body now
 
 Rules that hold everywhere below. Turns follow the calendar of the agreement's time zone and
 are counted from the entry into force, so no turn drifts. The order is that of the text, so
 somebody who leaves changes nobody else's turn; whoever is not seated in its own turn is
-replaced by the next in order that is. Without a period the first in order chairs. Where the
+replaced by the next in order that is. Whom the text does not name (a successor) comes after
+those whom it names. Without a period the first in order chairs. Where the
 chair is elected (`vote`), nothing follows from the text: who was elected has to be said.
 
 Source: agreement format, "Bodies"; rotating presidencies of councils.
@@ -66,12 +67,12 @@ def chair_of(
         raise NotFoundError("decision.no-such-body", "the agreement has no body of that name")
     chair = agreement.bodies[body].chair
     named = agreement.members_of(body)
-    present = frozenset(named) if seated is None else seated & frozenset(named)
+    present = frozenset(named) if seated is None else seated
     if chair is None or since is None or at < since or not present:
         return None
     if chair.rotation == "vote":
         return elected if elected in present else None
-    order = list(named)
+    order = [*named, *sorted(present.difference(named))]
     if chair.rotation == "alphabet":
         order.sort(key=lambda party: ((agreement.party(party).name or party).casefold(), party))
     turn = _turn(chair.period, since, at, agreement.timezone) % len(order)

@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from allied.agreement.ballot import seated
 from allied.agreement.clause import Clause
 from allied.agreement.clauses import (
     Amendment,
@@ -140,7 +141,7 @@ def _admission(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
         clause.rule,
         objection=in_one.objection_period if in_one else None,
         sponsors=in_one.sponsors if in_one else 0,
-        proposers=_inviting(agreement, clause),
+        proposers=_inviting(agreement, standing, clause),
         subjects=candidate,
     )
 
@@ -160,7 +161,7 @@ def _vetting(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
         clause.rule if vetting.rule is None else vetting.rule,
         objection=vetting.objection_period,
         sponsors=vetting.sponsors,
-        proposers=_inviting(agreement, clause),
+        proposers=_inviting(agreement, standing, clause),
         subjects=candidate,
     )
 
@@ -175,11 +176,13 @@ def _joining(
     return clause, candidate
 
 
-def _inviting(agreement: Agreement, clause: Membership) -> frozenset[PartyId] | None:
+def _inviting(
+    agreement: Agreement, standing: Standing, clause: Membership
+) -> frozenset[PartyId] | None:
     """Who may propose a candidate: whoever invites."""
     if clause.invited_by in ("", "all", "any-member"):
         return None
-    return _parties(agreement, clause.invited_by)
+    return _parties(agreement, standing, clause.invited_by)
 
 
 def _suspension(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
@@ -220,13 +223,12 @@ def _expulsion(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
 
 def _amendment(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
     """Whether the text is changed; without a rule, by all together."""
-    del standing
     if not matter.art and not agreement.clauses(Amendment):
         return Way("", ALL_TOGETHER)
     clause = _clause(agreement, Amendment, matter)
     proposers = frozenset[PartyId]()
     for each in clause.proposer:
-        proposers |= _proposing(agreement, each)
+        proposers |= _proposing(agreement, standing, each)
     rule = ALL_TOGETHER if clause.rule is None else clause.rule
     return Way(clause.art, rule, proposers=proposers)
 
@@ -284,7 +286,8 @@ def _exception(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
         )
     asking = _member(standing, matter.party)
     agree = clause.exceptions.agree
-    bound = agreement.bound_by(clause)
+    named = frozenset(PartyId(each) for each in clause.binds)
+    bound = (named or seated(agreement, standing)) & standing.bound
     if not asking <= bound:
         raise NoWayError(
             "question.nothing-to-decide",
@@ -351,19 +354,21 @@ def _clause(agreement: Agreement, kind: type[C], matter: Matter) -> C:
     return clauses[0]
 
 
-def _proposing(agreement: Agreement, word: str) -> frozenset[PartyId]:
+def _proposing(agreement: Agreement, standing: Standing, word: str) -> frozenset[PartyId]:
     """Who a word under `proposer` means."""
     if word == "any-member":
-        return frozenset(agreement.members)
+        return seated(agreement, standing)
     if word == "steward":
-        return frozenset(each.id for each in agreement.parties if each.role_name == "steward")
-    return _parties(agreement, word)
+        return frozenset(
+            party for party in standing.bound if standing.parties[party].role == "steward"
+        )
+    return _parties(agreement, standing, word)
 
 
-def _parties(agreement: Agreement, word: str) -> frozenset[PartyId]:
-    """The members of a body, or the one party of that label."""
+def _parties(agreement: Agreement, standing: Standing, word: str) -> frozenset[PartyId]:
+    """Who sits in a body, or the one party of that label."""
     if word in agreement.bodies:
-        return frozenset(agreement.members_of(word))
+        return seated(agreement, standing, word)
     return frozenset({agreement.party(word).id})
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from allied.agreement.ballot import Electorate, Proposal, electorate_of
+from allied.agreement.ballot import Electorate, Proposal, electorate_of, seated
 from allied.agreement.chair import chair_of
 from allied.agreement.matters import MATTERS, Matter, NoWayError, Way
 from allied.agreement.rules import DecisionRule, Silence
@@ -141,7 +141,7 @@ def question(
     chair = chair_of(agreement, body, at, standing.in_force_since, seated=seats, elected=chosen)
     members = electorate.members if way.voters is None else way.voters & standing.bound
     rule = _rule(agreement, matter, way, body, at)
-    bound = frozenset(agreement.members) & standing.bound
+    bound = seated(agreement, standing)
     return Question(
         matter=matter,
         clause=way.clause,

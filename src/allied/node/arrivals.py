@@ -59,6 +59,10 @@ _ACKNOWLEDGED = frozenset(
         "obligation.decline",
         "obligation.excuse",
         "obligation.perform",
+        "proposal.open",
+        "proposal.acknowledge",
+        "proposal.withdraw",
+        "vote.cast",
     }
 )
 
@@ -312,7 +316,8 @@ class _Arrival:
 def acknowledge(node: Node, keys: Keys, organisation: Organisation) -> int:
     """Sign that records which start periods are here: one receipt per circle with news.
 
-    A debtor's periods run from this receipt, so the node writes it by itself as soon as it
+    A debtor's periods run from this receipt, and whether a vote came in time is told by it, so
+    the node writes it by itself as soon as it
     finds such a record without one; a process killed in between writes it at the next round.
 
     Returns:

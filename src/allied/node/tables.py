@@ -1,0 +1,364 @@
+"""The questions on the table of one agreement, as an organisation on this node sees them.
+
+Here records become what `agreement.tabled` reads, circle by circle, and only of circles that the
+organisation is in; words and reasons are put back from the blobs that are held. What follows is
+decided in `agreement`. The count is this node's own: of the records that are here, as known now.
+It binds nobody, and nothing in register or evaluation follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.announcement import rule_words
+from allied.agreement.ballot import Vote
+from allied.agreement.certificate import assemblers
+from allied.agreement.outcome import OPEN, Count
+from allied.agreement.silence import is_by_silence
+from allied.agreement.tabled import (
+    Heard,
+    OnTable,
+    Said,
+    Sides,
+    Tabled,
+    arrival,
+    counted,
+    tabled,
+    with_next,
+)
+from allied.errors import AlliedError, NotFoundError, UsageError
+from allied.node import visibility
+from allied.node.cases import SHORTEST_PREFIX, text_of
+from allied.response.incident_file import from_body
+
+if TYPE_CHECKING:
+    from allied.agreement.fold import State
+    from allied.agreement.tabled import FindSides
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Reading
+    from allied.node.rows import Organisation
+    from allied.record.circle import Circle
+    from allied.record.ids import AgreementId, PartyId, RecordId
+    from allied.record.record import Record
+
+AS_COUNTED_HERE: Final = "as counted here"
+NO_EFFECT: Final = "none yet: nothing in register or evaluation follows from this count"
+BY_RECEIPTS: Final = "receipts of others"
+BY_CLAIM: Final = "its own claim"
+_VOTER, _RECUSED, _NO_VOTE = "voter", "recused", "no vote"
+_FACTS: Final = frozenset({"incident.report", "incident.facts"})
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenView:
+    """One statement on a question, and what says that it came in time.
+
+    Attributes:
+        kind: vote, receipt, retraction, revision or extension.
+        choice: of a vote; else empty.
+        at: when it was signed, as it claims.
+        arrived_at: when enough others say that they held it; None without their receipts.
+        in_time_by: `receipts of others`, or `its own claim` while there are none.
+        counts: whether it is counted; `why` is the code where it is not.
+    """
+
+    record: RecordId
+    party: PartyId
+    kind: str
+    choice: str
+    at: datetime
+    arrived_at: datetime | None
+    in_time_by: str
+    counts: bool
+    why: str
+    reasons: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """One question, with this node's own count of what was said on it.
+
+    Attributes:
+        about: the matter in a few words.
+        under: the clause that says who decides.
+        rule: in words.
+        words: what is on the table; empty where they are not here or are no text.
+        changes: how often the proposer changed the words or gave more time.
+        stated: conditions that the proposer says hold, or do not.
+        chair: who breaks a tie, where the rule lets the chair.
+        counted_by: who puts the count together first, once nodes agree on one.
+        mine: the label of the organisation that looks.
+        part: its part: `voter`, `recused` or `no vote`.
+        said: what it said last: yes, no, abstain, read; empty for nothing.
+        count: outcome, remainder and what would change it.
+        basis: whose count this is: always `as counted here`, until nodes agree on one.
+        effect: what follows from it; nothing yet, and it says so.
+    """
+
+    id: RecordId
+    agreement: AgreementId
+    agreement_alias: str
+    agreement_title: str
+    circle: str
+    members: tuple[PartyId, ...]
+    matter: str
+    about: str
+    under: str
+    body: str
+    rule: str
+    by_silence: bool
+    proposed_by: PartyId
+    tabled_at: datetime
+    words: str
+    changes: int
+    stated: tuple[tuple[str, bool], ...]
+    chair: PartyId | None
+    sponsors: int
+    counted_by: tuple[PartyId, ...]
+    mine: PartyId
+    part: str
+    said: str
+    basis: str
+    effect: str
+    count: Count
+    spoken: tuple[SpokenView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One question where it was found: agreement, circle, and who looks at it."""
+
+    folded: Folded
+    circle: Circle
+    mine: PartyId
+    on: Tabled
+
+
+# --- finding ----------------------------------------------------------------------------
+
+
+def seats(node: Node, reading: Reading, organisation: Organisation) -> Iterator[Seat]:
+    """Every question that an organisation may see."""
+    for row in reading.agreements():
+        folded = node.folds.of(reading, row.id)
+        mine = folded.instrument.party(organisation.id)
+        for circle in visibility.circles(folded, organisation.id).values():
+            if mine is not None:
+                for on in table_of(folded, circle).tabled:
+                    yield Seat(folded, circle, mine, on)
+
+
+def find(node: Node, reading: Reading, organisation: Organisation, name: str) -> Seat:
+    """The question whose id is, or begins with, `name`.
+
+    Raises:
+        NotFoundError: `proposal.unknown`.
+        UsageError: `proposal.ambiguous`.
+    """
+    found = [
+        seat
+        for seat in seats(node, reading, organisation)
+        if seat.on.record == name
+        or (len(name) >= SHORTEST_PREFIX and seat.on.record.startswith(name))
+    ]
+    if not found:
+        raise NotFoundError(
+            "proposal.unknown",
+            "no proposal here goes by that name",
+            hint=f"`allied proposal list` shows them; ids may be cut to {SHORTEST_PREFIX} digits",
+        )
+    if len(found) > 1:
+        raise UsageError(
+            "proposal.ambiguous", f"{len(found)} go by that name", hint="give more of the id"
+        )
+    return found[0]
+
+
+# --- reading ----------------------------------------------------------------------------
+
+
+def table_of(folded: Folded, circle: Circle) -> OnTable:
+    """The questions of one circle."""
+    records = _records(folded.state, circle)
+    if not any(each.header.kind == "proposal.open" for each in records):
+        return OnTable((), ())
+    instrument = folded.instrument
+    return tabled(
+        instrument.terms,
+        folded.state.register(instrument),
+        (_said(folded, each) for each in records),
+        circle.members,
+        sides=_sides(folded),
+    )
+
+
+def table_with(folded: Folded, circle: Circle, next_: Said) -> OnTable:
+    """The same, as it would be with one more record; refuses what would have no effect."""
+    instrument = folded.instrument
+    return with_next(
+        instrument.terms,
+        folded.state.register(instrument),
+        (_said(folded, each) for each in _records(folded.state, circle)),
+        circle.members,
+        next_,
+        sides=_sides(folded),
+    )
+
+
+def _records(state: State, circle: Circle) -> Sequence[Record]:
+    return [each for each in state.statements if each.header.circle == circle.id]
+
+
+def _said(folded: Folded, record: Record) -> Said:
+    party = folded.instrument.party(record.header.issuer)
+    assert party is not None  # noqa: S101 - a stranger's record has no effect
+    return Said(
+        kind=record.header.kind,
+        party=party,
+        body=record.body,
+        at=record.header.claimed_at,
+        record=record.id,
+        number=record.header.sequence,
+        knows=_knowing(folded, record.id),
+    )
+
+
+def _knowing(folded: Folded, record: RecordId) -> Callable[[RecordId], bool]:
+    return lambda earlier: folded.history.knows(record, earlier)
+
+
+def _sides(folded: Folded) -> FindSides:
+    """Finds who attacked whom by the facts that an opening knows, each party's last word."""
+    parties = frozenset(folded.instrument.genesis.parties)
+
+    def sides(incident: str, opening: Said) -> Sides | None:
+        latest: dict[PartyId, Sides] = {}
+        seen = False
+        for record in folded.state.statements:
+            if record.header.kind not in _FACTS or not opening.knows(record.id):
+                continue
+            reported = record.header.kind == "incident.report" and record.id == incident
+            party = folded.instrument.party(record.header.issuer)
+            if party is None or not (reported or record.body.get("incident") == incident):
+                continue
+            seen = seen or reported
+            found = _sides_of(record, party, parties)
+            if found is not None:
+                latest[party] = found
+        if not seen:
+            return None
+        return Sides(
+            frozenset().union(*(each.attackers for each in latest.values())),
+            frozenset().union(*(each.disputants for each in latest.values())),
+        )
+
+    return sides
+
+
+def _sides_of(record: Record, by: PartyId, parties: frozenset[PartyId]) -> Sides | None:
+    """Who attacked whom, as one record states it; None where it does not say."""
+    try:
+        acts = from_body(record.body, by).facts.acts
+    except AlliedError:
+        return None
+    edges = [(each.by, each.against) for each in acts if each.by is not None]
+    if not edges:
+        return None
+    attackers = {attacker for attacker, _ in edges}
+    both = [edge for edge in edges if parties.issuperset(edge)]
+    disputants = {party for edge in both for party in edge}
+    return Sides(
+        frozenset(each for each in parties if each in attackers),
+        frozenset(each for each in parties if each in disputants),
+    )
+
+
+# --- views ------------------------------------------------------------------------------
+
+
+def proposal_view(reading: Reading, seat: Seat, at: datetime) -> ProposalView:
+    """A question in words and values, as counted here at `at`."""
+    on, folded = seat.on, seat.folded
+    found = counted(on, at)
+    asked = on.question
+    terms = folded.instrument.terms
+    steps = [each for each in on.heard if type(each.statement).__name__ in _CHANGES]
+    part = _VOTER if seat.mine in found.entitled else _NO_VOTE
+    if any(each.party == seat.mine for each in found.recused):
+        part = _RECUSED
+    return ProposalView(
+        id=on.record,
+        agreement=folded.row.id,
+        agreement_alias=folded.row.alias,
+        agreement_title=terms.title or terms.id,
+        circle=seat.circle.purpose,
+        members=tuple(sorted(seat.circle.members)),
+        matter=asked.matter.kind,
+        about=asked.matter.about,
+        under=asked.under,
+        body=asked.body,
+        rule=rule_words(asked.rule),
+        by_silence=is_by_silence(asked.rule, on.proposal),
+        proposed_by=on.proposal.by,
+        tabled_at=on.proposal.tabled_at,
+        words=text_of(reading, on.words.get(found.text, "")),
+        changes=len(steps),
+        stated=tuple(sorted(on.proposal.stated.items())),
+        chair=asked.electorate.chair if asked.rule.tie == "chair-casts" else None,
+        sponsors=asked.sponsors,
+        counted_by=assemblers(asked.rule, on.proposal, asked.electorate),
+        mine=seat.mine,
+        part=part,
+        said=_last_word(seat.mine, found),
+        basis=AS_COUNTED_HERE,
+        effect=NO_EFFECT,
+        count=found,
+        spoken=tuple(_spoken(reading, each, on, found) for each in on.heard),
+    )
+
+
+_CHANGES: Final = ("Revision", "Extension")
+
+
+def _last_word(mine: PartyId, found: Count) -> str:
+    for each in found.ballots:
+        if each.party == mine:
+            words = {"objected": "no", "silent": "read", "present": "read"}
+            word = words.get(each.position, each.position)
+            return "" if word in ("absent", "not-reached") else word
+    return ""
+
+
+def _spoken(reading: Reading, heard: Heard, on: Tabled, found: Count) -> SpokenView:
+    said = heard.statement
+    kind = type(said).__name__.lower()
+    why = next(
+        (
+            each.why
+            for each in found.passed_over
+            if (each.party, each.at, each.kind) == (said.party, said.at, kind)
+        ),
+        "",
+    )
+    arrived = arrival(heard.receipts, on.question.rule.tolerates)
+    return SpokenView(
+        record=heard.record,
+        party=said.party,
+        kind=kind,
+        choice=said.choice if isinstance(said, Vote) else "",
+        at=said.at,
+        arrived_at=arrived,
+        in_time_by=BY_CLAIM if arrived is None else BY_RECEIPTS,
+        counts=not why,
+        why=why,
+        reasons=text_of(reading, heard.reasons),
+    )
+
+
+def is_open(view: ProposalView) -> bool:
+    """Whether something may still be said that counts."""
+    return view.count.outcome == OPEN
