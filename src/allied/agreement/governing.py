@@ -101,7 +101,7 @@ class Suspension:
     ] = None
     automatic_if: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "grounds", last="or"), "Of itself if {}.", absent="Never of itself."),
+        Field(Many(SENTENCE, "grounds", last="or"), "Of itself if {}.", LIFE, "Never of itself."),
     ] = ()
     pairwise: Annotated[
         str,
@@ -164,7 +164,7 @@ class Membership(Clause):
             Ref("party", "body", fixed={"all": "all members", "any-member": "any member"}),
             "Invited by {}.",
             DECISION,
-            absent="No invitation is needed.",
+            absent="Nobody is named who invites.",
         ),
     ] = ""
     rule: Annotated[
@@ -198,7 +198,7 @@ class Membership(Clause):
             Group(Suspension, "a suspension"),
             "Suspension: {}.",
             DECISION,
-            absent="Nobody is suspended.",
+            absent="Nothing is said about suspension.",
         ),
     ] = None
     expulsion: Annotated[
@@ -207,7 +207,7 @@ class Membership(Clause):
             Group(Expulsion, "an expulsion"),
             "Expulsion: {}.",
             DECISION,
-            absent="Nobody is expelled.",
+            absent="Nothing is said about expulsion.",
         ),
     ] = None
     withdrawal: Annotated[
@@ -224,7 +224,7 @@ class Membership(Clause):
         Field(
             YES_NO,
             "A party may leave a body and stay in the agreement.",
-            LATER,
+            LIFE,
             "Nobody leaves a body without leaving the agreement.",
         ),
     ] = False
@@ -335,7 +335,7 @@ class Reservations(Clause):
     ABOUT: ClassVar[str] = "Reservations"
 
     allowed: Annotated[
-        bool, Field(YES_NO, "Reservations may be made.", LATER, "No reservations may be made.")
+        bool, Field(YES_NO, "Reservations may be made.", LIFE, "No reservations may be made.")
     ] = False
     list: Annotated[
         tuple[Reservation, ...],

@@ -31,6 +31,7 @@ from allied.agreement.scalars import (
 from allied.agreement.shape import (
     LIFE,
     RESPONSE,
+    SHOWN,
     Field,
     Group,
     Many,
@@ -148,7 +149,7 @@ class Life:
 
     signature_window: Annotated[
         Interval | None,
-        Field(INTERVAL, "It can be signed {}.", absent="It can be signed at any time."),
+        Field(INTERVAL, "It can be signed {}.", LIFE, "It can be signed at any time."),
     ] = None
     in_force_when: Annotated[
         EntryCondition,
@@ -163,7 +164,8 @@ class Life:
         Field(
             DAY,
             "It lapses unless it is in force by {}.",
-            absent="It waits for its entry into force without end.",
+            LIFE,
+            "It waits for its entry into force without end.",
         ),
     ] = None
     term: Annotated[
@@ -194,7 +196,7 @@ class Life:
     ] = None
     survives_end: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "things"), "These outlive it: {}.", absent="Nothing outlives it."),
+        Field(Many(SENTENCE, "things"), "These outlive it: {}.", SHOWN, "Nothing outlives it."),
     ] = ()
     history: Annotated[
         str,

@@ -152,7 +152,7 @@ class Party:
         ),
     ] = NOTHING
     successor_of: Annotated[
-        str, Field(SENTENCE, "It succeeds {}.", SHOWN, "It succeeds nobody.")
+        str, Field(SENTENCE, "It succeeds {}.", LIFE, "It succeeds nobody.")
     ] = ""
     side: Annotated[
         str,
