@@ -28,6 +28,7 @@ from allied.node.rows import (
     HandlingClassRow,
     ItemRow,
     ItemsAdded,
+    Joined,
     LedgerRow,
     Login,
     Organisation,
@@ -151,6 +152,30 @@ class Reading(Protocol):
 
     def newest(self, holder: OrganisationId) -> tuple[int, int]:
         """Seq and `added` of the item stored last for a holder; (0, 0) if none. Cheap."""
+        ...
+
+    def joined_items(
+        self,
+        holder: OrganisationId,
+        classes: Sequence[int],
+        *,
+        limit: int,
+        after: int = 0,
+        added_after: int | None = None,
+        types: Sequence[str] | None = None,
+        until: int | None = None,
+        skip: Sequence[int] = (),
+    ) -> Joined:
+        """The bytes of a holder's items in these handling classes, by seq, made in the store.
+
+        Args:
+            classes: of any agreements; a class belongs to one, so they say under which.
+            limit: at most so many items; the page is bounded in bytes as well (24 MiB, or one
+                item).
+            after, added_after: as for `items`.
+            until: only items with seq <= `until`.
+            skip: numbers of items that are left out.
+        """
         ...
 
     def latest_items(

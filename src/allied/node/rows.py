@@ -162,6 +162,28 @@ class ItemRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """The bytes of a page of items, joined with commas, and what has to be known of them.
+
+    Attributes:
+        count: how many items are in `body`.
+        first_added, last_added: `ItemRow.added` of the first and the last; 0 when none.
+        last: the number to go on after, also where `count` is 0.
+        more: whether there is more behind `last`, or may be where types were asked for.
+        repeated: numbers of the items on it whose object the holder has more than one item of,
+            ascending; which of them are to be shown is for the caller to decide.
+    """
+
+    body: bytes = b""
+    count: int = 0
+    first_added: int = 0
+    last_added: int = 0
+    last: int = 0
+    more: bool = False
+    repeated: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One row of the node's own hash-chained disclosure ledger.
 

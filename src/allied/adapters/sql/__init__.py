@@ -6,6 +6,7 @@
     store       units of reading and writing
     reading     what can be asked, except items
     pages       pages of items
+    joined      the joined bytes of such pages
     writing     what can be changed, except items
     intake      storing items in bulk
     names       long names as small numbers

@@ -252,7 +252,7 @@ class Intake:
         statement = insert(self.connection, class_counts)
         self.connection.execute(
             statement.on_conflict_do_update(
-                index_elements=("agreement", "holder", "class_id"),
+                index_elements=("holder", "class_id", "agreement"),
                 set_={"count": class_counts.c.count + statement.excluded.count},
             ),
             [

@@ -14,11 +14,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, select
 
 from allied.adapters.sql import pages, schema
+from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
 from allied.node.rows import (
     AgreementRow,
     HandlingClassRow,
     ItemRow,
+    Joined,
     LedgerRow,
     Login,
     Organisation,
@@ -218,6 +220,31 @@ class SqlReading:
             share=share,
         )
         return pages.page(self._connection, self._names, self._secret, wanted)
+
+    def joined_items(
+        self,
+        holder: OrganisationId,
+        classes: Sequence[int],
+        *,
+        limit: int,
+        after: int = 0,
+        added_after: int | None = None,
+        types: Sequence[str] | None = None,
+        until: int | None = None,
+        skip: Sequence[int] = (),
+    ) -> Joined:
+        """See `Reading.joined_items` and `allied.adapters.sql.joined`."""
+        wanted = Wanted(
+            holder=holder,
+            classes=tuple(classes),
+            limit=limit,
+            after=after,
+            added_after=added_after,
+            types=None if types is None else tuple(types),
+            until=until,
+            skip=tuple(skip),
+        )
+        return joined(self._connection, self._names, wanted)
 
     def latest_items(
         self, agreement: AgreementId, holder: OrganisationId, *, before: int | None, limit: int

@@ -356,7 +356,7 @@ items = Table(
     _raw("proof"),
     # A page by number, the class tested inside the index; and a page of a few classes.
     Index(None, "agreement", "holder", "seq", "class_id"),
-    Index(None, "agreement", "holder", "class_id", "seq"),
+    Index(None, "holder", "class_id", "seq", "agreement"),
     # Where in a holder's stream a date stands: dates grow with the numbers.
     Index(None, "holder", "added", unique=True),
 )
@@ -364,9 +364,9 @@ items = Table(
 class_counts = Table(
     "class_counts",
     metadata,
-    Column("agreement", Whole, primary_key=True, autoincrement=False, nullable=False),
     Column("holder", Whole, primary_key=True, autoincrement=False, nullable=False),
     Column("class_id", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("agreement", Whole, primary_key=True, autoincrement=False, nullable=False),
     _number("count"),
     sqlite_with_rowid=False,
 )

@@ -56,11 +56,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "class_counts",
-        sa.Column("agreement", WHOLE, autoincrement=False, nullable=False),
         sa.Column("holder", WHOLE, autoincrement=False, nullable=False),
         sa.Column("class_id", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("agreement", WHOLE, autoincrement=False, nullable=False),
         sa.Column("count", WHOLE, nullable=False),
-        sa.PrimaryKeyConstraint("agreement", "holder", "class_id", name="pk_class_counts"),
+        sa.PrimaryKeyConstraint("holder", "class_id", "agreement", name="pk_class_counts"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -250,9 +250,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_items"),
     )
     op.create_index(
-        "ix_items_agreement_holder_class_id_seq",
+        "ix_items_holder_class_id_seq_agreement",
         "items",
-        ["agreement", "holder", "class_id", "seq"],
+        ["holder", "class_id", "seq", "agreement"],
     )
     op.create_index(
         "ix_items_agreement_holder_seq_class_id",
