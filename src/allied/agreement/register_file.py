@@ -19,12 +19,13 @@ Source: agreement format, section 8; settled points on the register.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
 from allied.agreement.clause import ART
+from allied.agreement.days import start_of_day
 from allied.agreement.events import (
     ACCEDED,
     AMENDED,
@@ -53,6 +54,7 @@ from allied.agreement.events import (
     Event,
 )
 from allied.agreement.moments import Moment, moment, moment_text
+from allied.agreement.parties import ROLES
 from allied.agreement.scalars import SENTENCE, YES_NO, Choice, Name, Scalar
 from allied.agreement.shape import (
     LIFE,
@@ -66,7 +68,7 @@ from allied.agreement.shape import (
     read_group,
     suggestion,
 )
-from allied.agreement.standing import start_of_day
+from allied.agreement.sharing import InformationSharing
 from allied.agreement.terms import Agreement
 from allied.agreement.text import ListNode, MapNode, Node, TextNode, load_yaml
 from allied.record.ids import PartyId
@@ -87,7 +89,7 @@ _NEEDED: Final[Mapping[str, frozenset[str]]] = {
     SIGNED: frozenset({"party"}),
     RATIFIED: frozenset({"party"}),
     ACCEDED: frozenset({"party"}),
-    SUCCEEDED: frozenset({"party", "predecessor"}),
+    SUCCEEDED: frozenset({"party"}),
     CHANGED: frozenset({"party"}),
     RESERVATION: frozenset({"party", "art"}),
     DECLARED: frozenset({"party", "practice"}),
@@ -112,10 +114,11 @@ _ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     SIGNED: frozenset({"version"}),
     RATIFIED: frozenset({"version"}),
     ACCEDED: frozenset({"version"}),
+    SUCCEEDED: frozenset({"predecessor"}),
     CHANGED: frozenset({"role", "tier"}),
     RESERVATION: frozenset({"effect", "reciprocal"}),
-    EXPELLED: frozenset({"ground"}),
-    SUSPENDED: frozenset({"party", "towards", "reciprocal", "art", "ground"}),
+    EXPELLED: frozenset({"by", "ground"}),
+    SUSPENDED: frozenset({"party", "towards", "reciprocal", "art", "by", "ground"}),
     RESUMED: frozenset({"party", "towards", "reciprocal", "art"}),
     TERMINATED: frozenset({"party"}),
     OBJECTED: frozenset({"about", "version"}),
@@ -273,6 +276,8 @@ class _Named:
     parties: frozenset[str]
     bodies: frozenset[str]
     arts: Mapping[str, None]
+    tiers: frozenset[str]
+    successors: Mapping[str, str]
     amended: bool
 
 
@@ -281,12 +286,27 @@ def _named(
 ) -> _Named:
     versions = [agreements[each] for each in amended.get(agreement, ()) if each in agreements]
     texts = [agreements[agreement], *versions]
+    parties = frozenset(party for text in texts for party in text.party_ids)
     return _Named(
-        parties=frozenset(party for text in texts for party in text.party_ids),
+        parties=parties,
         bodies=frozenset(body for text in texts for body in text.bodies),
         arts=dict.fromkeys(clause.art for text in texts for clause in text.articles),
+        tiers=frozenset(tier for text in texts for tier in _tiers(text)),
+        successors={
+            party.id: party.successor_of
+            for text in texts
+            for party in text.parties
+            if party.successor_of in parties
+        },
         amended=agreement in amended,
     )
+
+
+def _tiers(text: Agreement) -> Iterator[str]:
+    """The tiers of a text: those of its parties, and those that its articles speak of."""
+    yield from (party.tier for party in text.parties if party.tier)
+    for clause in text.clauses(InformationSharing):
+        yield from (name for name in clause.receives if name not in ROLES.options)
 
 
 def _event(
@@ -307,32 +327,7 @@ def _event(
             suggestion(entry.agreement, sorted(agreements), what="agreement"),
         )
         return None
-    parties, bodies = named[text.id].parties, named[text.id].bodies
-    for key in _PARTIES:
-        value = getattr(entry, key)
-        if value and value not in parties:
-            reading.note(
-                _at(node, key),
-                "unknown-party",
-                f"{text.id} names no party of that id",
-                suggestion(value, sorted(parties), what="party"),
-            )
-    if entry.party and entry.party == entry.towards:
-        reading.note(_at(node, "towards"), "towards-itself", "a party owes nothing to itself")
-    if entry.by and entry.by not in parties | bodies:
-        reading.note(
-            _at(node, "by"),
-            "unknown-party",
-            f"{text.id} names no party or body of that id",
-            suggestion(entry.by, sorted(parties | bodies), what="party"),
-        )
-    if entry.body and entry.body not in bodies:
-        reading.note(
-            _at(node, "body"),
-            "unknown-body",
-            f"{text.id} has no body of that name",
-            suggestion(entry.body, sorted(bodies), what="body"),
-        )
+    _check_names(entry, node, reading, named[text.id])
     if entry.event == AMENDED and entry.version in named and named[entry.version].amended:
         reading.note(
             _at(node, "version"),
@@ -347,14 +342,8 @@ def _event(
             "no text of that id is among the files",
             suggestion(entry.version, sorted(agreements), what="agreement"),
         )
-    arts = named[text.id].arts
-    if entry.art and entry.art not in arts:
-        reading.note(
-            _at(node, "art"),
-            "unknown-clause",
-            f"{text.id} has no article of that number",
-            suggestion(entry.art, list(arts), what="article"),
-        )
+    if entry.event == SUCCEEDED:
+        _check_predecessor(entry, node, reading, named[text.id])
     _check_keys(entry, node, reading)
     if len(reading.findings) > before:
         return None
@@ -381,6 +370,64 @@ def _event(
     )
 
 
+def _check_names(entry: Entry, node: Node, reading: Reading, named: _Named) -> None:
+    """Note parties, bodies, articles and tiers that the texts do not name."""
+    parties, bodies = named.parties, named.bodies
+    for key in _PARTIES:
+        value = getattr(entry, key)
+        if value and value not in parties:
+            reading.note(
+                _at(node, key),
+                "unknown-party",
+                f"{entry.agreement} names no party of that id",
+                suggestion(value, sorted(parties), what="party"),
+            )
+    if entry.party and entry.party == entry.towards:
+        reading.note(_at(node, "towards"), "towards-itself", "a party owes nothing to itself")
+    if entry.by and entry.by not in parties and entry.by not in bodies:
+        reading.note(
+            _at(node, "by"),
+            "unknown-party",
+            f"{entry.agreement} names no party or body of that id",
+            suggestion(entry.by, sorted(parties | bodies), what="party"),
+        )
+    if entry.body and entry.body not in bodies:
+        reading.note(
+            _at(node, "body"),
+            "unknown-body",
+            f"{entry.agreement} has no body of that name",
+            suggestion(entry.body, sorted(bodies), what="body"),
+        )
+    if entry.art and entry.art not in named.arts:
+        reading.note(
+            _at(node, "art"),
+            "unknown-clause",
+            f"{entry.agreement} has no article of that number",
+            suggestion(entry.art, list(named.arts), what="article"),
+        )
+    if entry.tier and entry.tier not in named.tiers:
+        reading.note(
+            _at(node, "tier"),
+            "unknown-tier",
+            f"{entry.agreement} has no tier of that name",
+            suggestion(entry.tier, sorted(named.tiers), what="tier"),
+        )
+
+
+def _check_predecessor(entry: Entry, node: Node, reading: Reading, named: _Named) -> None:
+    """Note where nobody is named in whose place a party comes, or the party itself is."""
+    if not entry.predecessor and entry.party not in named.successors:
+        reading.note(
+            node,
+            "missing-key",
+            "an event `succeeded` needs the key `predecessor` where the text does not say"
+            " `successor_of`",
+            "add `predecessor:`",
+        )
+    if entry.predecessor and entry.predecessor == entry.party:
+        reading.note(_at(node, "predecessor"), "succeeds-itself", "nobody succeeds itself")
+
+
 def _check_keys(entry: Entry, node: Node, reading: Reading) -> None:
     """Note what an event lacks and what it has no use for."""
     needed = _NEEDED[entry.event]
@@ -393,6 +440,13 @@ def _check_keys(entry: Entry, node: Node, reading: Reading) -> None:
                 f"an event `{entry.event}` has no use for the key `{key}`",
                 "take it out",
             )
+    if entry.towards and entry.art and entry.event in (SUSPENDED, RESUMED):
+        reading.note(
+            _at(node, "art"),
+            "useless-key",
+            "a pair is suspended in all articles, and an article towards everybody",
+            "take out `art` or `towards`",
+        )
     if entry.event == SUSPENDED and entry.reciprocal is not None and not entry.towards:
         reading.note(
             _at(node, "reciprocal"),
