@@ -542,7 +542,7 @@ def plan(store: SqlStore, way: str, wanted: pages.Wanted) -> str:
         pytest.param(
             "window",
             {"classes": (1, 2)},
-            "ix_items_holder_class_id_seq_agreement",
+            "ix_items_by_class",
             True,
             id="window",
         ),

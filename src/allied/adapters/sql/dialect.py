@@ -169,7 +169,10 @@ def _settle(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     """Start a transaction ourselves; the driver would do so too late, and never IMMEDIATE."""
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+    if writes:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # takes no lock, so nothing can go wrong that would have to be translated
+        connection.connection.dbapi_connection.execute("BEGIN DEFERRED")  # type: ignore[union-attr]
 
 
 def _translate(context: ExceptionContext) -> BaseException | None:

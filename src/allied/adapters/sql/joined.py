@@ -53,10 +53,11 @@ _VISIBLE: Final = (
     " WHERE holder = ? AND class_id IN (SELECT value FROM json_each(?))"
 )
 _JOINED: Final = (
-    "SELECT count(*), CAST(group_concat(raw) AS BLOB), min(added), max(added), max(seq),"
-    " group_concat(CASE WHEN repeated THEN seq END) FROM"
-    " (SELECT i.seq, i.added, i.repeated, b.raw FROM items i {way}"
-    " CROSS JOIN bodies b ON b.id = i.body WHERE {where} ORDER BY i.seq LIMIT ?)"
+    "SELECT count(*), CAST(group_concat(b.raw) AS BLOB), min(p.added), max(p.added), max(p.seq),"
+    " group_concat(CASE WHEN p.repeated THEN p.seq END) FROM"
+    # Picked and put in order before the bytes come in: what is sorted is small.
+    " (SELECT i.seq, i.added, i.repeated, i.body FROM items i {way} WHERE {where}"
+    " ORDER BY i.seq LIMIT ?) p CROSS JOIN bodies b ON b.id = p.body"
 )
 _OF_STRETCH: Final = (
     "i.holder = ? AND i.seq > ? AND i.seq <= ? AND i.class_id IN (SELECT value FROM json_each(?))"
@@ -64,9 +65,10 @@ _OF_STRETCH: Final = (
 _OF_TYPES: Final = " AND i.type IN (SELECT value FROM json_each(?))"
 _BUT: Final = " AND i.seq NOT IN (SELECT value FROM json_each(?))"
 _OF_NUMBERS: Final = "i.seq IN (SELECT value FROM json_each(?))"
-_BY_CLASS: Final = "items i INDEXED BY ix_items_holder_class_id_seq_agreement"
-_NUMBERS: Final = "SELECT i.seq FROM {by_class} WHERE {where} ORDER BY i.seq LIMIT ?"
-_HOW_MANY: Final = "SELECT count(*) FROM (SELECT 1 FROM {by_class} WHERE {where} LIMIT ?)"
+_BY_NUMBER: Final = "NOT INDEXED"
+_BY_CLASS: Final = "INDEXED BY ix_items_by_class"
+_NUMBERS: Final = "SELECT i.seq FROM items i {way} WHERE {where} ORDER BY i.seq LIMIT ?"
+_HOW_MANY: Final = "SELECT count(*) FROM (SELECT 1 FROM items i {way} WHERE {where} LIMIT ?)"
 _SIZES: Final = "SELECT i.seq, i.size FROM items i NOT INDEXED WHERE {where} ORDER BY i.seq LIMIT ?"
 
 
@@ -188,7 +190,7 @@ class _Joining:
         stretch = replace(asked, high=min(asked.high, asked.low + _STRETCH * asked.limit))
         where, values = self._where(stretch)
         try:
-            found = self._joined("NOT INDEXED", where, values, asked.limit)
+            found = self._joined(_BY_NUMBER, where, values, asked.limit)
         except _TooMuchError:
             return self._fitting(stretch)
         if found.count == asked.limit:
@@ -203,10 +205,12 @@ class _Joining:
         chosen = numbers[: self.asked.limit]
         if not chosen:
             return self._ended(Joined(), follows=False)
+        stretch = replace(self.asked, high=chosen[-1])
+        where, values = self._where(stretch)
         try:
-            found = self._joined("", _OF_NUMBERS, (json.dumps(chosen),), len(chosen))
+            found = self._joined(_BY_CLASS, where, values, len(chosen))
         except _TooMuchError:
-            return self._fitting(replace(self.asked, high=chosen[-1]))
+            return self._fitting(stretch)
         return self._ended(found, follows=len(numbers) > len(chosen))
 
     def _joined(self, way: str, where: str, values: tuple[Any, ...], limit: int) -> Joined:
@@ -257,7 +261,7 @@ class _Joining:
     def _how_many(self, stretch: Asked, most: int) -> int:
         """How many visible items a stretch holds, counted up to `most`."""
         where, values = self._where(stretch)
-        statement = _HOW_MANY.format(by_class=_BY_CLASS, where=where)
+        statement = _HOW_MANY.format(way=_BY_CLASS, where=where)
         (held,) = self._driver.execute(statement, (*values, most)).fetchone()
         return int(held)
 
@@ -277,7 +281,7 @@ class _Joining:
             if held:
                 left = need - len(found)
                 where, values = self._where(window)
-                statement = _NUMBERS.format(by_class=_BY_CLASS, where=where)
+                statement = _NUMBERS.format(way=_BY_CLASS, where=where)
                 found += [row[0] for row in self._driver.execute(statement, (*values, left))]
             low, width = window.high, width * 2
         return found

@@ -38,7 +38,7 @@ _LOW_HALF: Final = 0xFFFFFFFF
 _LOW_QUARTER: Final = 0xFFFF
 
 _BY_NUMBER: Final = "ix_items_agreement_holder_seq_class_id"
-_BY_CLASS: Final = "ix_items_holder_class_id_seq_agreement"
+_BY_CLASS: Final = "ix_items_by_class"
 _BY_KEY: Final = "ix_items_key"
 _BY_SHARE: Final = "ix_items_share"
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, select
 
 from allied.adapters.sql import pages, schema
+from allied.adapters.sql.dialect import ask
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
 from allied.node.rows import (
@@ -33,6 +34,8 @@ from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, Rec
 
 NO_HASH: Final = Digest("0" * 64)
 """What stands where a ledger has no row yet."""
+
+_COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 
 
 class SqlReading:
@@ -325,9 +328,8 @@ class SqlReading:
         }
 
     def _counter(self, name: str) -> int:
-        table = schema.counters
-        row = self._first(select(table.c.value).where(table.c.name == name))
-        return 0 if row is None else int(row.value)
+        row = ask(self._connection, _COUNTER, (name,))
+        return 0 if row is None else int(row[0])
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -354,9 +354,18 @@ items = Table(
     _text("modified"),
     _raw("digest"),
     _raw("proof"),
-    # A page by number, the class tested inside the index; and a page of a few classes.
+    # A page by number, the class tested inside the index; and a page of a few classes, for
+    # which the index says all that has to be known besides the bytes.
     Index(None, "agreement", "holder", "seq", "class_id"),
-    Index(None, "holder", "class_id", "seq", "agreement"),
+    Index(
+        "ix_items_by_class",
+        "holder",
+        "class_id",
+        "seq",
+        "body",
+        "added",
+        "repeated",
+    ),
     # Where in a holder's stream a date stands: dates grow with the numbers.
     Index(None, "holder", "added", unique=True),
 )

@@ -250,9 +250,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_items"),
     )
     op.create_index(
-        "ix_items_holder_class_id_seq_agreement",
+        "ix_items_by_class",
         "items",
-        ["holder", "class_id", "seq", "agreement"],
+        ["holder", "class_id", "seq", "body", "added", "repeated"],
     )
     op.create_index(
         "ix_items_agreement_holder_seq_class_id",
