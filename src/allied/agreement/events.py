@@ -106,6 +106,8 @@ class Event:
         tier: the tier that a party got; empty for the one it had.
         version: the id of the file that holds an amended text.
         ground: why somebody was suspended or expelled, in the words of the text.
+        what: for what was done: self-report, peer-review, exercise, report, review, or the aim
+            in the words of the text; empty for all that the article asks for.
     """
 
     agreement: str
@@ -126,6 +128,7 @@ class Event:
     tier: str = ""
     version: str = ""
     ground: str = ""
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
-from allied.agreement.clause import ART
+from allied.agreement.agenda import things_of
+from allied.agreement.clause import ART, Clause
 from allied.agreement.days import start_of_day
 from allied.agreement.events import (
     ACCEDED,
@@ -124,7 +125,7 @@ _ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     OBJECTED: frozenset({"about", "version"}),
     FLAGGED: frozenset({"party"}),
     CLEARED: frozenset({"party"}),
-    DONE: frozenset({"party"}),
+    DONE: frozenset({"party", "what"}),
 }
 _EITHER: Final[Mapping[str, tuple[str, ...]]] = {
     CHANGED: ("role", "tier"),
@@ -135,7 +136,7 @@ _EITHER: Final[Mapping[str, tuple[str, ...]]] = {
 _PARTIES: Final = ("party", "towards", "about", "predecessor")
 _EXTRA: Final = (
     "party", "towards", "reciprocal", "art", "effect", "practice", "by", "about", "predecessor",
-    "body", "role", "tier", "version", "ground",
+    "body", "role", "tier", "version", "ground", "what",
 )  # fmt: skip
 
 
@@ -191,6 +192,9 @@ class Entry:
         Field(Name("the id of an agreement"), "The text {}.", LIFE, "The text as it was."),
     ] = ""
     ground: Annotated[str, Field(SENTENCE, "Because {}.", LIFE, "No ground is stated.")] = ""
+    what: Annotated[
+        str, Field(SENTENCE, "Done was: {}.", LIFE, "All that the article asks for.")
+    ] = ""
     note: Annotated[str, Field(SENTENCE, "Note: {}.", SHOWN, "No note.")] = ""
 
 
@@ -275,7 +279,7 @@ class _Named:
 
     parties: frozenset[str]
     bodies: frozenset[str]
-    arts: Mapping[str, None]
+    arts: Mapping[str, tuple[Clause, ...]]
     tiers: frozenset[str]
     successors: Mapping[str, str]
     amended: bool
@@ -287,10 +291,13 @@ def _named(
     versions = [agreements[each] for each in amended.get(agreement, ()) if each in agreements]
     texts = [agreements[agreement], *versions]
     parties = frozenset(party for text in texts for party in text.party_ids)
+    arts: dict[str, tuple[Clause, ...]] = {}
+    for clause in (clause for text in texts for clause in text.articles):
+        arts[clause.art] = (*arts.get(clause.art, ()), clause)
     return _Named(
         parties=parties,
         bodies=frozenset(body for text in texts for body in text.bodies),
-        arts=dict.fromkeys(clause.art for text in texts for clause in text.articles),
+        arts=arts,
         tiers=frozenset(tier for text in texts for tier in _tiers(text)),
         successors={
             party.id: party.successor_of
@@ -367,6 +374,7 @@ def _event(
         tier=entry.tier,
         version=entry.version,
         ground=entry.ground,
+        what=entry.what,
     )
 
 
@@ -404,6 +412,14 @@ def _check_names(entry: Entry, node: Node, reading: Reading, named: _Named) -> N
             "unknown-clause",
             f"{entry.agreement} has no article of that number",
             suggestion(entry.art, list(named.arts), what="article"),
+        )
+    things = {thing for clause in named.arts.get(entry.art, ()) for thing in things_of(clause)}
+    if entry.what and entry.art in named.arts and entry.what not in things:
+        reading.note(
+            _at(node, "what"),
+            "unknown-thing",
+            f"article {entry.art} asks for nothing of that name from time to time",
+            suggestion(entry.what, sorted(things), what="thing"),
         )
     if entry.tier and entry.tier not in named.tiers:
         reading.note(
