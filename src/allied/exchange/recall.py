@@ -231,47 +231,79 @@ def fold(
         for each in copies
         if recall.item.covers(each.item) and each.holder != recall.by and each.since <= at
     ]
-    owing: dict[PartyId, datetime] = {}
+    owing: dict[PartyId, list[datetime]] = {}
     for each in held:
         if each.tlp > Tlp.CLEAR:
-            owing[each.holder] = max(each.since, owing.get(each.holder, each.since))
+            owing.setdefault(each.holder, []).append(each.since)
     sources: dict[PartyId, set[PartyId]] = {}
     for each in held:
         sources.setdefault(each.holder, set()).add(each.came_from)
     tellers = _tellers(recall.by, sources)
-    last = {each.by: each for each in answers if each.at <= at}
+    said: dict[PartyId, list[Answer]] = {}
+    for answer in answers:
+        if answer.at <= at:
+            said.setdefault(answer.by, []).append(answer)
     receipts = {who: when for who, when in (noticed or {}).items() if when <= at}
     duties = tuple(
-        _duty(recall, holder, tellers[holder], since, receipts.get(holder), last.get(holder), at)
+        _duty(
+            recall,
+            _Holder(holder, since, receipts.get(holder), said.get(holder, [])),
+            tellers[holder],
+            at,
+        )
         for holder, since in sorted(owing.items())
     )
     corrections = tuple(sorted({each.holder for each in held} - owing.keys()))
     return Recalled(duties, corrections, products_of(recall.item, products))
 
 
-def _duty(
-    recall: Recall,
-    holder: PartyId,
-    through: PartyId,
-    since: datetime,
-    noticed: datetime | None,
-    answer: Answer | None,
-    at: datetime,
-) -> Duty:
-    due = None
-    if recall.confirm and noticed is not None:
-        due = _after(recall.comply_within, max(noticed, recall.at, since))
-    if answer is not None and answer.at >= since:
-        late = due is not None and answer.at >= due
-        kept = answer.did == Answered.KEPT
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """What is known of one holder: when its copies came, when it was told, what it said."""
+
+    name: PartyId
+    since: list[datetime]
+    noticed: datetime | None
+    answers: list[Answer]
+
+
+def _duty(recall: Recall, holder: _Holder, through: PartyId, at: datetime) -> Duty:
+    """Go through copies and answers in the order of time; a copy opens, an answer closes."""
+    copies = sorted(holder.since, reverse=True)
+    opened: datetime | None = copies.pop()
+    due = _due(recall, holder, opened)
+    last, late = None, False
+    for each in sorted(holder.answers, key=lambda each: each.at):
+        while copies and copies[-1] <= each.at:
+            came = copies.pop()
+            opened = came if opened is None else opened
+        if opened is not None and opened <= each.at:
+            due = _due(recall, holder, opened)
+            late = due is not None and each.at >= due
+            opened = None
+        last = each
+    if copies and opened is None:
+        opened = copies.pop()
+    if opened is None and last is not None:
+        kept = last.did == Answered.KEPT
         state = Compliance.KEPT if kept else Compliance.DELETED
-        return Duty(holder, through, due, state, late, answer.reason if kept else "")
-    if noticed is None:
-        return Duty(holder, through, None, Compliance.NOT_REACHED)
+        return Duty(holder.name, through, due, state, late, last.reason if kept else "")
+    due = _due(recall, holder, opened)
+    if holder.noticed is None:
+        return Duty(holder.name, through, None, Compliance.NOT_REACHED)
     if not recall.confirm:
-        return Duty(holder, through, None, Compliance.TOLD)
+        return Duty(holder.name, through, None, Compliance.TOLD)
     overdue = due is not None and at >= due
-    return Duty(holder, through, due, Compliance.OVERDUE if overdue else Compliance.OWED)
+    state = Compliance.OVERDUE if overdue else Compliance.OWED
+    return Duty(holder.name, through, due, state)
+
+
+def _due(recall: Recall, holder: _Holder, opened: datetime | None) -> datetime | None:
+    """When the period of a copy is over; None where none runs."""
+    if holder.noticed is None or not recall.confirm:
+        return None
+    start = max(each for each in (holder.noticed, recall.at, opened) if each is not None)
+    return _after(recall.comply_within, start)
 
 
 def _tellers(
