@@ -155,7 +155,7 @@ class AnnexAmendment:
     rule: Annotated[str | DecisionRule, Field(RULE, "Decided by {}.", DECISION)]
     in_force: Annotated[
         AmendmentEntry | None,
-        Field(AMENDMENT_ENTRY, "It takes effect {}.", absent="It takes effect at once."),
+        Field(AMENDMENT_ENTRY, "It takes effect {}.", LIFE, "It takes effect at once."),
     ] = None
 
 

@@ -31,7 +31,6 @@ from allied.agreement.scalars import (
 )
 from allied.agreement.shape import (
     DECISION,
-    LATER,
     LIFE,
     RESPONSE,
     SHOWN,
@@ -257,7 +256,9 @@ class Amendment(Clause):
         str | DecisionRule | None,
         Field(RULE, "Decided: {}.", DECISION, absent="By unanimity of the members."),
     ] = None
-    in_force: Annotated[AmendmentEntry, Field(AMENDMENT_ENTRY, "It takes effect {}.")] = ALL_RATIFY
+    in_force: Annotated[AmendmentEntry, Field(AMENDMENT_ENTRY, "It takes effect {}.", LIFE)] = (
+        ALL_RATIFY
+    )
     objectors: Annotated[
         str,
         Field(
@@ -270,6 +271,7 @@ class Amendment(Clause):
                 "what an objector does",
             ),
             "Whoever objects {}.",
+            LIFE,
         ),
     ] = "keep-old"
 
@@ -283,18 +285,19 @@ class Review(Clause):
     ABOUT: ClassVar[str] = "Looking at it again"
 
     not_before: Annotated[
-        Duration | None, Field(DURATION, "Not before {}.", absent="At any time.")
+        Duration | None, Field(DURATION, "Not before {}.", LIFE, "At any time.")
     ] = None
     on_request_of: Annotated[
         str,
         Field(
             Ref("party", "body", fixed={"any-member": "any member"}),
             "On the request of {}.",
-            absent="Nobody has to ask for it.",
+            LIFE,
+            "Nobody has to ask for it.",
         ),
     ] = ""
     every: Annotated[
-        Duration | None, Field(DURATION, "Every {}.", absent="At no fixed interval.")
+        Duration | None, Field(DURATION, "Every {}.", LIFE, "At no fixed interval.")
     ] = None
 
 
@@ -361,7 +364,8 @@ class Secrecy(Clause):
         ""
     )
     existence: Annotated[
-        bool, Field(YES_NO, "Its very existence is secret.", LATER, "Its existence is no secret.")
+        bool,
+        Field(YES_NO, "Its very existence is secret.", RESPONSE, "Its existence is no secret."),
     ] = False
     disclose_rule: Annotated[
         str | DecisionRule | None,
@@ -369,7 +373,7 @@ class Secrecy(Clause):
     ] = None
     declassify_after: Annotated[
         Duration | None,
-        Field(AFTER, "It becomes open {}.", absent="It does not become open of itself."),
+        Field(AFTER, "It becomes open {}.", RESPONSE, "It does not become open of itself."),
     ] = None
 
 
@@ -386,9 +390,9 @@ class Reporting(Clause):
     ] = ()
     about: Annotated[str, Field(SENTENCE, "About {}.", SHOWN, "About the agreement.")] = ""
     every: Annotated[
-        Duration | None, Field(DURATION, "Every {}.", absent="At no fixed interval.")
+        Duration | None, Field(DURATION, "Every {}.", LIFE, "At no fixed interval.")
     ] = None
-    within: Annotated[Duration | None, Field(WITHIN, "{}.", absent="Without a time limit.")] = None
+    within: Annotated[Duration | None, Field(WITHIN, "{}.", LIFE, "Without a time limit.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -331,4 +331,4 @@ class Target:
 
     metric: Annotated[str, Field(SENTENCE, "To reach: {}.", SHOWN)]
     value: Annotated[str, Field(SENTENCE, "As much as {}.", SHOWN, "No figure is set.")] = ""
-    by: Annotated[date | None, Field(DAY, "By {}.", absent="No day is set.")] = None
+    by: Annotated[date | None, Field(DAY, "By {}.", LIFE, "No day is set.")] = None

@@ -26,6 +26,7 @@ from allied.agreement.scalars import (
     Ref,
 )
 from allied.agreement.shape import (
+    LIFE,
     RESPONSE,
     SHOWN,
     Field,
@@ -178,23 +179,21 @@ class Preparedness(Clause):
         Field(
             Many(Group(Target, "a target", scalar="metric"), "targets"),
             "The aim: {}.",
-            SHOWN,
+            LIFE,
             "No aim is named.",
         ),
     ] = ()
     self_report: Annotated[
         Duration | None,
-        Field(DURATION, "Each reports on itself every {}.", absent="Nobody reports on itself."),
+        Field(DURATION, "Each reports on itself every {}.", LIFE, "Nobody reports on itself."),
     ] = None
     peer_review: Annotated[
         Duration | None,
-        Field(
-            DURATION, "They review each other every {}.", absent="They do not review each other."
-        ),
+        Field(DURATION, "They review each other every {}.", LIFE, "They do not review each other."),
     ] = None
     exercises: Annotated[
         Duration | None,
-        Field(DURATION, "They exercise together every {}.", absent="No exercises are agreed."),
+        Field(DURATION, "They exercise together every {}.", LIFE, "No exercises are agreed."),
     ] = None
 
 

@@ -5,7 +5,9 @@ Words used here:
                never as agreements of their own
 
 Rules that hold everywhere below. A viewpoint sees an agreement that is public or names it, in any
-text that had been adopted by then; of one that it may not see nothing is looked at.
+text that had been adopted by then; of one that it may not see nothing is looked at. One whose
+existence is secret is not public, whatever else its text says, until the day on which the text
+makes it open.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from allied.agreement.agenda import opens_at
+from allied.agreement.clauses import Secrecy
 from allied.agreement.events import AMENDED, Event, Register
 from allied.agreement.terms import Agreement
-from allied.agreement.versions import versions_of
+from allied.agreement.versions import versions, versions_of
 from allied.record.ids import PartyId
 from allied.response.reading import rules_of
 from allied.response.restraint import with_duties
@@ -68,15 +72,26 @@ class Prepared:
 
     def sees(self, agreement: Agreement, viewpoint: PartyId | None, limit: datetime) -> bool:
         """Whether a viewpoint may see an agreement."""
-        if _sees(agreement, viewpoint):
+        if viewpoint is None:
             return True
-        return any(
-            event.event == AMENDED
-            and event.at <= limit
-            and event.version in self.chains.get(agreement.id, ())
-            and _sees(self.register.agreements[event.version], viewpoint)
-            for event in self.events.get(agreement.id, ())
-        )
+        chain = self.chains.get(agreement.id, ())
+        adopted = {
+            event.version
+            for event in (self.events.get(agreement.id, ()) if chain else ())
+            if event.event == AMENDED and event.at <= limit
+        }
+        texts = [agreement, *(self.register.agreements[v] for v in chain if v in adopted)]
+        if any(party.id == viewpoint for text in texts for party in text.parties):
+            return True
+        if not any(text.clauses(Secrecy) for text in texts):
+            return any(text.visibility == "public" for text in texts)
+        found = versions(self.narrowed(agreement.id, limit), agreement.id, limit)
+        newest, began = found.newest.terms, found.standing.in_force_since
+        secrecy = newest.clauses(Secrecy)
+        opens = opens_at(secrecy, began, agreement.timezone)
+        if opens is not None and opens <= limit:
+            return True
+        return newest.visibility == "public" and not any(each.existence for each in secrecy)
 
     def kinds_seen(self, seen: Iterable[Agreement]) -> dict[str, str]:
         """The kinds of the parties that the texts of some agreements name."""
@@ -121,14 +136,6 @@ def visible(
         else rule
         for rule in rules
         if not rule.restricted
-    )
-
-
-def _sees(text: Agreement, viewpoint: PartyId | None) -> bool:
-    return (
-        viewpoint is None
-        or text.visibility == "public"
-        or any(party.id == viewpoint for party in text.parties)
     )
 
 
