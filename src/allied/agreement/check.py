@@ -122,7 +122,7 @@ def _enforcement(value: Agreement, day: date | None) -> Iterator[Doubt]:
             NOTE,
             used.path,
             f"`{used.key}` is parsed, signed and shown, but this release does not enforce it yet",
-            "",
+            "people have to see to it; the program will not remind them",
             used.clause,
         )
 

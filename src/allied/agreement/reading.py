@@ -160,7 +160,7 @@ def suggestion(text: str, candidates: Sequence[str], *, what: str = "word") -> s
         if close:
             return f"did you mean `{close[0]}`?"
     if not candidates:
-        return f"no {what} is declared"
+        return f"no {what} is declared: declare it, or take this out"
     shown = ", ".join(f"`{each}`" for each in candidates[:14])
     return f"one of {shown}{', ...' if len(candidates) > 14 else ''}"
 
