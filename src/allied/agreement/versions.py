@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from allied.agreement.amending import (
@@ -51,6 +51,7 @@ from allied.agreement.events import (
     AMENDED,
     CHANGED,
     EXPELLED,
+    JOINED,
     NOTICE as NOTICE_OF_LEAVING,
     OBJECTED,
     RATIFIED,
@@ -58,19 +59,14 @@ from allied.agreement.events import (
     Event,
     Register,
 )
-from allied.agreement.life import EntryCondition
 from allied.agreement.standing import PartyStanding, Spell, Standing, standing
 from allied.agreement.terms import Agreement
-from allied.agreement.values import Interval
 from allied.errors import NotFoundError
 from allied.record.ids import PartyId
 
 _PAPERS: Final = frozenset({SIGNED, RATIFIED, ACCEDED})
 _WORDS: Final = _PAPERS | {OBJECTED}
 _HERE: Final = frozenset({"bound", "leaving"})
-_STARTED: Final = EntryCondition(count=1, of="signed")
-_ALWAYS: Final = Interval(date.min, None)
-"""What an amended text waits for: nothing that the first has not been through."""
 _CARRIED: Final = frozenset({"expulsion-undecided", "expulsion-without-rule"})
 """What is reported of an expulsion, and says nothing of one who leaves by an earlier text."""
 
@@ -351,7 +347,7 @@ class _Chain:
         roles = {party.id: party.role for party in before.parties}
         retitled = {party.id for party in terms.parties if roles.get(party.id) != party.role}
         events = [e for e in self._plain if not _is_past(e, begun, accepted, retitled)]
-        events += [Event(self._terms.id, SIGNED, party, since) for party, since in begun.items()]
+        events += [Event(self._terms.id, JOINED, party, since) for party, since in begun.items()]
         events += [
             Event(self._terms.id, EXPELLED, party, until)
             for party, until in carried.items()
@@ -364,9 +360,7 @@ class _Chain:
             id=self._terms.id,
             timezone=self._terms.timezone,
             parties=tuple(replace(each, joined=None) for each in parties),
-            life=replace(
-                terms.life, in_force_when=_STARTED, signature_window=_ALWAYS, entry_deadline=None
-            ),
+            life=replace(terms.life, signature_window=None, entry_deadline=None),
         )
         found = standing(Register({merged.id: merged}, tuple(events)), merged.id, self._at)
         return self._carried(found, carried)
@@ -396,9 +390,7 @@ class _Chain:
             for code, said in found.warnings
             if code not in _CARRIED or said.partition(":")[0] not in carried
         )
-        return replace(
-            found, parties=parties, warnings=warnings, signing_from=None, signing_until=None
-        )
+        return replace(found, parties=parties, warnings=warnings)
 
     def _joined(self) -> Versions:
         """Bring the texts together: each party stands as under its own newest text."""
