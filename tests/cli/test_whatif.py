@@ -74,8 +74,11 @@ def test_it_answers_from_files_alone(files: Path) -> None:
     assert said.status == 0
     value = said.value
     assert set(value) == {
-        "results", "obligations", "reports", "consultations", "conflicts", "warnings",
+        "results", "obligations", "reports", "consultations", "conflicts", "warnings", "states",
     }  # fmt: skip
+    assert [(each["incident"], each["state"]) for each in value["states"]] == [
+        ("falklands-1982", "not-covered")
+    ]
     assert outcomes(value)["5"] == ("not-met", "out-of-scope")
     assert set(value["results"][0]) >= {
         "incident", "agreement", "art", "type", "outcome", "reason", "missing", "would_change_if",

@@ -11,19 +11,55 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from allied.agreement.standing import Register
+from allied.agreement.clauses import Membership
+from allied.agreement.events import LEFT, Event, Register
+from allied.agreement.standing import standing as standing_of, start_of_day
+from allied.record.canonical import Json
+from allied.record.ids import PartyId, RecordId
+from allied.response.costs import ledger
 from allied.response.evaluate import evaluate
+from allied.response.obligation import Change, ObligationState, Opened, fold_obligations
+from allied.response.overdue import standing
+from allied.response.results import Obligation
+from allied.response.statement import Statement
 from tests.response.cases import (
     ask,
     event,
     incidents,
+    minutes,
     obligations,
     open_to,
     owed,
+    register,
     result,
     texts,
     verdict,
 )
+
+CALL = RecordId("call")
+FAR_OFF = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def receipt(party: str, at: datetime, record: str = CALL, order: int = 2) -> Statement:
+    body: dict[str, Json] = {"records": [record]}
+    return Statement("receipt", PartyId(party), body, at, RecordId(f"receipt-{order}"), order)
+
+
+def say(
+    word: str, about: Obligation, party: str, at: datetime, reason: str = "", order: int = 3
+) -> Statement:
+    body: dict[str, Json] = {"obligation": about.key, "incident": about.incident, "reason": reason}
+    return Statement(
+        f"obligation.{word}", PartyId(party), body, at, RecordId(f"{word}-{order}"), order
+    )
+
+
+def life(obligation: Obligation, *said: Statement) -> ObligationState:
+    """What became of one obligation that a call opened."""
+    change = Change("owed", CALL, PartyId(obligation.creditor), FAR_OFF, 1)
+    (state,) = fold_obligations([Opened(obligation, (change,))], said)
+    return state
+
 
 NEW_YORK = """
 id: new-york-2001
@@ -98,6 +134,7 @@ def test_1_an_armed_attack_of_unknown_origin_is_invoked_provisionally() -> None:
     waiting = obligations(found, "5", "suspended")
     assert ({each.act for each in waiting}, len(waiting), len(running)) == ({"assist"}, 18, 18)
     assert found.reports == ()
+    assert len(open_to(found, "4")) == 19  # whoever wants to may call for talks besides
 
 
 def test_1_without_the_call_it_stays_undetermined() -> None:
@@ -123,6 +160,12 @@ def test_2_directed_from_abroad_makes_eighteen_obligations() -> None:
     assert "found by council on 2001-09-12" in kind.because
 
 
+def test_2_it_is_the_same_incident_and_what_waited_is_what_is_owed_now() -> None:
+    waiting = obligations(ask(CONFIRMED, "nat-1949", at="2001-09-12"), "5", "suspended")
+    owed_now = obligations(ask(CONFIRMED, "nat-1949", at="2001-10-02"), "5", "owed")
+    assert {each.key for each in waiting} == {each.key for each in owed_now}
+
+
 def test_3_an_attack_south_of_the_tropic_is_out_of_scope() -> None:
     found = ask(FALKLANDS, "nat-1949", at="1982-04-02")
 
@@ -133,10 +176,12 @@ def test_3_an_attack_south_of_the_tropic_is_out_of_scope() -> None:
     allies = open_to(found, "4")
     assert (len(allies), "GBR" in allies, "ESP" in allies) == (15, True, False)  # joins 30 May
 
+    on_30_may = ask(FALKLANDS.replace("1982-04-02", "1982-05-30"), "nat-1949", at="1982-05-30")
+    assert verdict(on_30_may, "5") == ("not-met", "out-of-scope")
+    assert (len(open_to(on_30_may, "4")), "ESP" in open_to(on_30_may, "4")) == (16, True)
 
-def test_5_a_call_to_consult_obliges_to_consult_and_to_nothing_else() -> None:
-    found = ask(
-        """
+
+JET = """
 id: jet-2012
 versions:
   - known_at: 2012-06-22
@@ -147,17 +192,45 @@ versions:
       acts:
         - {by: SYR, against: TUR, target: aircraft, places: [mediterranean], latitude: "35.9"}
 invocations: [{agreement: nat-1949, art: "4", by: TUR, at: 2012-06-24}]
-""",
-        "nat-1949",
-        at="2012-06-26",
-    )
+"""
+CHAIR = """decisions:
+  - {agreement: nat-1949, art: "4", outcome: statement, by: council, at: 2012-06-26}
+"""
+
+
+def test_5_a_call_to_consult_obliges_to_consult_and_to_nothing_else() -> None:
+    found = ask(JET, "nat-1949", at="2012-06-25")
     assert verdict(found, "4") == ("met", "")
     assert len(open_to(found, "4")) == 28
     consult = obligations(found, "4")
     assert len(consult) == 27
     assert {(each.creditor, each.modality) for each in consult} == {("TUR", "discuss")}
+    assert {each.state for each in consult} == {"owed"}
     assert verdict(found, "5") == ("open", "not-invoked")
     assert obligations(found, "5") == []
+
+
+def test_5_what_the_chair_states_is_recorded_and_binds_nobody() -> None:
+    found = ask(JET + CHAIR, "nat-1949", at="2012-06-26")
+    notes = {note.code: note.text for note in result(found, "4").notes}
+    assert notes["outcome"] == (
+        "nat-1949 Art 4: council: statement on 2012-06-26; it binds nobody."
+    )
+    assert {(each.state, each.modality) for each in obligations(found, "4")} == {
+        ("performed", "discuss")
+    }
+    assert verdict(found, "5") == ("open", "not-invoked")
+    assert obligations(found, "5") == []
+
+    before = ask(JET + CHAIR, "nat-1949", at="2012-06-25")
+    assert "outcome" not in {note.code for note in result(before, "4").notes}
+
+
+def test_5_a_mere_statement_is_no_decision_on_an_attack() -> None:
+    stated = CONFIRMED.replace("outcome: adopted", "outcome: statement")
+    assert verdict(ask(stated, "nat-1949", at="2001-10-02"), "5") == ("open", "pending-decision")
+    after = CONFIRMED + '  - {agreement: nat-1949, art: "5", outcome: statement, at: 2001-10-03}\n'
+    assert verdict(ask(after, "nat-1949", at="2001-10-04"), "5") == ("met", "")
 
 
 def test_6_a_party_without_an_army_gives_something_else() -> None:
@@ -168,6 +241,11 @@ def test_6_a_party_without_an_army_gives_something_else() -> None:
     assert (iceland.state, iceland.modality) == ("owed", "must")
     france = next(each for each in obligations(found, "5") if each.debtor == "FRA")
     assert (france.measures, france.adaptation) == ((), "")
+
+    received = receipt("ISL", at=datetime(2001, 10, 3, tzinfo=UTC))
+    for moment in (datetime(2001, 10, 4, tzinfo=UTC), datetime(2021, 10, 4, tzinfo=UTC)):
+        stands = standing(life(iceland, received), moment)
+        assert (stands.label, stands.overdue, stands.possible_breach) == ("owed", False, False)
 
 
 def test_7_nobody_owes_a_state_that_no_instrument_names() -> None:
@@ -186,7 +264,11 @@ def test_9_france_owes_russia_and_britain_owes_it_nothing() -> None:
         "russia",
     )
     assert (only.modality, only.measures) == ("must", ("all available forces",))
+    assert "britain" not in {each.debtor for each in found.obligations}
     assert verdict(found, "1", "dual-alliance-1879") == ("not-met", "victim-not-party")
+    # Nobody attacked a partner of Germany, so Germany owes nobody by its texts.
+    of_germany = [each for each in found.results if each.agreement == "triple-alliance-1882"]
+    assert {each.outcome for each in of_germany} <= {"not-met"}
 
 
 def test_10_the_letters_of_1912_oblige_to_talk_and_the_guarantee_to_defend() -> None:
@@ -253,6 +335,34 @@ def test_12_a_clash_between_allies_suspends_the_response_and_opens_restraint() -
     assert {"GRC", "TUR"} <= set(open_to(clash, "4"))
     practice = next(line for line in result(clash, "5").explanation if line.gate == "G3")
     assert "practice, not the words of the text" in practice.because
+
+
+def test_12_who_leaves_a_body_stays_a_party() -> None:
+    text = texts()["nat-1949"]
+    leaves = Event(
+        "nat-1949",
+        LEFT,
+        PartyId("GRC"),
+        start_of_day(date(1974, 8, 14), "UTC"),
+        day=True,
+        body="council",
+    )
+    partial = replace(
+        text,
+        articles=tuple(
+            replace(clause, partial=True) if isinstance(clause, Membership) else clause
+            for clause in text.articles
+        ),
+    )
+    register = Register({"nat-1949": partial}, (leaves,))
+    stands = standing_of(register, "nat-1949", datetime(1974, 9, 1, tzinfo=UTC))
+    assert "GRC" not in stands.participation["council"]
+    assert "TUR" in stands.participation["council"]
+    assert stands.parties[PartyId("GRC")].legal == "bound"
+
+    attack = attack_on_poland("1999-04-01")
+    found = evaluate(register, incidents(attack), None, None, at=date(1999, 4, 1))
+    assert ("GRC", "POL") in owed(found, "5")
 
 
 SILENCE = """
@@ -323,6 +433,20 @@ def test_15_what_was_owed_survives_the_exit() -> None:
     afterwards = ask(text, "nat-1949", events=[notice], at="2027-01-01")
     keys = [{each.key for each in obligations(found, "5")} for found in (at_once, afterwards)]
     assert keys[0] == keys[1]
+    mine = next(each for each in obligations(afterwards, "5") if each.debtor == "HRV")
+    accepted = say("accept", mine, "HRV", datetime(2025, 12, 2, tzinfo=UTC))
+    assert standing(life(mine, accepted), datetime(2027, 1, 1, tzinfo=UTC)).label == "accepted"
+
+
+def test_15_what_had_not_been_owed_before_the_exit_is_not_owed_after_it() -> None:
+    notice = event("nat-1949", "notice", "HRV", "2025-03-01")
+    late = attack_on_poland("2025-12-01").replace(
+        "outcome: adopted, at: 2025-12-01", "outcome: adopted, at: 2026-06-01"
+    )
+    found = ask(late, "nat-1949", events=[notice], at="2026-06-01")
+    assert verdict(found, "5") == ("met", "")
+    assert ("HRV", "POL") not in owed(found, "5")
+    assert ("HRV", "POL") in owed(ask(late, "nat-1949", at="2026-06-01"), "5")
 
 
 ARMENIA = """
@@ -351,6 +475,24 @@ def test_21_a_contested_zone_and_no_finding_leave_it_undetermined() -> None:
     session = obligations(found, "2")
     assert {each.debtor for each in session} == {"BLR", "KAZ", "KGZ", "RUS", "TJK"}
     assert {each.perform_by for each in session} == {datetime(2022, 9, 16, tzinfo=UTC)}
+    assert {each.state for each in session} == {"owed"}
+
+
+def test_21_a_session_meets_the_duty_to_consult_and_frozen_is_practice_only() -> None:
+    held = ARMENIA + (
+        'decisions: [{agreement: csto-like, art: "2", outcome: statement, at: 2022-09-14}]\n'
+    )
+    frozen = event("csto-like", "declared", "ARM", "2024-02-23", practice="frozen")
+    found = ask(held, "csto-like", events=[frozen], law=date(2024, 3, 1), at="2024-03-01")
+    assert {each.state for each in obligations(found, "2")} == {"performed"}
+    assert verdict(found, "4")[0] == "undetermined"
+    (practice,) = [each.text for each in found.warnings if each.code == "practice"]
+    assert practice == "ARM is frozen in practice; its legal status, bound, decides."
+    stands = standing_of(register("csto-like", events=[frozen]), "csto-like", FAR_OFF)
+    assert (stands.parties[PartyId("ARM")].legal, stands.parties[PartyId("ARM")].practice) == (
+        "bound",
+        "frozen",
+    )
 
 
 def test_21_a_finding_of_the_council_settles_zone_and_origin() -> None:
@@ -368,9 +510,7 @@ def test_21_a_finding_of_the_council_settles_zone_and_origin() -> None:
     assert "finding-not-by-body" in {warning.code for warning in found.warnings}
 
 
-def test_22_a_call_by_the_victim_needs_no_vote_and_neutrals_give_civil_help() -> None:
-    found = ask(
-        """
+PARIS = """
 id: paris-2015
 versions:
   - known_at: 2015-11-13
@@ -379,11 +519,21 @@ versions:
       occurred_at: 2015-11-13
       acts: [{against: FRA, target: territory, places: [europe]}]
 invocations: [{agreement: eu-42-7-like, art: "42(7)", by: FRA, at: 2015-11-17}]
-""",
-        "eu-42-7-like",
-        at="2015-11-17",
-    )
+"""
+
+
+def test_22_a_call_by_the_victim_needs_no_vote_and_neutrals_give_civil_help() -> None:
+    found = ask(PARIS, "eu-42-7-like", at="2015-11-17")
     assert verdict(found, "42(7)") == ("met", "")
+    gate = next(line for line in result(found, "42(7)").explanation if line.gate == "G10")
+    assert (gate.answer, gate.because) == ("yes", "no decision is needed")
+    assert {(each.creditor, each.modality, each.means) for each in found.obligations} == {
+        ("FRA", "must", "own-choice")
+    }
+    assert {each.debtor: each.adaptation for each in found.obligations if each.adaptation} == {
+        "AUT": "adapted for neutral: yes",
+        "IRL": "adapted for neutral: yes",
+    }
     given = {each.debtor: each.measures for each in found.obligations}
     assert given == {
         "AUT": ("civil-assistance",),
@@ -391,6 +541,15 @@ invocations: [{agreement: eu-42-7-like, art: "42(7)", by: FRA, at: 2015-11-17}]
         "DEU": (),
         "IRL": ("civil-assistance",),
     }
+
+
+def test_22_the_duties_of_those_in_another_alliance_stay_as_they_are() -> None:
+    both = ask(PARIS, "eu-42-7-like", "nat-1949", at="2015-11-17")
+    union = ask(PARIS, "eu-42-7-like", at="2015-11-17")
+    alliance = ask(PARIS, "nat-1949", at="2015-11-17")
+    assert set(both.results) == {*union.results, *alliance.results}
+    assert both.obligations == union.obligations
+    assert (alliance.obligations, both.conflicts) == ((), ())
 
 
 def test_24_a_signatory_that_has_not_ratified_is_not_covered_yet() -> None:
@@ -413,6 +572,69 @@ versions:
 
     bound = ask(text.replace("1982-05-01", "1982-05-30"), "nat-1949", at="1982-05-30")
     assert verdict(bound, "5") == ("open", "not-invoked")
+
+
+BREACH = """
+id: breach
+versions:
+  - known_at: "2026-05-01T12:00:00Z"
+    facts:
+      kind: attack.cyber
+      occurred_at: "2026-05-01T11:00:00Z"
+      severity: severe
+      acts:
+        - {against: river, target: systems, systems: ["domain:river.example"]}
+        - {against: harbour, target: systems, systems: ["domain:harbour.example"]}
+invocations: [{agreement: river-harbour, art: "4", by: river, at: "2026-05-01T12:00:00Z"}]
+"""
+
+
+def asked_for_responders() -> Obligation:
+    (only,) = obligations(ask(BREACH, "river-harbour", at="2026-05-02"), "4")
+    assert (only.debtor, only.creditor, only.modality) == ("harbour", "river", "must")
+    assert only.measures == ("incident-responder: 2",)
+    assert "own-emergency" in only.excuses
+    assert only.answer_by == minutes(120)
+    return only
+
+
+@pytest.mark.parametrize("word", ["decline", "excuse"])
+def test_27_who_has_an_emergency_of_its_own_is_excused_within_two_hours(word: str) -> None:
+    owed_ = asked_for_responders()
+    got = receipt("harbour", at=minutes(0))
+    said = say(word, owed_, "harbour", minutes(119), reason="own-emergency", order=3)
+    seen = receipt("river", at=minutes(119.5), record=said.record, order=4)
+    judged = say("confirm-excuse", owed_, "river", minutes(150), order=5)
+
+    before = standing(life(owed_, got, said, seen), minutes(150))
+    assert (before.answer, before.overdue) == ("in-time", False)
+    after = life(owed_, got, said, seen, judged)
+    assert (after.state, standing(after, minutes(9999)).label) == ("excused", "discharged")
+    assert not standing(after, minutes(9999)).possible_breach
+    assert ledger(texts()["river-harbour"], [after]) == ()
+
+
+@pytest.mark.parametrize(
+    ("minute", "label"),
+    [
+        pytest.param(119.99, "owed", id="before two hours"),
+        pytest.param(120, "overdue-answer", id="at exactly two hours"),
+    ],
+)
+def test_27_no_answer_is_overdue_at_exactly_two_hours(minute: float, label: str) -> None:
+    silent = life(asked_for_responders(), receipt("harbour", at=minutes(0)))
+    assert standing(silent, minutes(minute)).label == label
+    assert ledger(texts()["river-harbour"], [silent]) == ()
+
+
+def test_27_help_that_was_given_is_paid_for_by_who_asked() -> None:
+    owed_ = asked_for_responders()
+    helped = life(
+        owed_, receipt("harbour", at=minutes(0)), say("perform", owed_, "harbour", minutes(60))
+    )
+    (entry,) = ledger(texts()["river-harbour"], [helped])
+    assert (entry.payer, entry.payee, entry.basis) == ("river", "harbour", "requester-pays-actual")
+    assert entry.given_at == minutes(60)
 
 
 @pytest.mark.parametrize(

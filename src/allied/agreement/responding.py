@@ -87,7 +87,7 @@ class Consultation(Clause):
         Field(WITHIN, "The parties meet {}.", by=RESPONSE, absent="No time for meeting is set."),
     ] = None
     body: Annotated[
-        str, Field(Ref("body"), "They meet in {}.", SHOWN, "They meet without a body.")
+        str, Field(Ref("body"), "They meet in {}.", RESPONSE, "They meet without a body.")
     ] = ""
     duty: Annotated[
         str,
@@ -105,7 +105,7 @@ class Consultation(Clause):
         Field(
             YES_NO,
             "What comes out of it binds them.",
-            SHOWN,
+            RESPONSE,
             "What comes out of it does not bind them.",
         ),
     ] = False
@@ -347,19 +347,20 @@ class MutualAid(Clause):
                 "a rule on cost",
             ),
             "Cost: {}.",
-            SHOWN,
+            RESPONSE,
         ),
     ] = "own"
-    cost_cap: Annotated[str, Field(SENTENCE, "The cap: {}.", SHOWN, "There is no cap.")] = ""
+    cost_cap: Annotated[str, Field(SENTENCE, "The cap: {}.", RESPONSE, "There is no cap.")] = ""
     free_for: Annotated[
-        Duration | None, Field(DURATION, "Free for the first {}.", SHOWN, "No free period is set.")
+        Duration | None,
+        Field(DURATION, "Free for the first {}.", RESPONSE, "No free period is set."),
     ] = None
     currency: Annotated[
         str,
         Field(
             Name("a currency", "[A-Z]{3}", "three capital letters, like `EUR`"),
             "Accounts are in {}.",
-            SHOWN,
+            RESPONSE,
             "No currency is agreed.",
         ),
     ] = ""

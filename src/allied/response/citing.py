@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from allied.response.ground import Gate
 from allied.response.incident import Act
 from allied.response.matter import Matter
-from allied.response.rule import AID, DISPUTE, RESTRAINT, Condition, Rule
+from allied.response.rule import AID, CONSULTATION, DISPUTE, RESTRAINT, Condition, Rule
 
 _EDGE = ("by", "against")
 
@@ -154,7 +154,8 @@ def _of_circumstance(rule: Rule, condition: Condition, said: Matter) -> Iterator
 
 def _of_people(gate: str, rule: Rule, said: Matter) -> Iterator[str]:
     if gate == "G10":
-        if rule.decided_by and rule.art in said.decisions:
+        decided = rule.decided_by and rule.art in said.decisions
+        if decided or (rule.type == CONSULTATION and rule.art in said.outcomes):
             yield "decision"
         return
     if rule.callers:

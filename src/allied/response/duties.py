@@ -18,7 +18,7 @@ Source: obligation semantics of the agreement format, "From trigger to obligatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from allied.agreement.parties import DEBTOR_ROLES
@@ -27,7 +27,7 @@ from allied.response.ground import Ground
 from allied.response.incident import Act
 from allied.response.judgement import Judgement
 from allied.response.matter import Matter
-from allied.response.moment import later
+from allied.response.moment import later, moment_text
 from allied.response.restraint import restrained
 from allied.response.results import (
     MET,
@@ -107,7 +107,17 @@ def owed(judged: Judgement, ground: Ground, said: Matter, opened_at: datetime | 
         if judged.outcome == MET
         else ()
     )
-    return Owed(tuple(found.values()), reports, tuple(dict.fromkeys(notes)))
+    obligations = tuple(found.values())
+    outcome = said.outcomes.get(rule.art) if rule.type == CONSULTATION else None
+    if outcome is not None:
+        binds = "it binds the parties" if rule.outcome_binding else "it binds nobody"
+        who = outcome.by or rule.meets_in or "the parties"
+        word = outcome.outcome.replace("-", " ")
+        notes.append(
+            Note("outcome", f"{rule.ref}: {who}: {word} on {moment_text(outcome.at)}; {binds}.")
+        )
+        obligations = tuple(replace(each, state="performed") for each in obligations)
+    return Owed(obligations, reports, tuple(dict.fromkeys(notes)))
 
 
 def _interim(judged: Judgement, said: Matter) -> bool:

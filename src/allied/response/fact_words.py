@@ -35,9 +35,20 @@ SEVERITY: Final = Scalar("a severity", Severity.parse, Severity)
 PHASE: Final = Choice("threatened imminent active past", "a phase")
 ORIGIN: Final = Choice("outside inside", "an origin")
 PROVOCATION: Final = Choice({"yes": "yes", "no": "no", "contested": "contested"}, "an answer")
+COURSE: Final = Choice(
+    {
+        "contained": "contained",
+        "closed": "closed",
+        "after-action-done": "closed, and what was learnt is written down",
+        "withdrawn-by-victim": "withdrawn by its victim",
+        "merged-into-campaign": "dealt with as part of its campaign",
+        "reopened": "reopened",
+    },
+    "the course of an incident",
+)
 CAPACITY: Final = Choice("own-exhausted sufficient", "a state of own capacity")
 OUTCOME: Final = Choice(
-    "adopted rejected silence-broken withdrawn lapsed", "the outcome of a decision"
+    "adopted rejected silence-broken withdrawn lapsed statement", "the outcome of a decision"
 )
 STATED: Final = Named(YES_NO, SENTENCE, "conditions", most=SENTENCES_LIMIT)
 """Conditions in a clause's own words, and whether they hold."""

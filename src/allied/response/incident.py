@@ -37,6 +37,7 @@ from allied.response.fact_words import (
     ACTS_LIMIT,
     ART,
     CAPACITY,
+    COURSE,
     FOUND,
     MOMENT,
     NAME,
@@ -125,6 +126,7 @@ class Facts:
         unprovoked: "yes", "no" or "contested".
         capacity: "own-exhausted" or "sufficient", as the victim certifies it.
         ended: whether what ends a response has come about.
+        course: what people say of how it goes on: "contained", "closed" ...
         conditions: what a clause asks for in words of its own ("at war"), and whether it holds.
         systems_added: systems that were added, or hang below others, and since when.
         rescues: interventions in good faith.
@@ -154,6 +156,9 @@ class Facts:
     ended: Annotated[
         bool | None, Field(YES_NO, "What ends a response has come: {}.", RESPONSE, "Not stated.")
     ] = None
+    course: Annotated[str | None, Field(COURSE, "It is {}.", RESPONSE, "It takes its course.")] = (
+        None
+    )
     acts: Annotated[
         tuple[Act, ...],
         Field(Many(Group(Act, "an act"), "acts", most=ACTS_LIMIT), "Acts: {}.", RESPONSE),

@@ -57,6 +57,7 @@ class Matter:
         occurred: when it occurred, at the beginning of a day; None if nobody stated it.
         zone: the agreement's time zone.
         at: the end of the day of knowledge.
+        outcomes: what came out of the article's body last, also a mere statement.
         law_given: the caller named the day of the law.
     """
 
@@ -73,6 +74,7 @@ class Matter:
     notes: tuple[Note, ...]
     zone: str
     at: datetime
+    outcomes: Mapping[str, Decision]
     law_given: bool = False
 
     @property
@@ -148,7 +150,8 @@ def matter(
         changed_at=max((begin(each, zone) for each in moments if each is not None), default=None),
         occurred=_occurred(facts, zone),
         calls=_calls(incident, agreement, zone, limit),
-        decisions=_decisions(incident, agreement, zone, limit),
+        decisions=_decisions(incident, agreement, zone, limit, binding=True),
+        outcomes=_decisions(incident, agreement, zone, limit),
         siblings=tuple(
             Sibling(sibling.id, its, _occurred(its, zone))
             for sibling in sorted(siblings, key=lambda each: each.id)
@@ -181,12 +184,15 @@ def _calls(
 
 
 def _decisions(
-    incident: Incident, agreement: str, zone: str, limit: datetime
+    incident: Incident, agreement: str, zone: str, limit: datetime, *, binding: bool = False
 ) -> dict[str, Decision]:
+    """Return the last outcome on each article; a statement decides nothing."""
     decided: dict[str, Decision] = {}
     for decision in sorted(
         incident.decisions, key=lambda each: (_when(each.at, zone), each.outcome)
     ):
+        if binding and decision.outcome == "statement":
+            continue
         if decision.agreement == agreement and begin(decision.at, zone) <= limit:
             decided[decision.art] = decision
     return decided

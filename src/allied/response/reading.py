@@ -184,6 +184,8 @@ def _consultation(agreement: Agreement, clause: c.Consultation, notes: tuple[Not
         condition=_condition(agreement, trigger) if trigger is not None else None,
         callers=("any-member",) if members else (caller,),
         callers_at_least=int(caller) if members else 1,
+        meets_in=clause.body,
+        outcome_binding=clause.outcome_binding,
         duties=(duty,),
         undecided=_undecided(trigger) if trigger is not None else (),
         notes=notes,

@@ -100,3 +100,15 @@ class Rescue:
     disputed_at: Annotated[
         Moment | None, Field(MOMENT, "It was disputed on {}.", RESPONSE, "It is not disputed.")
     ] = None
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """Every moment that is stated of it."""
+        given = (
+            self.started_at,
+            self.ended_at,
+            self.notified_at,
+            self.returned_at,
+            self.disputed_at,
+        )
+        return tuple(each for each in given if each is not None)

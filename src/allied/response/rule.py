@@ -196,6 +196,8 @@ class Rule:
         consent: measures nobody must take without its own consent.
         restraint: the kind of a restraint; `towards` whom, empty for everyone.
         harbour: what a safe harbour promises.
+        meets_in: the body in which a consultation takes place; empty where none is named.
+        outcome_binding: what comes out of a consultation binds the parties.
         by_impact: roles of parties depend on the severity of the incident.
         undecided: fields in use that no gate decides yet.
         notes: what the agreement says about all of its duties, a `no-duty` statement say.
@@ -228,6 +230,8 @@ class Rule:
     restraint: str = ""
     towards: tuple[str, ...] = ()
     harbour: Harbour | None = None
+    meets_in: str = ""
+    outcome_binding: bool = False
     by_impact: bool = False
     undecided: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

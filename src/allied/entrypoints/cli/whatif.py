@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
     from allied.agreement.standing import Event
     from allied.agreement.terms import Agreement
+    from allied.record.canonical import Json
     from allied.response.incident import Incident
     from allied.response.moment import Moment
-    from allied.response.results import Evaluation, Line, Note, Result
+    from allied.response.results import Evaluation, Line, Note, Obligation, Result
 
 FILE_LIMIT: Final = 2_000
 BYTES_LIMIT: Final = 32 * 2**20
@@ -125,6 +127,7 @@ def whatif(
     else:
         found = evaluate(*asked, at=at)
         tree = found.to_json()
+    tree["states"] = _states(texts, events, incidents, found, at)
     doubts = _doubts(texts, incidents, viewpoint)
     warnings = tree["warnings"]
     if isinstance(warnings, list):
@@ -133,6 +136,38 @@ def whatif(
         give(tree, as_json=True)
         return
     _show(found, depths, doubts, frozenset(art or ()), explain=explain)
+
+
+def _states(
+    texts: dict[str, Agreement],
+    events: tuple[Event, ...],
+    incidents: Iterable[Incident],
+    found: Evaluation,
+    at: Moment,
+) -> list[Json]:
+    """How far each incident has come under each agreement that speaks of it."""
+    from allied.response.evaluate import prepare
+    from allied.response.progress import progress
+
+    prepared = prepare(_held(texts, events))
+    results: dict[str, list[Result]] = {}
+    for result in found.results:
+        results.setdefault(result.agreement, []).append(result)
+    owed: dict[str, list[Obligation]] = {}
+    for obligation in found.obligations:
+        owed.setdefault(obligation.agreement, []).append(obligation)
+    reached = [
+        progress(
+            prepared,
+            name,
+            incident,
+            replace(found, results=tuple(results[name]), obligations=tuple(owed.get(name, ()))),
+            at,
+        )
+        for incident in sorted(incidents, key=lambda each: each.id)
+        for name in sorted(results)
+    ]
+    return [each.to_json() for each in reached if each is not None]
 
 
 # --- reading ----------------------------------------------------------------------------
@@ -259,7 +294,10 @@ def _last(incidents: Iterable[Incident], events: Iterable[Event]) -> Moment:
 
     given: list[Moment] = [event.at for event in events]
     for each in incidents:
-        given += [version.known_at for version in each.versions]
+        for version in each.versions:
+            given.append(version.known_at)
+            for rescue in version.facts.rescues:
+                given += rescue.moments
         given += [finding.at for finding in each.findings]
         given += [call.at for call in each.invocations]
         given += [decision.at for decision in each.decisions]
