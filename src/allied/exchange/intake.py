@@ -40,7 +40,7 @@ from allied.exchange.marking import (
     Tightening,
     effective,
 )
-from allied.exchange.policy import Channel, admit, default_tlp
+from allied.exchange.policy import Channel, Failure, admit, default_tlp
 from allied.exchange.stix import (
     Head,
     Kind,
@@ -225,8 +225,7 @@ class Intake:
         if not self._topics:
             return
         if found := words_of(raw) & self._topics:
-            refusal = topic_failure(found)
-            raise _RefusedError(refusal.code, refusal.sentence)
+            raise _RefusedError(*_said(topic_failure(found)))
         for end in head.ends:
             if found := self.survey.labels(end) & self._topics:
                 raise _RefusedError(
@@ -306,7 +305,7 @@ class Intake:
         if demand not in self._admitted:
             answer = admit(demand, self.terms.channels, self.terms.at)
             first = answer.failures[0] if answer.failures else None
-            self._admitted[demand] = None if first is None else (first.code, first.sentence)
+            self._admitted[demand] = None if first is None else _said(first)
         refusal = self._admitted[demand]
         if refusal is not None:
             raise _RefusedError(*refusal)
@@ -402,6 +401,11 @@ class Intake:
             frozenset(self._end_demands(head.ends, handled.handling)),
             frozenset.intersection(*both),
         )
+
+
+def _said(failure: Failure) -> _Reason:
+    """Why, and what the one who shares can do about it."""
+    return failure.code, f"{failure.sentence}; {failure.change}"
 
 
 def _keys_in(raw: bytes) -> list[bytes]:

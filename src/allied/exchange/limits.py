@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from allied.agreement.clauses import InformationSharing
+from allied.agreement.terms import Agreement
 from allied.agreement.values import Duration, Tlp
 from allied.errors import RefusedError
 from allied.exchange.channel import Channel, Failure, Known
@@ -180,6 +181,27 @@ def require_encrypted(handling: Handling, clause: InformationSharing, *, encrypt
             hint="send it over a way that is encrypted",
             facts={"art": clause.art},
         )
+
+
+def lapsed_shields(agreement: Agreement, day: date) -> tuple[tuple[str, str], ...]:
+    """The clauses that rely on a legal protection that is not in force on a day.
+
+    The clause holds all the same; who shares under it is to be warned. A protection without
+    days counts as in force.
+
+    Args:
+        day: in the agreement's time zone.
+
+    Returns:
+        Number of the article and name of the protection, in the order of the text.
+    """
+    days = {each.name: each.valid for each in agreement.protections}
+    return tuple(
+        (clause.art, clause.legal_shield)
+        for clause in agreement.clauses(InformationSharing)
+        if (valid := days.get(clause.legal_shield, ()))
+        and not any(each.holds(day) for each in valid)
+    )
 
 
 def _after(length: Duration, start: datetime) -> datetime | None:
