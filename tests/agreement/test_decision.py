@@ -374,6 +374,14 @@ def test_a_recusal_on_a_condition_waits_for_people_to_say_whether_it_holds() -> 
     assert refusal.value.code == "decision.condition-not-stated"
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["asked first", "asked last"])
+def test_a_condition_is_not_asked_for_whoever_is_recused_anyway(first: bool) -> None:
+    depends, always = Recusal(who="subject", only_if="in breach"), Recusal(who="subject")
+    recusing = rule("unanimity", recuse=(depends, always) if first else (always, depends))
+    found = counted(recusing, "ABC", "A+ B+ C-", subjects=parties("C"))
+    assert (found.outcome, found.entitled) == ("adopted", ("A", "B"))
+
+
 def test_when_everybody_is_recused_nothing_is_decided() -> None:
     recusing = rule("simple-majority", recuse=(Recusal(who="subject"),))
     found = counted(recusing, "AB", "A+ B+", subjects=parties("AB"))

@@ -16,7 +16,7 @@ from allied.agreement.rules import DecisionRule, Recusal
 from allied.agreement.standing import Standing, standing
 from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Duration
-from allied.errors import NotFoundError, RefusedError, UsageError
+from allied.errors import MalformedError, NotFoundError, RefusedError, UsageError
 from allied.record.ids import PartyId
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -349,6 +349,15 @@ TWO = text(
             text(), {"kind": "body", "body": "senate"}, {"kind": "body", "body": "board"},
             "decision.no-such-body", id="and one that there is ",
         ),
+        pytest.param(
+            text(), {"kind": "body", "body": "board", "annex": "own"},
+            {"kind": "body", "body": "board", "party": "ash"}, "question.beside-the-matter",
+            id="nothing beside the matter",
+        ),
+        pytest.param(
+            membership(RULED), {"kind": "admission", "party": "elm\nriver"},
+            {"kind": "admission", "party": "elm"}, "ids.not-a-party", id="a label for a candidate",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_asked_wrongly_is_refused(
@@ -356,7 +365,7 @@ def test_what_is_asked_wrongly_is_refused(
 ) -> None:
     assert ask(agreement, **right).electorate.members
 
-    with pytest.raises((UsageError, NotFoundError)) as refusal:
+    with pytest.raises((UsageError, NotFoundError, MalformedError)) as refusal:
         ask(agreement, **wrong)
     assert refusal.value.code == code
 

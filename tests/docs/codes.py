@@ -67,6 +67,16 @@ FAMILIES: tuple[Family, ...] = (
         ("already-answered", "closed", "excuse-not-allowed", "without-effect"),
         error="RefusedError",
     ),
+    Family(
+        "proposal",
+        "node/proposals.py",
+        fixed=(
+            *("stranger", "recused", "late", "arrived-late", "other-text", "not-in-writing"),
+            *("without-reasons", "not-the-proposer", "not-extendable", "not-longer", "same-text"),
+            *("too-many", "contradicted", "not-asked"),
+        ),
+        error="RefusedError",
+    ),
     Family("outgoing", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("peer", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("agreement", "agreement/fold.py", ("_no", "_without_effect"), error="RefusedError"),

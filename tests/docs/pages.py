@@ -15,10 +15,13 @@ from typing import Any
 
 import typer
 
+from allied.agreement.ballot import PassedOver, Recused
 from allied.agreement.diff import Change
+from allied.agreement.outcome import Ballot, Count
 from allied.agreement.reading import Finding
+from allied.agreement.tally import Condition
 from allied.entrypoints.cli import build
-from allied.node import agreements, cases, doctor, incidents, items, overview, sharing, sync
+from allied.node import agreements, cases, doctor, incidents, items, overview, sharing, sync, tables
 from tests.docs.codes import STATUSES, Code, codes
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -35,6 +38,13 @@ SHAPES: tuple[type[Any], ...] = (
     incidents.IncidentView,
     cases.ObligationView,
     cases.StepView,
+    tables.ProposalView,
+    tables.SpokenView,
+    Count,
+    Ballot,
+    Condition,
+    Recused,
+    PassedOver,
     sync.Outcome,
     overview.Overview,
     doctor.Examined,

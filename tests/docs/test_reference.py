@@ -32,6 +32,7 @@ PUT_TOGETHER = {
     "node/incidents.py: f'incident.{call.reason}'",
     "node/obligations.py: f'obligation.{refused}'",
     "node/people.py: code",
+    "node/proposals.py: f'proposal.{each.why}'",
 }
 
 

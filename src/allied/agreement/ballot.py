@@ -249,11 +249,13 @@ def roll(rule: DecisionRule, proposal: Proposal, electorate: Electorate) -> Roll
     """
     counted = _counted(rule, electorate)
     why: dict[PartyId, list[str]] = {}
-    for recusal in rule.recuse:
+    for recusal in sorted(rule.recuse, key=lambda each: bool(each.only_if)):
         word, parties = _concerned(recusal, proposal)
         concerned = counted & parties
-        if concerned and recusal.only_if and not _holds(recusal.only_if, proposal):
-            continue
+        if recusal.only_if:
+            concerned -= frozenset(why)  # whoever is recused anyway depends on no condition
+            if concerned and not _holds(recusal.only_if, proposal):
+                continue
         for party in concerned:
             why.setdefault(party, []).append(word)
     recused = tuple(Recused(party, ", ".join(sorted(set(why[party])))) for party in sorted(why))

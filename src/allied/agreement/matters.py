@@ -38,7 +38,7 @@ from allied.agreement.clauses import (
 from allied.agreement.rules import DecisionRule, Recusal
 from allied.agreement.values import Duration
 from allied.errors import NotFoundError, RefusedError, UsageError
-from allied.record.ids import PartyId
+from allied.record.ids import PartyId, party_id
 
 if TYPE_CHECKING:
     from allied.agreement.standing import Standing
@@ -57,6 +57,9 @@ GOVERNANCE: Final = "governance"
 BODY: Final = "body"
 EXCEPTION: Final = "exception"
 DISCLOSURE: Final = "disclosure"
+
+FIELDS: Final = ("art", "party", "towards", "annex", "body", "incident")
+"""What a matter may tell besides its kind."""
 
 ALL_TOGETHER: Final = DecisionRule(kind="unanimity")
 """How all decide where the text says that nothing happens without any of them."""
@@ -323,6 +326,43 @@ MATTERS: Final[Mapping[str, Callable[[Agreement, Standing, Matter], Way]]] = {
 }
 """Everything that can be decided, by the word for it."""
 
+_TELLS: Final[Mapping[str, frozenset[str]]] = {
+    ADMISSION: frozenset({"art", "party"}),
+    VETTING: frozenset({"art", "party"}),
+    SUSPENSION: frozenset({"art", "party", "towards"}),
+    EXPULSION: frozenset({"art", "party"}),
+    AMENDMENT: frozenset({"art"}),
+    ANNEX: frozenset({"art", "annex"}),
+    DECISION: frozenset({"art", "incident"}),
+    GOVERNANCE: frozenset({"art", "party"}),
+    BODY: frozenset({"body", "party"}),
+    EXCEPTION: frozenset({"art", "party"}),
+    DISCLOSURE: frozenset({"art"}),
+}
+
+
+def way_of(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
+    """The way that the text gives to decide a matter.
+
+    Raises:
+        NoWayError: see there.
+        NotFoundError, UsageError, MalformedError: as `question.question`.
+    """
+    if matter.kind not in MATTERS:
+        raise UsageError(
+            "question.unknown-matter",
+            "there is no such matter to decide",
+            hint=f"one of {', '.join(MATTERS)}",
+        )
+    told = {each for each in FIELDS if getattr(matter, each)}
+    if beside := sorted(told - _TELLS[matter.kind]):
+        raise UsageError(
+            "question.beside-the-matter",
+            f"a matter of the kind {matter.kind} has no {beside[0]}",
+            hint="leave it out",
+        )
+    return MATTERS[matter.kind](agreement, standing, matter)
+
 
 # --- reading the text -------------------------------------------------------------------
 
@@ -375,7 +415,7 @@ def _parties(agreement: Agreement, standing: Standing, word: str) -> frozenset[P
 def _named(matter: Matter) -> frozenset[PartyId]:
     if not matter.party:
         raise _incomplete("whom it is about")
-    return frozenset({PartyId(matter.party)})
+    return frozenset({party_id(matter.party)})
 
 
 def _member(standing: Standing, label: str) -> frozenset[PartyId]:

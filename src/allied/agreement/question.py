@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.ballot import Electorate, Proposal, electorate_of, seated
 from allied.agreement.chair import chair_of
-from allied.agreement.matters import MATTERS, Matter, NoWayError, Way
+from allied.agreement.matters import Matter, NoWayError, Way, way_of
 from allied.agreement.rules import DecisionRule, Silence
 from allied.agreement.silence import later
 from allied.agreement.values import NOTHING, Duration, Table
-from allied.errors import RefusedError, UsageError
+from allied.errors import RefusedError
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -124,16 +124,12 @@ def question(
         NotFoundError: `question.no-such-party`, `question.no-such-annex`,
             `agreement.no-such-clause`, `decision.no-such-body`.
         UsageError: `question.unknown-matter`, `question.which-clause`,
-            `question.other-clause`, `question.incomplete`, `question.already-a-party`.
+            `question.other-clause`, `question.incomplete`, `question.beside-the-matter`,
+            `question.already-a-party`.
+        MalformedError: `ids.not-a-party`, for a candidate.
         ValueError: `at` carries no time zone.
     """
-    if matter.kind not in MATTERS:
-        raise UsageError(
-            "question.unknown-matter",
-            "there is no such matter to decide",
-            hint=f"one of {', '.join(MATTERS)}",
-        )
-    way = MATTERS[matter.kind](agreement, standing, matter)
+    way = way_of(agreement, standing, matter)
     body = way.rule if isinstance(way.rule, str) and not way.body else way.body
     chosen = (elected or {}).get(body)
     electorate = electorate_of(agreement, standing, body, sitting=sitting)

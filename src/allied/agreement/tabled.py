@@ -43,7 +43,7 @@ from allied.agreement.ballot import (
 )
 from allied.agreement.decision import ADOPTED, LAPSED, REJECTED, Count, count
 from allied.agreement.events import Register
-from allied.agreement.matters import DECISION, Matter
+from allied.agreement.matters import DECISION, FIELDS, Matter
 from allied.agreement.moments import moment
 from allied.agreement.question import Question, question
 from allied.agreement.standing import standing
@@ -69,7 +69,7 @@ WORD_LIMIT: Final = 500
 TOLD_TOO_LATE: Final = "told-too-late"
 """The reason of a count: the others provably learned of the question after its end."""
 
-_MATTER_KEYS: Final = ("kind", "art", "party", "towards", "annex", "body", "incident")
+_MATTER_KEYS: Final = ("kind", *FIELDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from allied.entrypoints.cli import (
     organisations,
     peers,
     people,
+    proposals,
     whatif,
 )
 from allied.entrypoints.cli.terminal import give, say
@@ -56,6 +57,7 @@ def build() -> typer.Typer:
         "item": exchange.items,
         "incident": incidents.app,
         "obligation": obligations.app,
+        "proposal": proposals.app,
     }.items():
         app.add_typer(its_verbs, name=noun)
     return app
