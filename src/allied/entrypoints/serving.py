@@ -1,4 +1,4 @@
-"""`allied serve`: one process that answers browsers, TAXII clients and other nodes.
+"""`allied serve`: one process that answers browsers, tools and other nodes.
 
 Beside the web server one thread keeps up with the peers: it pulls when a peer hints, when
 something changed here (also by a command line verb in another process), and every
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from fastapi import FastAPI
 
-from allied.entrypoints import admin as admin_pages, console, federation, logs, taxii
+from allied.entrypoints import admin as admin_pages, console, federation, logs, rest, taxii
 from allied.errors import AlliedError, UsageError
 from allied.node import sync
 from allied.node.answers import Answers
@@ -108,8 +108,13 @@ class Keeper:
         return self._node.clock.now() + timedelta(seconds=self._seconds * (0.75 + jitter / 2))
 
 
-def build(node: Node, answers: Answers) -> tuple[FastAPI, Callable[[], None]]:
-    """The web application of one node: federation, TAXII and console.
+def build(
+    node: Node, answers: Answers, keys: Keys, free_bytes: Callable[[], int]
+) -> tuple[FastAPI, Callable[[], None]]:
+    """The web application of one node: federation, TAXII, REST and console.
+
+    Args:
+        free_bytes: asks how much room the data folder has.
 
     Returns:
         The application, and what ends its open streams so that it can stop at once.
@@ -117,6 +122,7 @@ def build(node: Node, answers: Answers) -> tuple[FastAPI, Callable[[], None]]:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes.extend(federation.routes(answers))
     taxii.mount(app, node)
+    rest.mount(app, node, keys, free_bytes)
     return app, console.mount(app, node).end
 
 
@@ -137,11 +143,18 @@ class Listening:
     sync_seconds: float
 
 
-def run(node: Node, keys: Keys, listening: Listening, wait: Callable[[float], bool]) -> None:
+def run(
+    node: Node,
+    keys: Keys,
+    listening: Listening,
+    wait: Callable[[float], bool],
+    free_bytes: Callable[[], int],
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         wait: sleeps at most so long and says whether something changed in this process.
+        free_bytes: asks how much room the data folder has.
 
     Raises:
         UsageError: `serve.address`, `serve.admin`.
@@ -149,7 +162,7 @@ def run(node: Node, keys: Keys, listening: Listening, wait: Callable[[float], bo
     logs.configure(listening.log_level, listening.log_format)
     listener = _listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds)
-    app, end_streams = build(node, Answers(node, keys, keeper.hinted))
+    app, end_streams = build(node, Answers(node, keys, keeper.hinted), keys, free_bytes)
     server = _Server(_config(app), end_streams)
     with _admin(node, listening.admin):
         keeper.start()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from allied.node.agreements import AgreementView
     from allied.node.incidents import LocalEvaluation
+    from allied.node.items import ItemDetails, ItemView, RecipientView
     from allied.node.rows import Peer
     from allied.node.sharing import Shared
 
@@ -113,6 +114,20 @@ def peer_summary(peer: Peer) -> PeerSummary:
         failures=peer.failures,
         last_problem=peer.last_problem or None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemShown:
+    """One item, where it stands towards each other party, and its exact text."""
+
+    item: ItemView
+    recipients: tuple[RecipientView, ...]
+    raw: str
+
+
+def item_shown(found: ItemDetails) -> ItemShown:
+    """An item with its bytes as the text that they are."""
+    return ItemShown(found.item, found.recipients, found.raw.decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,16 @@ OBLIGATIONS_ACKNOWLEDGE: Final = "obligations:acknowledge"
 OBLIGATIONS_READ: Final = "obligations:read"
 PAGES_READ: Final = "pages:read"
 PEERS_READ: Final = "peers:read"
+SELF_READ: Final = "self:read"
 STATUS_READ: Final = "status:read"
 SYNC_RUN: Final = "sync:run"
 
 _LOOKS: Final = frozenset(
-    {AGREEMENTS_READ, INCIDENTS_READ, ITEMS_READ, OBLIGATIONS_READ, PEERS_READ, STATUS_READ}
-)
+    {
+        AGREEMENTS_READ, INCIDENTS_READ, ITEMS_READ, OBLIGATIONS_READ, PEERS_READ, STATUS_READ,
+        SELF_READ,
+    }
+)  # fmt: skip
 
 PERSON: Final = "person"
 """Whoever is logged in to the console; no token has this role."""
@@ -50,12 +54,12 @@ ROLES: Mapping[str, frozenset[str]] = MappingProxyType(
         # that, and does what needs no person
         "analyst": _LOOKS | {INCIDENTS_REPORT, ITEMS_SHARE, OBLIGATIONS_ACKNOWLEDGE, SYNC_RUN},
         # a tool that moves items in and out, and learns nothing of incidents
-        "integrator": frozenset({AGREEMENTS_READ, ITEMS_READ, ITEMS_SHARE, SYNC_RUN}),
+        "integrator": frozenset({AGREEMENTS_READ, ITEMS_READ, ITEMS_SHARE, SYNC_RUN, SELF_READ}),
         # reads what was done and what left, by which clause, and no item
         "auditor": frozenset(
             {
                 AGREEMENTS_READ, INCIDENTS_READ, LEDGER_READ, NODE_EXAMINE, OBLIGATIONS_READ,
-                PEERS_READ, STATUS_READ,
+                PEERS_READ, STATUS_READ, SELF_READ,
             }
         ),
         PERSON: frozenset({PAGES_READ}),

@@ -19,7 +19,7 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import gathered, give, instant, progress, say, table, visible
-from allied.entrypoints.shapes import share_summary
+from allied.entrypoints.shapes import item_shown, share_summary
 from allied.entrypoints.statuses import PROBLEMS, REFUSED
 
 if TYPE_CHECKING:
@@ -205,10 +205,7 @@ def show(
         return
     item = found.item
     if as_json:
-        give(
-            {"item": item, "recipients": found.recipients, "raw": found.raw.decode()},
-            as_json=True,
-        )
+        give(item_shown(found), as_json=True)
         return
     give(
         None,

@@ -100,8 +100,8 @@ def serve(
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Serve the node: console, TAXII and other nodes, until stopped."""
-    from allied.bootstrap import open_all, require_fence
+    """Serve the node: console, TAXII, REST and other nodes, until stopped."""
+    from allied.bootstrap import disk_free, open_all, require_fence
     from allied.entrypoints.serving import Listening, run
 
     opened_node = open_all(folder, flags={"host": host, "port": port, "admin": admin})
@@ -119,7 +119,7 @@ def serve(
                 settings.sync_seconds,
             )
             _invite(node)
-            run(node, keys, listening, opened_node.wakening.wait)
+            run(node, keys, listening, opened_node.wakening.wait, lambda: disk_free(folder))
     finally:
         node.close()
 
