@@ -11,6 +11,7 @@ from datetime import date
 import pytest
 
 from allied.agreement.check_doubt import owing
+from allied.agreement.clauses import CollectiveResponse
 from allied.agreement.events import CLEARED, FLAGGED, Event, Register
 from allied.agreement.standing import start_of_day
 from allied.agreement.terms import Agreement, load
@@ -270,3 +271,24 @@ def test_the_linter_and_the_evaluation_agree_on_who_can_owe(role: str, owes: boo
     assert ("office" in pact.bound_by(clause)) is owes
     assert ("office" in owing(pact, clause)) is owes
     assert (("office", "ash") in owed(hold(pact, called("2025-05-01")), "1")) is owes
+
+
+def test_who_the_clause_does_not_bind_owes_nothing_under_it_even_by_name() -> None:
+    pact = text()
+    clause = pact.articles[0]
+    assert isinstance(clause, CollectiveResponse)
+    duties = tuple(replace(duty, who=("birch", "cedar")) for duty in clause.duties)
+    both = replace(pact, articles=(replace(clause, duties=duties),))
+    narrow = replace(pact, articles=(replace(clause, duties=duties, binds=("cedar",)),))
+    assert owed(hold(both, called("2025-05-01")), "1") == {("birch", "ash"), ("cedar", "ash")}
+    assert owed(hold(narrow, called("2025-05-01")), "1") == {("cedar", "ash")}
+
+
+def test_since_when_something_is_owed_follows_the_severity_that_was_known_then() -> None:
+    grows = grave("low", called("2025-05-01")).replace("against: ash", "against: office")
+    grows = grows.replace("by: ash, at: 2025-05-01", "by: office, at: 2025-05-01").replace(
+        "invocations:", "  - {known_at: 2025-05-04, facts: {severity: severe}}\ninvocations:"
+    )
+    (birch, *_) = obligations(hold(with_office(CONDITION), grows), "1")
+    assert (birch.debtor, birch.creditor) == ("ash", "office")
+    assert birch.opened_at == start_of_day(date(2025, 5, 4), "UTC")

@@ -249,7 +249,7 @@ def _named(rule: Rule, duty: Duty, act: Act, ground: Ground) -> frozenset[str]:
                 names |= {p for p in ground.everyone if ground.roles.get(p) == "secretariat"}
             case _:
                 names |= {who} & ground.everyone
-    return frozenset(names)
+    return frozenset(names if rule.binds is None else names & rule.binds)
 
 
 def _reserved(rule: Rule, ground: Ground, debtor: str, creditor: str) -> str:

@@ -214,7 +214,8 @@ def in_role(ground: Ground, agreement: Agreement, severity: Severity | None) -> 
     asked = {
         p.id: p.role
         for p in agreement.parties
-        if isinstance(p.role, ConditionalRole) and ground.roles.get(p.id) == p.role_name
+        if isinstance(p.role, ConditionalRole)
+        and ground.roles.get(p.id) in {p.role.role, p.role.otherwise}
     }
     if not asked:
         return ground
