@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,3 +199,8 @@ def template_text(name: str) -> str:
         )
     folder = resources.files(TEMPLATES) / "templates"
     return (folder / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def present() -> datetime:
+    """The present, for verbs that ask files and no node."""
+    return SystemClock().now()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from allied.entrypoints.cli.whatif import FILE_LIMIT
+from allied.entrypoints.cli.texts import FILE_LIMIT
 from tests.cli.shell import allied
 
 TESTS = Path(__file__).parents[1]

@@ -61,6 +61,7 @@ KINDS: Final = (
 """What a due may be."""
 
 _TASKS: Final = frozenset({REVIEW, REPORT, SELF_REPORT, PEER_REVIEW, EXERCISE, TARGET})
+_OF_EACH: Final = frozenset({SELF_REPORT, TARGET})
 _BEFORE: Final = frozenset({"proposed", "signed"})
 _RUNNING: Final = frozenset({"in-force", "suspended"})
 _HERE: Final = frozenset({"bound", "leaving"})
@@ -130,7 +131,19 @@ def agenda_of(
         for due in dues
         if due.at is None or due.overdue or (due.at > at and (until is None or due.at <= until))
     ]
-    return tuple(sorted(listed, key=_order))
+    return tuple(sorted(_together(listed), key=_order))
+
+
+def _together(dues: Iterable[Due]) -> Iterator[Due]:
+    """Join what is due from several parties at one moment."""
+    same: dict[Due, set[PartyId]] = {}
+    for due in dues:
+        if due.kind in _OF_EACH:
+            same.setdefault(replace(due, who=()), set()).update(due.who)
+        else:
+            yield due
+    for due, who in same.items():
+        yield replace(due, who=tuple(sorted(who)))
 
 
 def things_of(clause: Clause) -> tuple[str, ...]:
@@ -206,7 +219,7 @@ class _Asked:
                 )  # fmt: skip
             if its.legal == "leaving" and its.until is not None:
                 said = f"the notice of {party} has run and it is out"
-                yield self._due(its.until, "leaves", text, "", (party,), said)
+                yield self._due(its.until, "leaves", self._found.of(party), "", (party,), said)
         if whole.state in _BEFORE:
             yield from self._entry(whole, text)
         elif whole.state in _RUNNING:
@@ -332,7 +345,7 @@ class _Asked:
             start = max(possible, done) if done is not None else possible
             at = self._after(start, clause.every)
             if at is not None:
-                yield due(at, REVIEW, (), f"a review is due, every {duration_words(clause.every)}")
+                yield due(at, REVIEW, (), f"a review is due, {_every(clause.every)}")
 
     def _may_ask(self, clause: Review, event: Event) -> bool:
         party = event.party
@@ -354,7 +367,7 @@ class _Asked:
             ends = self._period_after(began, clause.every, done)
             last = self._after(ends, clause.within) if ends and clause.within else ends
             if last is not None:
-                said = f"a report{to}{about} is due, every {duration_words(clause.every)}"
+                said = f"a report{to}{about} is due, {_every(clause.every)}"
                 yield due(last, REPORT, (), said)
         for event in self._said:
             if event.event != REQUESTED or event.art != clause.art:
@@ -371,7 +384,7 @@ class _Asked:
         due: Callable[..., Due],
     ) -> Iterator[Due]:
         if clause.self_report is not None:
-            said = f"a report on itself is due, every {duration_words(clause.self_report)}"
+            said = f"a report on itself is due, {_every(clause.self_report)}"
             for party in obliged:
                 at = self._again(clause, SELF_REPORT, clause.self_report, began, party)
                 if at is not None:
@@ -382,7 +395,7 @@ class _Asked:
         ):
             at = self._again(clause, kind, every, began) if every is not None else None
             if at is not None and every is not None:
-                yield due(at, kind, obliged, f"{words} is due, every {duration_words(every)}")
+                yield due(at, kind, obliged, f"{words} is due, {_every(every)}")
         for target in clause.target:
             if target.by is None:
                 continue
@@ -509,6 +522,12 @@ class _Asked:
 
     def _after(self, start: datetime, by: Duration) -> datetime | None:
         return after(start, by, self._zone)
+
+
+def _every(by: Duration) -> str:
+    """`every year`, `every two weeks`."""
+    words = duration_words(by)
+    return f"every {words.removeprefix('one ')}"
 
 
 def _by(clause: Review) -> str:

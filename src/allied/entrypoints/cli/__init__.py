@@ -23,6 +23,7 @@ from allied.entrypoints.cli import (
     peers,
     people,
     proposals,
+    register,
     whatif,
 )
 from allied.entrypoints.cli.terminal import give, say
@@ -48,6 +49,7 @@ def build() -> typer.Typer:
     )
     for verbs in (node, exchange, incidents, whatif):
         verbs.add_to(app)
+    register.add_to(agreements.app)
     for noun, its_verbs in {
         "organisation": organisations.app,
         "person": people.persons,

@@ -11,19 +11,24 @@ is parsed. Without `--date` everything that the files say is known.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from typer.core import TyperCommand
 
 from allied.entrypoints.cli.files import TEXT_LIMIT, read_bounded
 from allied.entrypoints.cli.options import AsJson
 from allied.entrypoints.cli.terminal import give, say, table
-from allied.errors import MalformedError, NotFoundError, UsageError
+from allied.entrypoints.cli.texts import (
+    Several,
+    agreements_in,
+    events_in,
+    moment_of,
+    require_few,
+)
+from allied.errors import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,40 +38,22 @@ if TYPE_CHECKING:
     from allied.record.canonical import Json
     from allied.response.incident import Incident
     from allied.response.moment import Moment
-    from allied.response.results import Evaluation, Line, Note, Obligation, Result
+    from allied.response.results import (
+        Evaluation,
+        Line,
+        Note,
+        Obligation,
+        Opening,
+        Report,
+        Result,
+    )
 
-FILE_LIMIT: Final = 2_000
-BYTES_LIMIT: Final = 32 * 2**20
-
-_SEVERAL: Final = ("--agreements", "--incident", "--register", "--art")
-_OTHER_FORMATS: Final = re.compile(rb"^format: *[\"']?(incident|register)/", re.MULTILINE)
 _SHOWN: Final = 60
-
-
-class _Several(TyperCommand):
-    """Lets `--agreements A B C` stand for the option given three times."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat the option before each further value."""
-        return super().parse_args(ctx, list(_repeated(args)))
-
-
-def _repeated(arguments: Iterable[str]) -> Iterator[str]:
-    option, first = "", True
-    for argument in arguments:
-        if argument.startswith("-"):
-            name, equals, _ = argument.partition("=")
-            option, first = (name if name in _SEVERAL else ""), not equals
-        elif option and not first:
-            yield option
-        else:
-            first = False
-        yield argument
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb, which has no noun."""
-    app.command("whatif", cls=_Several)(whatif)
+    app.command("whatif", cls=Several)(whatif)
 
 
 def whatif(
@@ -111,11 +98,11 @@ def whatif(
     from allied.response.cascade import cascade as supposing
     from allied.response.evaluate import evaluate
 
-    texts = _agreements(agreements)
+    texts = agreements_in(agreements)
     incidents = _incidents(incident)
-    events = _register(register or (), texts)
-    at = _moment(date, "--date") or _last(incidents, events)
-    law = _moment(law_date, "--law-date")
+    events = events_in(register or (), texts)
+    at = moment_of(date, "--date") or _last(incidents, events)
+    law = moment_of(law_date, "--law-date")
     asked = (_held(texts, events), incidents, law, _party(viewpoint))
     depths: dict[str, int] = {}
     if cascade:
@@ -128,7 +115,7 @@ def whatif(
         found = evaluate(*asked, at=at)
         tree = found.to_json()
     tree["states"] = _states(texts, events, incidents, found, at)
-    doubts = _doubts(texts, incidents, viewpoint)
+    doubts = _doubts(texts, events, incidents, viewpoint)
     warnings = tree["warnings"]
     if isinstance(warnings, list):
         tree["warnings"] = [*warnings, *(note.to_json() for note in doubts)]
@@ -173,77 +160,10 @@ def _states(
 # --- reading ----------------------------------------------------------------------------
 
 
-def _files(paths: Sequence[Path]) -> list[tuple[Path, bool]]:
-    """The files to read, and whether each was named itself."""
-    found: dict[Path, bool] = {}
-    for path in paths:
-        if path.is_dir():
-            for file in path.rglob("*.yaml"):
-                if file.is_file():
-                    found.setdefault(file, False)
-                _require_few(len(found))
-        else:
-            found[path] = True
-    _require_few(len(found))
-    return sorted(found.items(), key=lambda entry: str(entry[0]))
-
-
-def _require_few(count: int) -> None:
-    if count > FILE_LIMIT:
-        raise UsageError(
-            "whatif.too-many-files",
-            f"more than {FILE_LIMIT} files are given",
-            hint="name fewer, or smaller folders",
-        )
-
-
-def _raws(paths: Sequence[Path]) -> Iterator[tuple[Path, bytes]]:
-    """The bytes of each file, in the order of their names; not more than the bound in all."""
-    total = 0
-    for file, named in _files(paths):
-        raw = read_bounded(file, TEXT_LIMIT)
-        if not named and _OTHER_FORMATS.search(raw):
-            say(f"{file}: no agreement, passed over")
-            continue
-        total += len(raw)
-        if total > BYTES_LIMIT:
-            raise UsageError(
-                "whatif.too-large", f"the files have more than {BYTES_LIMIT // 2**20} MiB together"
-            )
-        yield file, raw
-
-
-def _agreements(paths: Sequence[Path]) -> dict[str, Agreement]:
-    from allied.agreement.terms import Agreement, load
-    from allied.response.ties import require_no_circle
-
-    found: dict[str, Agreement] = {}
-    origin: dict[str, Path] = {}
-    for file, raw in _raws(paths):
-        for text in load(raw, str(file)):
-            if not isinstance(text, Agreement):
-                continue
-            if text.id in found:
-                raise MalformedError(
-                    "agreement.twice",
-                    f"the agreement {text.id} is in {origin[text.id]} and in {file}",
-                    hint="leave one of them out, or give it an id of its own",
-                )
-            found[text.id], origin[text.id] = text, file
-    if not found:
-        raise NotFoundError(
-            "whatif.no-agreement",
-            "no agreement is among the files",
-            hint="name .yaml files of the format alliance/1, or a folder that holds some",
-        )
-    require_no_circle(found)
-    return found
-
-
 def _incidents(files: Sequence[Path]) -> tuple[Incident, ...]:
     from allied.response.incident_file import load_incidents
 
-    _require_few(len(files))
+    require_few(len(files))
     found: dict[str, Incident] = {}
     for file in files:
         for incident in load_incidents(read_bounded(file, TEXT_LIMIT), str(file)):
@@ -257,14 +177,6 @@ def _incidents(files: Sequence[Path]) -> tuple[Incident, ...]:
     return tuple(found.values())
 
 
-def _register(files: Sequence[Path], texts: Mapping[str, Agreement]) -> tuple[Event, ...]:
-    from allied.agreement.register_file import load
-
-    return tuple(
-        event for file in files for event in load(read_bounded(file, TEXT_LIMIT), str(file), texts)
-    )
-
-
 def _held(texts: dict[str, Agreement], events: tuple[Event, ...]) -> Any:
     from allied.agreement.standing import Register
 
@@ -275,17 +187,6 @@ def _party(viewpoint: str) -> Any:
     from allied.record.ids import PartyId
 
     return PartyId(viewpoint) if viewpoint else None
-
-
-def _moment(text: str, option: str) -> Moment | None:
-    from allied.agreement.moments import moment
-
-    if not text:
-        return None
-    try:
-        return moment(text)
-    except ValueError as wrong:
-        raise UsageError("usage.date", f"{option} is no moment", hint=f"write {wrong}") from wrong
 
 
 def _last(incidents: Iterable[Incident], events: Iterable[Event]) -> Moment:
@@ -305,9 +206,13 @@ def _last(incidents: Iterable[Incident], events: Iterable[Event]) -> Moment:
 
 
 def _doubts(
-    texts: Mapping[str, Agreement], incidents: Iterable[Incident], viewpoint: str
+    texts: Mapping[str, Agreement],
+    events: Iterable[Event],
+    incidents: Iterable[Incident],
+    viewpoint: str,
 ) -> list[Note]:
     """What an incident says of agreements and clauses that are not there (to this viewpoint)."""
+    from allied.agreement.versions import versions_of
     from allied.response.results import Note
 
     arts = {
@@ -315,6 +220,11 @@ def _doubts(
         for text in texts.values()
         if not viewpoint or text.visibility == "public" or viewpoint in text.party_ids
     }
+    for agreement, amended in versions_of(_held(dict(texts), tuple(events))).items():
+        for version in amended:
+            new = arts.pop(version, set())
+            if agreement in arts or new:
+                arts[agreement] = arts.get(agreement, set()) | new
     notes: dict[Note, None] = {}
     for incident in incidents:
         named: list[tuple[str, str]] = [(each.agreement, "") for each in incident.findings]
@@ -346,7 +256,7 @@ def _show(
         [
             (
                 each.outcome,
-                each.agreement,
+                _text(each),
                 each.art,
                 each.type,
                 _labelled(each.incident, depths),
@@ -362,18 +272,18 @@ def _show(
     for result in found.results:
         _explained(result, depths, full=explain or result.art in arts)
     for each in found.reports:
-        _line(f"To be reported to {each.to}, {each.when} ({each.agreement} Art {each.art}).")
+        _line(f"To be reported to {each.to}, {each.when} ({_text(each)} Art {each.art}).")
     for opening in found.consultations:
         _line(
-            f"{opening.agreement} Art {opening.art}: a consultation over {opening.incident} is"
+            f"{_text(opening)} Art {opening.art}: a consultation over {opening.incident} is"
             f" open to {_few(opening.open_to)}."
         )
     owed = {each.key: each for each in found.obligations}
     for conflict in found.conflicts:
         first, second = owed[conflict.first], owed[conflict.second]
         _line(
-            f"Conflict: {conflict.debtor} owes {first.creditor} under {first.agreement} and"
-            f" {second.creditor} under {second.agreement};"
+            f"Conflict: {conflict.debtor} owes {first.creditor} under {_text(first)} and"
+            f" {second.creditor} under {_text(second)};"
             f" {f'{conflict.prevails} prevails' if conflict.prevails else 'people decide'}."
         )
     for note in (*found.warnings, *doubts):
@@ -394,7 +304,7 @@ def _obligations(found: Evaluation, depths: Mapping[str, int]) -> None:
                 each.state,
                 instant(each.answer_by) or "-",
                 instant(each.perform_by) or "-",
-                f"{each.agreement} Art {each.art}",
+                f"{_text(each)} Art {each.art}",
                 _labelled(each.incident, depths),
             )
             for each in found.obligations
@@ -409,7 +319,7 @@ def _what(act: str, measures: Sequence[str], adaptation: str) -> str:
 
 def _explained(result: Result, depths: Mapping[str, int], *, full: bool) -> None:
     """Why, and what would change it; every gate where that was asked for."""
-    head = f"{result.agreement} Art {result.art}, {_labelled(result.incident, depths)}"
+    head = f"{_text(result)} Art {result.art}, {_labelled(result.incident, depths)}"
     _line(f"{head}: {result.outcome}{f' ({result.reason})' if result.reason else ''}")
     for line in result.explanation if full else _headline(result):
         _line(f"    {_gate(line)}")
@@ -419,6 +329,11 @@ def _explained(result: Result, depths: Mapping[str, int], *, full: bool) -> None
         _line(f"    It would change if {'; or '.join(result.would_change_if)}.")
     for note in result.notes:
         _line(f"    Note: {note.text}")
+
+
+def _text(said: Result | Obligation | Report | Opening) -> str:
+    """The agreement, and its amended text where that was asked."""
+    return f"{said.agreement} ({said.version})" if said.version else said.agreement
 
 
 def _headline(result: Result) -> tuple[Line, ...]:
