@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from importlib.resources import files
 
 import pytest
 
 from allied.agreement.standing import Register, standing
-from allied.agreement.terms import Agreement
+from allied.agreement.terms import Agreement, load
 from allied.record.ids import PartyId
 from allied.response.evaluate import evaluate, prepare
 from allied.response.incident import Act, Facts, Incident, Version
@@ -90,22 +91,52 @@ def test_the_files_say_what_the_rows_say(year: int) -> None:
     assert len(found) >= 0.97 * len(expected)
 
 
-def test_as_many_dyads_of_1960_as_a_join_reaches() -> None:
-    # 952 are published; the treaties of the others are not among the coded ones.
-    assert len({(debtor, creditor) for _, debtor, creditor in derived(1960)}) == 850
+PUBLISHED = {
+    # year: dyads that are published, and how many of them the coded treaties reach
+    1914: (68, 56),
+    1938: (174, 134),
+    1960: (952, 850),
+    1985: (2892, 2611),
+}
+DIFFERS = {1914: {("offense", "s255", "s300")}}
+"""What the later coding of the published file took back: Germany's pledge of 1879."""
 
 
-def test_the_dyads_of_1960_agree_with_the_published_ones() -> None:
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow reads the dyad-year file")
-    table = parquet.read_table(shared() / "alliances" / "atop51_directed_dyad_year.parquet")
-    published = {
-        (f"s{each['ccode1']}", f"s{each['ccode2']}")
-        for each in table.to_pylist()
-        if each["year"] == 1960 and any(value == 1 for key, value in each.items() if "atop" in key)
+def published(year: int) -> dict[tuple[str, str], set[str]]:
+    """The directed dyads of a year, with the promises of the one to the other."""
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB reads the dyad-year file")
+    file = shared() / "alliances" / "atop51_directed_dyad_year.parquet"
+    with duckdb.connect(":memory:") as base:
+        query = "select * from read_parquet(?) where year = ? order by all"
+        table = base.execute(query, [str(file), year])
+        names = [column[0] for column in table.description]
+        found = [dict(zip(names, row, strict=True)) for row in table.fetchall()]
+    return {
+        (f"s{row['ccode1']}", f"s{row['ccode2']}"): {
+            promise for promise in PROMISES if row[f"atop_{promise}"] == 1
+        }
+        for row in found
     }
-    ours = {(debtor, creditor) for _, debtor, creditor in derived(1960)}
-    assert ours <= published
-    assert len(ours) >= 850
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_the_dyads_are_as_many_as_a_join_reaches_and_none_is_outside_the_file(year: int) -> None:
+    file, ours = published(year), derived(year)
+    dyads = {(debtor, creditor) for _, debtor, creditor in ours}
+    assert (len(file), len(dyads)) == PUBLISHED[year]
+    assert dyads == {(debtor, creditor) for _, debtor, creditor in joined(year)}
+    assert dyads <= file.keys()
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_every_promise_that_the_files_derive_is_a_published_one(year: int) -> None:
+    file = published(year)
+    outside = {
+        (promise, debtor, creditor)
+        for promise, debtor, creditor in derived(year)
+        if promise not in file.get((debtor, creditor), ())
+    }
+    assert outside == DIFFERS.get(year, set())
 
 
 def attack(state: str, on: date) -> Incident:
@@ -148,13 +179,74 @@ def test_an_attack_on_any_state_calls_for_those_who_promised_its_defence(
     owed = {(each.debtor, each.creditor) for each in found.obligations if each.act == "defend"}
     assert owed == promised
     assert owed
+    bound = {name: standing(held, name, end(on)).bound for name in held.agreements}
+    alive_rows = {(row.file, row.member): row for row in rows() if row.file in held.agreements}
     for each in found.obligations:
-        assert each.explanation
+        assert {each.debtor, each.creditor} <= bound[each.agreement]
+        row = alive_rows[each.agreement, each.debtor]
+        assert each.art in row.promises
+        assert row.since <= on <= (row.until or on)
         assert each.debtor != each.creditor
+        assert each.incident == f"attack-on-{each.creditor}"
+        assert {line.clause for line in each.explanation} == {f"{each.agreement} Art {each.art}"}
     for result in found.results:
-        assert result.explanation
+        text = held.agreements[result.agreement]
+        assert {line.text_hash for line in result.explanation}
         assert result.outcome in {"met", "not-met", "open"}
-        assert result.outcome == "met" or result.reason
+        if result.outcome == "not-met":
+            assert result.reason in {"victim-not-party", "kind", "no-case"}
+            assert any(line.answer == "no" for line in result.explanation)
+        if result.outcome == "met" and result.type == "collective-response":
+            gates = {line.gate for line in result.explanation}
+            assert gates == {f"G{number}" for number in range(1, 12)}
+            assert result.incident.removeprefix("attack-on-") in text.party_ids
+
+
+FRANCE, BRITAIN, GERMANY, RUSSIA, POLAND = "s220", "s200", "s255", "s365", "s290"
+AUSTRIA_HUNGARY, ITALY, JAPAN, GREECE, SERBIA = "s300", "s325", "s740", "s350", "s345"
+CZECHOSLOVAKIA, ROMANIA, SPAIN, NEW_ZEALAND = "s315", "s360", "s230", "s920"
+USA, AUSTRALIA = "s2", "s900"
+
+
+@pytest.mark.parametrize(
+    ("victim", "on", "debtors"),
+    [
+        pytest.param(AUSTRIA_HUNGARY, date(1914, 8, 1), {GERMANY, ITALY}, id="Vienna 1914"),
+        pytest.param(GERMANY, date(1914, 8, 1), {AUSTRIA_HUNGARY, ITALY}, id="Berlin 1914"),
+        pytest.param(BRITAIN, date(1914, 8, 1), {JAPAN}, id="London 1914"),
+        pytest.param(SERBIA, date(1914, 7, 28), {GREECE}, id="Belgrade 1914"),
+        # The convention of 1892 is not among the coded treaties; `test_the_convention_of_1892`.
+        pytest.param(FRANCE, date(1914, 8, 1), set(), id="Paris 1914, coded treaties only"),
+        pytest.param(
+            CZECHOSLOVAKIA, date(1938, 9, 1), {FRANCE, RUSSIA, ROMANIA, SERBIA}, id="Prague 1938"
+        ),
+        pytest.param(POLAND, date(1938, 7, 1), {FRANCE}, id="Warsaw 1938"),
+        pytest.param(POLAND, date(1939, 3, 30), {FRANCE}, id="Warsaw, a day too early"),
+        pytest.param(POLAND, date(1939, 9, 1), {FRANCE, BRITAIN}, id="Warsaw 1939"),
+        pytest.param(SPAIN, date(1960, 7, 1), set(), id="Madrid 1960"),
+        pytest.param(NEW_ZEALAND, date(1985, 7, 1), {USA, AUSTRALIA}, id="Wellington 1985"),
+    ],
+)
+def test_who_had_promised_to_defend(victim: str, on: date, debtors: set[str]) -> None:
+    found = evaluate(alive(on), [attack(victim, on)], None, None, at=on)
+    assert {each.debtor for each in found.obligations if each.act == "defend"} == debtors
+
+
+def test_the_convention_of_1892_adds_russia_to_those_who_defend_france() -> None:
+    file = files("allied.agreement").joinpath("templates", "triple-entente.yaml")
+    texts = load(file.read_bytes(), "triple-entente.yaml")
+    held = Register({each.id: each for each in texts if isinstance(each, Agreement)})
+    on = date(1914, 8, 3)
+    facts = Facts(
+        kind="act.war-declaration",
+        occurred_at=on,
+        acts=(Act(id="act-1", by="germany", against="france"),),
+    )
+    incident = Incident(id="war", versions=(Version(known_at=on, facts=facts),))
+    found = evaluate(held, [incident], None, None, at=on)
+    owed = {(e.debtor, e.agreement) for e in found.obligations if e.creditor == "france"}
+    assert owed == {("russia", "franco-russian-1892")}
+    assert {each.modality for each in found.obligations if each.creditor == "france"} == {"must"}
 
 
 def test_nobody_in_1914_owes_a_state_without_a_treaty_anything() -> None:
