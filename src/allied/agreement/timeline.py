@@ -82,7 +82,11 @@ class Timeline:
         self._has_gone = False
         self._has_membership = bool(clauses)
         self._expulsion: Expulsion | None = said(clauses, "expulsion")
+        last: Event | None = None
         for event in self._in_order(happened):
+            if event == last:  # said twice
+                continue
+            last = event
             self._pass_to(event.at)
             if self.is_over:
                 break
@@ -496,4 +500,5 @@ def _order(event: Event) -> tuple[object, ...]:
         event.at, _RANK[event.event], event.party or "", event.towards or "", event.art,
         event.day, event.effect, event.reciprocal, event.practice, event.by, event.about or "",
         event.predecessor or "", event.body, event.role, event.tier, event.ground, event.version,
+        event.what,
     )  # fmt: skip
