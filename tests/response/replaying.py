@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from allied.agreement.standing import RATIFIED, SIGNED, Event
+from allied.agreement.events import CLEARED, RATIFIED, SIGNED, Event
 from allied.agreement.terms import Agreement
-from allied.agreement.values import Confidence, Severity
+from allied.agreement.values import Confidence, Severity, Table
 from allied.response.incident import (
     Act,
     Attribution,
@@ -24,6 +24,7 @@ from allied.response.incident import (
     Incident,
     Invocation,
 )
+from allied.response.rescue import Rescue
 from allied.response.results import Result
 
 OUTSIDER = "somebody-else"
@@ -60,9 +61,15 @@ def only_cited(incident: Incident, agreement: str, art: str, names: Collection[s
         gone = {
             each.name: None
             for each in fields(Facts)
-            if each.name not in {"acts", "attribution"} and each.name not in names
+            if each.name not in {"acts", "attribution", "rescues"} and each.name not in names
         }
-        facts = replace(its, attribution=attribution, acts=tuple(map(kept, its.acts)), **gone)
+        facts = replace(
+            its,
+            attribution=attribution,
+            acts=tuple(map(kept, its.acts)),
+            rescues=tuple(_kept(rescue, names) for rescue in its.rescues),
+            **gone,
+        )
         versions.append(replace(version, facts=facts))
     return replace(
         incident,
@@ -86,15 +93,30 @@ def only_cited(incident: Incident, agreement: str, art: str, names: Collection[s
     )
 
 
+def _kept(rescue: Rescue, names: Collection[str]) -> Rescue:
+    gone = {
+        each.name: None
+        for each in fields(rescue)
+        if each.name != "id"
+        and f"{rescue.id}.{'for' if each.name == 'owner' else each.name}" not in names
+    }
+    return replace(rescue, **gone)  # type: ignore[arg-type]
+
+
 def changed(
     incident: Incident, text: Agreement, art: str, way: str
 ) -> tuple[Incident, tuple[Event, ...]]:
     """The incident after everything that one entry of `would_change_if` asks for."""
     events: tuple[Event, ...] = ()
-    for part in way.split(" and "):
+    # Who calls as a victim can be said only once there is one.
+    for part in sorted(way.split(" and "), key=lambda each: each.startswith("invocation")):
         name, _, value = part.partition(": ")
         if value == "in force":
             events += _in_force(text)
+        elif value == "cleared":
+            art = name.rpartition(" ")[2]
+            at = datetime(2026, 5, 31, tzinfo=UTC)
+            events += (Event(text.id, CLEARED, None, at, art=art),)
         else:
             incident = _changed(incident, text, art, name, value)
     return incident, events
@@ -133,7 +155,18 @@ def _changed(incident: Incident, text: Agreement, art: str, name: str, value: st
     if name == "decision":
         decision = Decision(agreement=text.id, art=art, outcome="adopted", at=last)
         return replace(incident, decisions=(*incident.decisions, decision))
-    if name == "acts":
+    rescue = next((each for each in facts.rescues if name.startswith(f"{each.id}.")), None)
+    condition = name.partition("conditions.")[2]
+    if name == "rescues":
+        owner = value.removeprefix("one for ")
+        facts = replace(facts, rescues=(Rescue(id="another", owner=owner),))
+    elif rescue is not None:
+        now = _rescued(rescue, name.removeprefix(f"{rescue.id}."), value, text)
+        others = tuple(now if each.id == now.id else each for each in facts.rescues)
+        facts = replace(facts, rescues=others)
+    elif condition:
+        facts = replace(facts, conditions=Table({**(facts.conditions or {}), condition: True}))
+    elif name == "acts":
         facts = replace(facts, acts=facts.acts or (Act(id="act-1", against=_party(text)),))
     elif name in {"victims", "attackers"}:
         facts = replace(facts, acts=_more(facts.acts, text, name, int(value.rpartition(" ")[2])))
@@ -150,6 +183,15 @@ def _changed(incident: Incident, text: Agreement, art: str, name: str, value: st
     else:
         facts = replace(facts, **{name: _value(name, value, text)})
     return replace(incident, versions=(replace(version, facts=facts),))
+
+
+def _rescued(rescue: Rescue, field: str, value: str, text: Agreement) -> Rescue:
+    condition = field.partition("conditions.")[2]
+    if condition:
+        return replace(rescue, conditions=Table({**(rescue.conditions or {}), condition: True}))
+    given: Any = date(2026, 5, 2) if value == "a day" else _value(field, value, text)
+    now: dict[str, Any] = {"owner" if field == "for" else field: given}
+    return replace(rescue, **now)
 
 
 def _party(text: Agreement) -> str:

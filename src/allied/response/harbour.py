@@ -129,6 +129,7 @@ def _rescue(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Resc
             else:
                 rule = then
     law = began or _in_force(rule, ground, said, terms, rescue)
+    law = _law_facts(law, rule, said, rescue)
     condition, harbour = rule.condition or Condition(), rule.harbour or Harbour()
     gates = (
         law,
@@ -151,9 +152,17 @@ def _no_clause(rule: Rule, start: Moment) -> Gate:
     )
 
 
+def _law_facts(gate: Gate, rule: Rule, said: Matter, rescue: Rescue) -> Gate:
+    """Name what decides which law holds, and who is what under it."""
+    start = "occurred_at" if rescue.started_at is None else f"{rescue.id}.started_at"
+    names = [start, f"{rescue.id}.ended_at"]
+    if rule.by_impact:
+        names.append("finding.severity" if "severity" in said.found else "severity")
+    return replace(gate, facts=_stated(said, *names))
+
+
 def _in_force(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Rescue) -> Gate:
     """Ask for force at the start, and to its end where the terms are not frozen."""
-    name = f"{rescue.id}.started_at"
     gate = g1(rule, ground)
     code, because = gate.code, gate.because
     if gate.answer is Answer.YES and rule.harbour is not None and not rule.harbour.frozen:
@@ -168,7 +177,6 @@ def _in_force(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Re
                 f"the terms did not hold any more on {at_end.today}, and a change of terms"
                 " reaches a rescue under way",
                 "expired",
-                facts=_stated(said, name, f"{rescue.id}.ended_at"),
             )
         code, because = gate.code, gate.because
     if gate.answer is Answer.YES:
@@ -181,7 +189,6 @@ def _in_force(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Re
         gate.missing,
         gate.change if "cleared" in "".join(gate.change) else (),
         gate.notes,
-        facts=_stated(said, name, f"{rescue.id}.ended_at"),
     )
 
 
@@ -226,7 +233,9 @@ def _beneficiary(rule: Rule, ground: Ground, said: Matter, rescue: Rescue) -> Ga
     whom = (rule.harbour or Harbour()).beneficiary
     named = whom in ground.legal
     able = frozenset({whom}) if named else ground.everyone
-    change = (f"{field}: {first(able - {rescue.owner or ''})}",)
+    others = able - {rescue.owner or ""}
+    anybody = bool(whom) and not named
+    change = (f"{field}: {first(others) if others else 'somebody'}",) if others or anybody else ()
     if rescue.by is None:
         return Gate(
             "G3",
@@ -237,7 +246,7 @@ def _beneficiary(rule: Rule, ground: Ground, said: Matter, rescue: Rescue) -> Ga
             change,
         )
     who, facts = said.by_whom(field), _stated(said, field, f"{rescue.id}.for")
-    if rescue.by != rescue.owner and ((whom and not named) or rescue.by in able):
+    if rescue.by != rescue.owner and (anybody or rescue.by in able):
         because = f"{rescue.by} is protected as {whom or 'a party'}{who}"
         return Gate("G3", Answer.YES, because, facts=facts)
     return Gate(
@@ -296,7 +305,7 @@ def _phase(harbour: Harbour, said: Matter, rescue: Rescue) -> tuple[Gate, ...]:
 
 
 def _stated(said: Matter, *names: str) -> tuple[str, ...]:
-    return tuple(name for name in names if name in said.stated)
+    return tuple(name for name in names if name.removeprefix("finding.") in said.stated)
 
 
 def _deciding(judged: Iterable[_Judged], whole: Answer) -> tuple[Gate, ...]:
