@@ -30,7 +30,9 @@ import msgspec
 from allied.errors import MalformedError
 from allied.exchange.stream import PREFIX, WINDOW, BrokenError, JsonStream
 
-__all__ = ["DEFAULT_LIMITS", "BrokenError", "Found", "Limits", "Refused", "scan"]
+__all__ = [
+    "DEFAULT_LIMITS", "BrokenError", "Found", "Limits", "Refused", "Row", "rows", "scan",
+]  # fmt: skip
 
 _NAME = 1024
 _MEMBERS = 64
@@ -89,10 +91,35 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Objects of a bundle that stand next to each other.
+
+    Attributes:
+        index: the place of the first among the elements, from 0; the others follow.
+        raws: their exact bytes; never empty.
+    """
+
+    index: int
+    raws: list[bytes]
+
+
 def scan(
     chunks: Iterable[bytes], limits: Limits = DEFAULT_LIMITS, *, envelope: bool = False
 ) -> Iterator[Found | Refused]:
-    """Give out each object of a bundle, in order, as the bytes arrive.
+    """Give out each object of a bundle, in order, as the bytes arrive; see `rows`."""
+    for each in rows(chunks, limits, envelope=envelope):
+        if isinstance(each, Row):
+            for index, raw in enumerate(each.raws, start=each.index):
+                yield Found(index, raw)
+        else:
+            yield each
+
+
+def rows(
+    chunks: Iterable[bytes], limits: Limits = DEFAULT_LIMITS, *, envelope: bool = False
+) -> Iterator[Row | Refused]:
+    """Give out the objects of a bundle, in order, as the bytes arrive, many at a time.
 
     The bundle's own members (`type`, `id`, `spec_version`) may stand before or behind
     `objects`; what they say is therefore certain only when the iterator has ended.
@@ -230,7 +257,7 @@ def _pass_over(stream: JsonStream, limits: Limits) -> None:
             raise stream.broken() from None
 
 
-def _elements(stream: JsonStream, limits: Limits) -> Iterator[Found | Refused]:
+def _elements(stream: JsonStream, limits: Limits) -> Iterator[Row | Refused]:
     """Give out what stands in the array that starts here; end behind its `]`."""
     stream.pos += 1
     if stream.peek_more() == _CLOSE_ARRAY:
@@ -244,16 +271,20 @@ def _elements(stream: JsonStream, limits: Limits) -> Iterator[Found | Refused]:
         if index and stream.offset >= exact_until:
             raws, at_element = stream.window()
         if raws:
-            for raw in raws:
-                yield _checked(index, raw, limits)
-                index += 1
+            yield from _checked(index, raws, limits)
+            index += len(raws)
             if at_element:
                 continue
         else:
             if index and stream.offset >= exact_until:
                 exact_until = stream.offset + WINDOW
             raw, fault = stream.value(limits.item, limits.depth)
-            yield _refused(index, raw, fault, limits) if fault else _decoded(index, raw, limits)
+            if fault:
+                yield _refused(index, raw, fault, limits)
+            elif not _is_json(raw):
+                yield _refused(index, raw, "stix.not-json", limits)
+            else:
+                yield from _checked(index, [raw], limits)
             index += 1
             stream.note_joint()
         following = stream.peek_more()
@@ -264,31 +295,55 @@ def _elements(stream: JsonStream, limits: Limits) -> Iterator[Found | Refused]:
             raise stream.broken()
 
 
-def _decoded(index: int, raw: bytes, limits: Limits) -> Found | Refused:
-    """Check what the exact scanner has delimited: whether it is JSON at all."""
+def _is_json(raw: bytes) -> bool:
+    """Whether what the exact scanner has delimited is JSON at all."""
     try:
         msgspec.json.decode(raw, type=msgspec.Raw)
     except msgspec.MsgspecError:
-        return _refused(index, raw, "stix.not-json", limits)
-    return _checked(index, raw, limits)
+        return False
+    return True
 
 
-def _checked(index: int, raw: bytes, limits: Limits) -> Found | Refused:
+def _checked(index: int, raws: list[bytes], limits: Limits) -> Iterator[Row | Refused]:
+    """Elements that are JSON: rows of objects within bounds, and what is between them."""
+    most, depth = limits.item, limits.depth
+    start = 0
+    for place, raw in enumerate(raws):
+        if (
+            raw[0] == _OPEN_OBJECT
+            and len(raw) <= most
+            and raw.count(b"{") + raw.count(b"[") <= depth
+            and raw.isascii()
+        ):
+            continue
+        code = _fault(raw, limits)
+        if not code:
+            continue
+        if start < place:
+            yield Row(index + start, raws[start:place])
+        yield _refused(index + place, b"" if code == "stix.not-an-object" else raw, code, limits)
+        start = place + 1
+    if start < len(raws):
+        yield Row(index + start, raws[start:] if start else raws)
+
+
+def _fault(raw: bytes, limits: Limits) -> str:
+    """Why an element is not taken; an empty string if it is."""
     if raw[0] != _OPEN_OBJECT:
-        return _refused(index, b"", "stix.not-an-object", limits)
+        return "stix.not-an-object"
     if len(raw) > limits.item:
-        return _refused(index, raw, "stix.too-big", limits)
+        return "stix.too-big"
     if (
         raw.count(b"{") + raw.count(b"[") > limits.depth
         and _levels(raw, limits.depth) > limits.depth
     ):
-        return _refused(index, raw, "stix.too-deep", limits)
+        return "stix.too-deep"
     if not raw.isascii():
         try:
             raw.decode()
         except UnicodeDecodeError:
-            return _refused(index, raw, "stix.encoding", limits)
-    return Found(index, raw)
+            return "stix.encoding"
+    return ""
 
 
 def _refused(index: int, raw: bytes, code: str, limits: Limits) -> Refused:

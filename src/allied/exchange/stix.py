@@ -82,6 +82,7 @@ _COMPANION = re.compile(
 _INSTANT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,32}))?Z"
 )
+_PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{3}Z")
 
 Instant: TypeAlias = tuple[datetime, str]
 """Whole seconds, and the digits of the fraction without trailing zeros: compares in order."""
@@ -130,6 +131,8 @@ class Head(msgspec.Struct, frozen=True):
     @property
     def granular_refs(self) -> tuple[str, ...]:
         """The markings that stand on parts of it."""
+        if not self.granular_markings:
+            return ()
         return tuple(each.marking_ref for each in self.granular_markings if each.marking_ref)
 
 
@@ -172,22 +175,25 @@ def read_head(raw: bytes) -> Head:
         ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise MalformedError("stix.not-json", "the object is not well-formed JSON") from None
-    if head.type == "bundle":
-        raise MalformedError("stix.bundle-inside", "a bundle stands inside the bundle")
-    if not _TYPE.fullmatch(head.type) or "--" in head.type:
-        raise MalformedError("stix.bad-id", "its type is not spelled like a STIX type")
-    if type_of(head.id) != head.type:
+    type_ = head.type
+    if type_ not in _KINDS:
+        if type_ == "bundle":
+            raise MalformedError("stix.bundle-inside", "a bundle stands inside the bundle")
+        if not _TYPE.fullmatch(type_) or "--" in type_:
+            raise MalformedError("stix.bad-id", "its type is not spelled like a STIX type")
+    if type_of(head.id) != type_:
         raise MalformedError(
             "stix.bad-id", "its id is not its type, two hyphens and a UUID", facts={}
         )
-    _require_version(head)
+    if head.spec_version != "2.1":
+        _require_version(head)
     return head
 
 
 def _require_version(head: Head) -> None:
     """Refuse what is not STIX 2.1; without a version it is 2.0 unless it is an observable."""
     observable = head.type in OBSERVABLES or not (head.created or head.modified)
-    if head.spec_version == "2.1" or (not head.spec_version and observable):
+    if not head.spec_version and observable:
         return
     if head.spec_version in ("", "2.0"):
         raise MalformedError(
@@ -238,6 +244,8 @@ def version_of(head: Head, digest: Digest) -> str:
 def version_key(head: Head, digest: Digest) -> str:
     """Like `version_of`, in one spelling per instant; within one id it sorts by time."""
     text = head.modified or head.created
+    if _PLAIN.fullmatch(text):
+        return text  # already in that spelling, or no instant and then as it stands
     at = instant(text)
     if at is None:
         return text or digest

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -102,16 +103,12 @@ def problems(raw: bytes, head: Head) -> tuple[Problem, ...]:
         return (Problem("stix.not-json", "", "is not well-formed JSON"),)
     if repeats_a_name(raw, value):
         return (Problem("stix.duplicate-key", "", "has the same property twice"),)
-    found: list[Problem] = []
-    validator, times = _shape(head.type if head.type in _KNOWN else _strangers(value))
-    if not validator.is_valid(value):
-        for number, error in enumerate(validator.iter_errors(value)):
-            if number == _MOST:
-                break
-            found.append(_problem(error))
-        return tuple(found)
-    found.extend(_times(value, times))
-    found.extend(_own_rules(value, head))
+    shape = _shape(head.type if head.type in _KNOWN else _strangers(value))
+    if not shape.validator.is_valid(value):
+        errors = islice(shape.validator.iter_errors(value), _MOST)
+        return tuple(_problem(error) for error in errors)
+    found = _times(value, shape)
+    _own_rules(value, head, found)
     return tuple(found[:_MOST])
 
 
@@ -152,8 +149,22 @@ def _strangers(value: Mapping[str, Any]) -> str:
     return "x-object" if "created" in value or "modified" in value else "x-observable"
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What holds for all objects of one type.
+
+    Attributes:
+        times: the properties that are times.
+        ordered: those of `_ORDERED` that the type can have.
+    """
+
+    validator: jsonschema_rs.Validator
+    times: tuple[str, ...]
+    ordered: tuple[tuple[str, str, bool], ...]
+
+
 @lru_cache(maxsize=64)
-def _shape(name: str) -> tuple[jsonschema_rs.Validator, frozenset[str]]:
+def _shape(name: str) -> _Shape:
     """Compile the schema of one type, of custom objects or observables; and name its times."""
     own = dict(_KNOWN.get(name, {"type": "object"}))
     common = record(schemas.COMMON)
@@ -161,7 +172,7 @@ def _shape(name: str) -> tuple[jsonschema_rs.Validator, frozenset[str]]:
     if name in schemas.OBJECTS or name == "x-object":
         required.update(schemas.DATED)
     properties = common["properties"] | own.get("properties", {})
-    times = frozenset(name for name, each in properties.items() if each is TIME)
+    times = tuple(name for name, each in properties.items() if each is TIME)
     merged = {
         **own,
         **schemas.NAMES,
@@ -174,7 +185,8 @@ def _shape(name: str) -> tuple[jsonschema_rs.Validator, frozenset[str]]:
         pattern_options=jsonschema_rs.RegexOptions(size_limit=16 << 20),
         offline=True,
     )
-    return validator, times
+    ordered = tuple(pair for pair in _ORDERED if pair[0] in times and pair[1] in times)
+    return _Shape(validator, times, ordered)
 
 
 def _problem(error: jsonschema_rs.ValidationError) -> Problem:
@@ -191,21 +203,22 @@ def _problem(error: jsonschema_rs.ValidationError) -> Problem:
     return Problem("stix.invalid", ".".join(shown), sentence)
 
 
-def _times(value: Mapping[str, Any], names: frozenset[str]) -> Iterator[Problem]:
+def _times(value: Mapping[str, Any], shape: _Shape) -> list[Problem]:
     """Days that do not exist, and pairs of times that run backwards."""
-    at = {}
-    for name in names & value.keys():
-        text = value[name]
+    found = []
+    for name in shape.times:
+        text = value.get(name)
         # The schema has seen the spelling; only the last days of a month may not exist.
-        if text[8:10] > "28" and instant(text) is None:
-            yield Problem("stix.time", name, "is no day that exists")
-        at[name] = text
-    for first, second, equal in _ORDERED:
-        if not (first in at and second in at):
+        if text is not None and text[8:10] > "28" and instant(text) is None:
+            found.append(Problem("stix.time", name, "is no day that exists"))
+    for first, second, equal in shape.ordered:
+        earlier, later = value.get(first), value.get(second)
+        if earlier is None or later is None or (equal and earlier == later):
             continue
-        earlier, later = _moment(at[first]), _moment(at[second])
-        if later < earlier or (later == earlier and not equal):
-            yield Problem("stix.time-order", second, f"does not come after {first}")
+        before, after = _moment(earlier), _moment(later)
+        if after < before or (after == before and not equal):
+            found.append(Problem("stix.time-order", second, f"does not come after {first}"))
+    return found
 
 
 def _moment(text: str) -> tuple[str, str]:
@@ -213,11 +226,17 @@ def _moment(text: str) -> tuple[str, str]:
     return text[:19], text[20:-1].rstrip("0")
 
 
-def _own_rules(value: Mapping[str, Any], head: Head) -> Iterator[Problem]:
-    speaks_stix = head.type == "indicator" and value["pattern_type"] == "stix"
-    if speaks_stix and not is_pattern(value["pattern"]):
-        yield Problem("stix.pattern", "pattern", "is not a STIX pattern that can be read")
-    if head.id in head.object_marking_refs or head.id in head.granular_refs:
-        yield Problem("stix.self-marking", "object_marking_refs", "name the object itself")
-    if head.type in OBSERVABLES and not head.spec_version and value.get("revoked") is not None:
-        yield Problem("stix.invalid", "revoked", "does not belong to an observable")
+def _own_rules(value: Mapping[str, Any], head: Head, found: list[Problem]) -> None:
+    """What is asked besides the schema; problems are added to `found`."""
+    type_ = head.type
+    if type_ == "indicator":
+        if value["pattern_type"] == "stix" and not is_pattern(value["pattern"]):
+            found.append(
+                Problem("stix.pattern", "pattern", "is not a STIX pattern that can be read")
+            )
+    elif type_ in OBSERVABLES and not head.spec_version and value.get("revoked") is not None:
+        found.append(Problem("stix.invalid", "revoked", "does not belong to an observable"))
+    if head.id in head.object_marking_refs or (
+        head.granular_markings and head.id in head.granular_refs
+    ):
+        found.append(Problem("stix.self-marking", "object_marking_refs", "name the object itself"))
