@@ -243,3 +243,12 @@ def test_with_a_day_it_needs_no_node_and_no_database(files: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0
     assert not (files / "nowhere").exists()
+
+
+def test_a_node_shows_what_falls_due_too(pair: Path) -> None:
+    shown = allied("agreement", "show", "river-harbour", "--data", pair)
+    value = allied("agreement", "show", "river-harbour", "--data", pair, "--json").value
+
+    assert "its term ends and is renewed for one year" in shown.out
+    assert [each["kind"] for each in value["agenda"]][-2:] == ["stop-notice", "term-ends"]
+    assert value["agenda"][-1]["version"] == "river-harbour"

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from allied.agreement import genesis as founding
+from allied.agreement.agenda import Due, agenda
 from allied.agreement.terms import Agreement, load
 from allied.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from allied.node import journal, visibility
@@ -78,6 +79,8 @@ class AgreementView:
         mine: the labels under which organisations hosted here are parties.
         awaited: parties whose signature (or ratification) is awaited.
         forked: parties that have signed one number twice; their chain is frozen.
+        agenda: what falls due under it, as `agreement.agenda` derives it.
+        timezone: in which its days are counted.
     """
 
     id: AgreementId
@@ -98,6 +101,8 @@ class AgreementView:
     waiting: int
     forked: tuple[PartyId, ...]
     without_effect: tuple[LateView, ...]
+    agenda: tuple[Due, ...] = ()
+    timezone: str = "UTC"
 
 
 # --- finding ----------------------------------------------------------------------------
@@ -426,7 +431,8 @@ def view(
     ]
     parked = [read(raw).header.circle for _, _, raw in reading.parked(folded.row.id)]
     instrument, state = folded.instrument, folded.state
-    standing = state.standing(instrument, node.clock.now())
+    now = node.clock.now()
+    standing = state.standing(instrument, now)
     mine = {organisation.id for organisation in reading.organisations()}
     peers = {peer.id: peer for peer in reading.peers()}
     parties = []
@@ -480,6 +486,8 @@ def view(
             for record in seen
             if not state.verdicts[record.id].effect
         ),
+        agenda=agenda(state.register(instrument), instrument.terms.id, now),
+        timezone=instrument.terms.timezone,
     )
 
 

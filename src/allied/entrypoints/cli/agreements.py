@@ -21,6 +21,7 @@ from allied.entrypoints.cli.options import (
     opened,
     who,
 )
+from allied.entrypoints.cli.register import agenda_row
 from allied.entrypoints.cli.terminal import give, instant, say, table
 from allied.entrypoints.shapes import agreement_summary
 from allied.errors import ConflictError, NotFoundError, UsageError
@@ -421,6 +422,12 @@ def _give(found: AgreementView, *, as_json: bool) -> None:
             for each in found.parties
         ],
     )
+    if found.agenda:
+        give(None, as_json=False, lines=("",))
+        table(
+            ("when", "what", "for", "under"),
+            [agenda_row(due, found.timezone) for due in found.agenda],
+        )
     for late in found.without_effect:
         give(
             None,
