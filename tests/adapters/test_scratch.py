@@ -43,9 +43,16 @@ def test_what_was_never_put_is_not_there(tmp_path: Path) -> None:
         assert file.get("companions", b"a") is None
 
 
-def test_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_what_fits_into_memory_never_touches_the_disk(tmp_path: Path) -> None:
     with file_scratch(tmp_path) as file:
         file.put("notes", b"a", b"1")
-        list(file.items("notes"))
+        assert list(file.items("notes")) == [(b"a", b"1")]
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "_LATEST_BYTES", 0)
+    with file_scratch(tmp_path) as file:
+        file.put("notes", b"a", b"1")
         assert list(tmp_path.iterdir())  # the twin: while it is open there is something
     assert list(tmp_path.iterdir()) == []

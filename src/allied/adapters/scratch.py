@@ -1,8 +1,9 @@
-"""Room on the side for reading a bundle: a temporary SQLite file, gone when it is closed.
+"""Room on the side for reading a bundle: memory first, then a temporary SQLite file.
 
 Implements `allied.exchange.scratch.Scratch` with memory that does not grow with the bundle:
-a small page cache, no journal, no sync. Losing it loses nothing, because the bundle can be
-read again.
+what no longer fits goes to a file with a small page cache, no journal and no sync, gone when
+it is closed. A small bundle never touches the disk. Losing the file loses nothing, because
+the bundle can be read again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,36 +19,36 @@ from allied.errors import ExhaustedError
 
 _CACHE_KIB: Final = 16 * 1024
 _FETCH: Final = 256
-_LATEST_BYTES: Final = 16 * 2**20
-_OVERHEAD: Final = 200
+_LATEST_BYTES: Final = 32 * 2**20
+_OVERHEAD: Final = 300
 
 
 class FileScratch:
-    """Tables of bytes by bytes in one temporary file, the latest of them still in memory."""
+    """Tables of bytes by bytes; the latest in memory, the others in one temporary file."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Use an empty database; nothing else uses it."""
-        self._connection = connection
-        self._latest: dict[tuple[str, bytes], bytes] = {}
-        self._size = 0
-        connection.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
-            f"PRAGMA cache_size=-{_CACHE_KIB};"
-            "CREATE TABLE kept (place TEXT, name BLOB, content BLOB, PRIMARY KEY (place, name))"
-            " WITHOUT ROWID;"
-        )
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        """Use a file under `folder` once there is need for one; `stack` removes it."""
+        self._folder = folder
+        self._stack = stack
+        self._connection: sqlite3.Connection | None = None
+        self._latest: dict[str, dict[bytes, bytes]] = {}
+        self._room = _LATEST_BYTES
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
         """Keep `value`, in the place of what was there."""
-        self._latest[table, key] = value
-        self._size += len(key) + len(value) + _OVERHEAD
-        if self._size > _LATEST_BYTES:
+        latest = self._latest.get(table)
+        if latest is None:
+            latest = self._latest[table] = {}
+        latest[key] = value
+        self._room -= len(key) + len(value) + _OVERHEAD
+        if self._room < 0:
             self._write()
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """What was put, if anything was."""
-        found = self._latest.get((table, key))
-        if found is None and self._written:
+        latest = self._latest.get(table)
+        found = latest.get(key) if latest else None
+        if found is None and self._connection is not None:
             try:
                 row = self._connection.execute(
                     "SELECT content FROM kept WHERE place = ? AND name = ?", (table, key)
@@ -59,6 +60,9 @@ class FileScratch:
 
     def items(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         """Everything in a table, by key, a few rows in memory at a time."""
+        if self._connection is None:
+            yield from sorted(self._latest.get(table, {}).items())
+            return
         self._write()
         try:
             rows = self._connection.execute(
@@ -69,40 +73,52 @@ class FileScratch:
         except sqlite3.OperationalError as error:
             raise _no_room() from error
 
-    _written = False
-
     def _write(self) -> None:
         """Move the latest from memory into the file."""
-        if not self._latest:
-            return
+        rows = (
+            (table, key, value)
+            for table, latest in self._latest.items()
+            for key, value in sorted(latest.items())
+        )
         try:
-            self._connection.execute("BEGIN")
-            self._connection.executemany(
+            connection = self._connection or self._open()
+            connection.execute("BEGIN")
+            connection.executemany(
                 "INSERT INTO kept VALUES (?, ?, ?)"
                 " ON CONFLICT (place, name) DO UPDATE SET content = excluded.content",
-                [(table, key, value) for (table, key), value in self._latest.items()],
+                rows,
             )
-            self._connection.execute("COMMIT")
+            connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             raise _no_room() from error
-        self._written = True
         self._latest.clear()
-        self._size = 0
+        self._room = _LATEST_BYTES
+
+    def _open(self) -> sqlite3.Connection:
+        place = self._stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="intake-", dir=self._folder)
+        )
+        connection = sqlite3.connect(Path(place) / "scratch.db", isolation_level=None)
+        self._stack.callback(connection.close)
+        connection.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
+            f"PRAGMA cache_size=-{_CACHE_KIB};"
+            "CREATE TABLE kept (place TEXT, name BLOB, content BLOB, PRIMARY KEY (place, name))"
+            " WITHOUT ROWID;"
+        )
+        self._connection = connection
+        return connection
 
 
 @contextmanager
 def file_scratch(folder: Path) -> Iterator[FileScratch]:
-    """A scratch in a temporary file under `folder`, removed at the end.
+    """A scratch whose file, if it needs one, lies under `folder` and is removed at the end.
 
     Raises:
         ExhaustedError: `disk.full`, there is no room for it.
     """
-    with tempfile.TemporaryDirectory(prefix="intake-", dir=folder) as place:
-        connection = sqlite3.connect(Path(place) / "scratch.db", isolation_level=None)
-        try:
-            yield FileScratch(connection)
-        finally:
-            connection.close()
+    with ExitStack() as stack:
+        yield FileScratch(folder, stack)
 
 
 def _no_room() -> ExhaustedError:
