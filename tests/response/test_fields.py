@@ -292,3 +292,59 @@ def test_since_when_something_is_owed_follows_the_severity_that_was_known_then()
     (birch, *_) = obligations(hold(with_office(CONDITION), grows), "1")
     assert (birch.debtor, birch.creditor) == ("ash", "office")
     assert birch.opened_at == start_of_day(date(2025, 5, 4), "UTC")
+
+
+# --- what is added up ---------------------------------------------------------------------------
+
+SMALL = """
+id: NAME
+CAMPAIGN
+versions:
+  - known_at: 2025-05-0DAY
+    facts:
+      kind: attack.armed
+      occurred_at: 2025-05-0DAY
+      severity: medium
+      acts: [{by: fox, against: ash}]
+"""
+
+
+def small(name: str, day: int, campaign: str = "") -> str:
+    text = SMALL.replace("NAME", name).replace("DAY", str(day))
+    return text.replace("CAMPAIGN", f"campaign: {campaign}" if campaign else "")
+
+
+@pytest.mark.parametrize(
+    ("same", "campaigns", "severity", "outcome"),
+    [
+        pytest.param("yes", ("spring", "spring"), "severe", "met", id="one campaign, one asked"),
+        pytest.param("yes", ("spring", "autumn"), "severe", "not-met", id="two, one asked"),
+        pytest.param("yes", ("", ""), "severe", "not-met", id="none, one asked"),
+        pytest.param("no", ("spring", "autumn"), "severe", "met", id="two, any will do"),
+        pytest.param("no", ("", ""), "severe", "met", id="none, any will do"),
+        pytest.param("no", ("", ""), "emergency", "not-met", id="too little all the same"),
+    ],
+)
+def test_incidents_are_added_up_in_one_campaign_or_in_any(
+    same: str, campaigns: tuple[str, str], severity: str, outcome: str
+) -> None:
+    trigger = (
+        f"{{incident: attack.armed, severity: at least {severity},"
+        f" aggregate: {{severity: sum, same_campaign: {same}, window: 3 days}}}}"
+    )
+    yaml = PACT.replace("{incident: attack.armed}", trigger).replace("invoked_by: victim MORE,", "")
+    for word in ("TOP", "LEAVING"):
+        yaml = yaml.replace(word, "")
+    (pact,) = load(yaml.encode(), "pact")
+    assert isinstance(pact, Agreement)
+    both = "\n---\n".join(small(n, d, c) for n, d, c in zip("ab", (1, 3), campaigns, strict=True))
+    found = hold(pact, both)
+    second = next(each for each in found.results if each.art == "1" and each.incident == "b")
+    first = next(each for each in found.results if each.art == "1" and each.incident == "a")
+    assert (second.outcome, first.outcome) == (outcome, "not-met")  # what comes later counts not
+    before = hold(pact, both, at="2025-05-01")
+    assert [each.incident for each in before.results if each.art == "1"] == ["a"]
+    if outcome == "met":
+        apart = both.replace("2025-05-03", "2025-05-09")
+        far = [e.outcome for e in hold(pact, apart).results if e.art == "1" and e.incident == "b"]
+        assert far == ["not-met"]

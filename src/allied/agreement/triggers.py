@@ -149,7 +149,6 @@ class Aggregate:
             "Only incidents of the same campaign are added up.",
             RESPONSE,
             "Incidents of any campaign are added up.",
-            later=frozenset({"no"}),
         ),
     ] = True
     window: Annotated[

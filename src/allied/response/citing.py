@@ -131,7 +131,7 @@ def _of_size(condition: Condition, said: Matter) -> Iterator[str]:
         yield from _fact("severity", said)
     if condition.aggregate is not None:
         yield from _fact("occurred_at", said)
-        yield from _campaign(said, ("severity", "occurred_at"))
+        yield from _campaign(said, ("severity", "occurred_at"), condition.aggregate.of_any)
     if condition.victims_at_least or condition.attackers_at_least:
         yield from edges(said.facts.acts)
 
@@ -178,10 +178,10 @@ def _calls(rule: Rule, said: Matter) -> Iterator[str]:
         yield "invocation"
 
 
-def _campaign(said: Matter, fields: Iterable[str]) -> Iterator[str]:
-    if said.siblings:
+def _campaign(said: Matter, fields: Iterable[str], of_any: bool = False) -> Iterator[str]:
+    if said.siblings and not of_any:
         yield "campaign"
-    for sibling in said.siblings:
+    for sibling in said.others if of_any else said.siblings:
         for field in fields:
             if getattr(sibling.facts, field):
                 yield f"{sibling.id}.{field}"

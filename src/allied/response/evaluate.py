@@ -80,6 +80,7 @@ class Case:
     Attributes:
         agreement: the text that is asked.
         found: the texts of the agreement, where there are several; else None.
+        others: all incidents, where a clause counts those of any campaign together.
         law: the texts that count, and who is bound, at another moment of the law.
     """
 
@@ -90,6 +91,7 @@ class Case:
     said: Matter
     found: Versions | None = None
     law: Callable[[datetime], list[_Asked]] | None = None
+    others: tuple[Incident, ...] = ()
 
     @property
     def name(self) -> str:
@@ -156,6 +158,7 @@ def evaluate(
     for agreement in seen:
         limit = end(at, agreement.timezone)
         then = prepared.narrowed(agreement.id, limit)
+        others = tuple(incidents) if prepared.adds_up(agreement.id) else ()
         law = _law(prepared, then, ties, agreement.id, limit, viewpoint)
         told: set[datetime] = set()
         for incident in incidents:
@@ -182,9 +185,10 @@ def evaluate(
                     limit,
                     so_far,
                     law_given=law_date is not None,
+                    others=others,
                 )
                 ground = in_role(each.ground, each.text, said.facts.severity)
-                case = Case(incident, siblings, each.text, ground, said, each.found, law)
+                case = Case(incident, siblings, each.text, ground, said, each.found, law, others)
                 for rule in each.rules:
                     _ask(case, rule, kinds, answer)
     obligations = with_concurrent(_in_order(answer.obligations))
@@ -519,6 +523,7 @@ def _said_at(case: Case, moment: datetime) -> Matter:
         moment,
         so_far,
         law_given=case.said.law_given,
+        others=case.others,
     )
 
 

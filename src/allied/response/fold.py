@@ -196,10 +196,11 @@ def fold(
     said = in_order(records)
     ignored: list[Ignored] = []
     drafts = _read(prepared, agreement, said, ignored)
+    wide = prepared.adds_up(agreement.id)
     cases = []
     opened: list[Opened] = []
     for draft in drafts:
-        group = [each for each in drafts if each is draft or _same_campaign(each, draft)]
+        group = [each for each in drafts if wide or each is draft or _same_campaign(each, draft)]
         incidents = [_incident(each, agreement, at) for each in group]
         whole = evaluate(prepared, incidents, None, None, at=at)
         now = _about(whole, draft.report.record, members)

@@ -196,12 +196,14 @@ def _aggregate(
         return Gate(
             "G6",
             Answer.UNKNOWN,
-            "whether the campaign together is severe enough is for a body to find",
+            "whether they are severe enough together is for a body to find",
             "below-threshold",
             (Missing("severity", "finding.severity"),),
             (f"finding.severity: {least}",),
         )
-    answers = [(each, _near(each.occurred, condition, said)) for each in said.siblings]
+    counted = said.others if aggregate.of_any else said.siblings
+    group = "" if aggregate.of_any else " of the campaign"
+    answers = [(each, _near(each.occurred, condition, said)) for each in counted]
     near = [each for each, answer in answers if answer is Answer.YES]
     ranks = [each.facts.severity for each in near]
     known = [rank.rank for rank in (*ranks, own) if rank is not None]
@@ -210,7 +212,7 @@ def _aggregate(
         return Gate(
             "G6",
             Answer.YES,
-            f"{len(near) + 1} incidents of the campaign together reach {least}",
+            f"{len(near) + 1} incidents{group} together reach {least}",
         )
     missing = [f"{each.id}.occurred_at" for each, answer in answers if answer is Answer.UNKNOWN]
     missing += [f"{each.id}.severity" for each in near if each.facts.severity is None]
@@ -218,7 +220,7 @@ def _aggregate(
         return Gate(
             "G6",
             Answer.UNKNOWN,
-            "what would decide is not stated of another incident of the campaign",
+            f"what would decide is not stated of another incident{group}",
             "below-threshold",
             tuple(Missing("severity", field) for field in missing),
             (f"severity: {least}",),

@@ -57,6 +57,7 @@ class Matter:
         occurred: when it occurred, at the beginning of a day; None if nobody stated it.
         zone: the agreement's time zone.
         at: the end of the day of knowledge.
+        others: every other incident that was known by then; filled only where a clause asks.
         outcomes: what came out of the article's body last, also a mere statement.
         law_given: the caller named the day of the law.
     """
@@ -76,6 +77,7 @@ class Matter:
     at: datetime
     outcomes: Mapping[str, Decision]
     law_given: bool = False
+    others: tuple[Sibling, ...] = ()
 
     @property
     def law_unknown(self) -> bool:
@@ -102,6 +104,7 @@ def matter(
     so_far: Known | None = None,
     *,
     law_given: bool = False,
+    others: Iterable[Incident] = (),
 ) -> Matter:
     """Look at `incident` as `agreement` does at the end of `at`.
 
@@ -111,6 +114,7 @@ def matter(
         zone: the agreement's time zone.
         so_far: the facts merged by then, where they are at hand.
         law_given: the caller named the day of the law.
+        others: all incidents, where a clause counts those of any campaign together.
 
     Cost: linear in the versions of the incident and of its siblings.
     """
@@ -162,6 +166,13 @@ def matter(
         zone=zone,
         at=limit,
         law_given=law_given,
+        others=tuple(
+            Sibling(other.id, its.facts, _occurred(its.facts, zone))
+            for other in sorted(others, key=lambda each: each.id)
+            if other.id != incident.id
+            for its in (known(other, limit, zone),)
+            if its.first is not None
+        ),
     )
 
 

@@ -62,6 +62,16 @@ class Prepared:
         texts = self.register.agreements
         return (texts[agreement], *(texts[each] for each in self.chains.get(agreement, ())))
 
+    def adds_up(self, agreement: str) -> bool:
+        """Whether a clause of the agreement counts incidents of any campaign together."""
+        return any(
+            rule.condition is not None
+            and rule.condition.aggregate is not None
+            and rule.condition.aggregate.of_any
+            for text in self.texts_of(agreement)
+            for rule in self.rules[text.id]
+        )
+
     def narrowed(self, agreement: str, limit: datetime) -> Register:
         """The register of one agreement, with what was known by `limit`."""
         events = self.events.get(agreement, ())

@@ -294,8 +294,12 @@ def _condition(agreement: Agreement, trigger: c.Trigger) -> Condition:
         kinds=trigger.incident,
         found_kinds=trigger.may_be_found_to_be,
         severity=trigger.severity,
-        aggregate=Aggregate(trigger.aggregate.window, trigger.aggregate.severity)
-        if trigger.aggregate is not None and trigger.aggregate.same_campaign
+        aggregate=Aggregate(
+            trigger.aggregate.window,
+            trigger.aggregate.severity,
+            of_any=not trigger.aggregate.same_campaign,
+        )
+        if trigger.aggregate is not None
         else None,
         areas=_areas(agreement, trigger.scope),
         against=trigger.against,
@@ -338,14 +342,7 @@ def _stance(attacker: tuple[str, ...]) -> str:
 def _undecided(trigger: c.Trigger) -> tuple[str, ...]:
     """Name the fields in use that no gate decides."""
     mixed = set(trigger.attacker) & _STANCES and trigger.attackers_named
-    return tuple(
-        name
-        for name, used in (
-            ("aggregate", trigger.aggregate is not None and not trigger.aggregate.same_campaign),
-            ("attacker", mixed),
-        )
-        if used
-    )
+    return ("attacker",) if mixed else ()
 
 
 def _areas(agreement: Agreement, scope: tuple[str, ...] | c.Scope) -> tuple[Area, ...]:

@@ -42,15 +42,17 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Incidents of one campaign that count together.
+    """Incidents that count together, of one campaign or of any.
 
     Attributes:
         window: how far before this incident the others may lie; None for any time.
         mode: "max", "sum" or "body-decides".
+        of_any: incidents of any campaign, or of none, count together.
     """
 
     window: Duration | None
     mode: str
+    of_any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
