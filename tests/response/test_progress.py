@@ -227,3 +227,24 @@ def test_an_agreement_that_a_viewpoint_does_not_see_has_no_state() -> None:
     hidden = evaluate(prepared, [incident], None, PartyId("germany"), at=at)
     assert progress(prepared, "franco-russian-1892", incident, seen, at) is not None
     assert progress(prepared, "franco-russian-1892", incident, hidden, at) is None
+
+
+def test_the_duty_to_hold_back_never_keeps_an_incident_open() -> None:
+    text = """
+id: clash-1974
+versions:
+  - known_at: 1974-07-21
+    facts:
+      kind: attack.armed
+      occurred_at: 1974-07-21
+      course: closed
+      acts: [{by: TUR, against: GRC, target: ships, places: [mediterranean], latitude: "35.0"}]
+"""
+    (incident,) = incidents(text)
+    prepared = prepare(register("nat-1949"))
+    at = date(1974, 7, 22)
+    found = evaluate(prepared, [incident], None, None, at=at)
+    assert {each.art for each in found.obligations} == {"1"}  # both owe restraint
+    state = progress(prepared, "nat-1949", incident, found, at)
+    assert state is not None
+    assert (state.state, state.open) == ("closed", ())

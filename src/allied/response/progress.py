@@ -14,9 +14,10 @@ Words used here:
     open      an obligation that its debtor has still to fulfil, and no creditor has waived
     timer     something that happens by itself at a moment, unless somebody acts before
 
-Rules that hold everywhere below. An invitation is never open; neither is what is suspended. An
-incident that was said to be closed while something is open stays where it is, and says what is
-awaited. A reopened one says where it stands beneath.
+Rules that hold everywhere below. An invitation is never open; neither is what is suspended, nor the
+duty to hold back, which nobody ever finishes. An incident that was said to be closed while
+something is open stays where it is, and says what is awaited. A reopened one says where it stands
+beneath.
 
 Source: lifecycles of the agreement format, "Incident".
 """
@@ -43,7 +44,7 @@ from allied.response.results import (
     Result,
     instant,
 )
-from allied.response.rule import CONSULTATION, RESPONSE, Rule
+from allied.response.rule import CONSULTATION, RESPONSE, RESTRAINT, Rule
 
 REPORTED: Final = "reported"
 CONSULTING: Final = "consulting"
@@ -148,8 +149,15 @@ def progress(
     ]
     known = {each.obligation.key: each.state for each in lives}
     states = {each.key: known.get(each.key, each.state) for each in owed}
+    held_back = {each.art for each in mine if each.type == RESTRAINT}
     open_ = tuple(
-        sorted(each.key for each in owed if states[each.key] in _TO_DO and each.modality != "may")
+        sorted(
+            each.key
+            for each in owed
+            if states[each.key] in _TO_DO
+            and each.modality != "may"
+            and not (each.art in held_back and each.duty == 0)
+        )
     )
     beneath, because = _beneath(mine, owed, states, case.said.facts.course)
     state, because = _stated(case.said.facts.course, beneath, because, open_)
