@@ -20,8 +20,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from allied.agreement.matters import Matter
 from allied.entrypoints.console import Console, mount
-from allied.node import incidents, obligations, organisations, people, sharing
+from allied.node import incidents, obligations, organisations, people, proposals, sharing
 from tests.node.network import PASSPHRASE, House, Network
 
 DEMO = (resources.files("allied.agreement") / "templates" / "demo.yaml").read_bytes()
@@ -38,6 +39,7 @@ class Stage:
     network: Network
     agreement: str
     incident: str
+    proposal: str
     haulier: House
 
     @property
@@ -51,6 +53,8 @@ class Stage:
             "incidents": "/incidents",
             "incident": f"/incidents/{self.incident}",
             "report": f"/incidents/{self.incident}/report",
+            "proposals": "/proposals",
+            "proposal": f"/proposals/{self.proposal}",
         }
 
     def house(self, label: str = "river") -> House:
@@ -83,7 +87,18 @@ def play(root: Path, *, bundles: Sequence[bytes]) -> Stage:
         )
     network.settle()
     incident = attack(network, agreement)
-    return Stage(network, agreement, incident, neighbour(river))
+    return Stage(network, agreement, incident, question(network, agreement), neighbour(river))
+
+
+def question(network: Network, agreement: str) -> str:
+    """Harbour asks for another text, for odd reasons; River has not voted yet."""
+    harbour = network.houses["harbour"]
+    text = DEMO.replace(b"term: 3 years", b"term: 5 years")
+    wish = proposals.Wish(Matter(kind="amendment"), text, deadline="10 days")
+    put = proposals.put(harbour.node, harbour.actor, agreement, wish)
+    proposals.say(harbour.node, harbour.actor, put.id, proposals.Word("vote", "yes", why=ODD_NAME))
+    network.settle()
+    return put.id
 
 
 def attack(network: Network, agreement: str) -> str:

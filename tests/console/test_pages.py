@@ -31,8 +31,12 @@ class Outline(HTMLParser):
 
 
 @pytest.mark.parametrize(
-    "name", ["overview", "agreement", "items", "item", "incidents", "incident", "report"]
-)
+    "name",
+    [
+        "overview", "agreement", "items", "item", "incidents", "incident", "report", "proposals",
+        "proposal",
+    ],
+)  # fmt: skip
 def test_every_page_has_one_heading_and_nothing_inline(
     name: str, stage: Stage, river: TestClient
 ) -> None:
@@ -102,6 +106,27 @@ def test_items_come_a_page_at_a_time(stage: Stage, river: TestClient) -> None:
     assert older.count('href="/items/') == 2
     assert "The newest" in older
     assert river.get("/items?before=-1").status_code == 404
+
+
+def test_a_proposal_shows_the_count_and_whom_it_awaits(stage: Stage, river: TestClient) -> None:
+    listed = river.get("/proposals").text
+    shown = river.get(f"/proposals/{stage.proposal}").text
+
+    assert f'href="/proposals/{stage.proposal}"' in listed
+    assert "Nothing takes effect by these counts yet." in listed
+    assert "As counted here; effect: none yet" in shown
+    assert "You have not spoken yet" in shown
+    assert "Yes from river" in shown
+    assert "term: 5 years" in shown
+    assert "Odd &lt;script&gt;alert(1)&lt;/script&gt; ⟨U+202E⟩" in shown
+
+
+def test_a_proposal_of_others_does_not_exist(stage: Stage, river: TestClient) -> None:
+    assert river.get("/proposals/" + "0" * 64).status_code == 404
+    assert river.get("/proposals/x").status_code == 404
+    with reader(stage.house("northgate")) as client:
+        assert client.get(f"/proposals/{stage.proposal}").status_code == 404
+        assert "No question has been put" in client.get("/proposals").text
 
 
 def test_an_observer_sees_only_what_came_to_it(stage: Stage) -> None:

@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from allied.entrypoints.console import cases, door, pages
+from allied.entrypoints.console import cases, door, pages, proposals
 from allied.entrypoints.console.assets import Assets, load
 from allied.entrypoints.console.live import MOST_STREAMS, Streams
 from allied.entrypoints.console.pages import Visit
@@ -64,6 +64,8 @@ TABLE: Final = (
     Page("/incidents", "GET", READ, cases.incidents),
     Page("/incidents/{id}", "GET", READ, cases.incident),
     Page("/incidents/{id}/report", "GET", READ, cases.report),
+    Page("/proposals", "GET", READ, proposals.proposals),
+    Page("/proposals/{id}", "GET", READ, proposals.proposal),
     Page("/login", "GET", NOTHING, pages.how_to_log_in),
     Page("/login/{secret}", "GET", NOTHING, pages.login),
     Page("/login/{secret}", "POST", NOTHING, pages.log_in),

@@ -47,6 +47,10 @@ _STATES: Final = {
     "waived": QUIET, "declined": BAD, "overdue": BAD, "overdue-answer": BAD,
     "invoked": GOOD, "responding": WAITING, "answered": GOOD,
     "reported": WAITING, "not-covered": QUIET, "pending": WAITING,
+    # proposals, and where who votes on them stands
+    "adopted": GOOD, "rejected": BAD, "silence-broken": BAD, "withdrawn": QUIET,
+    "abstain": QUIET, "objected": BAD, "silent": GOOD, "present": WAITING, "absent": WAITING,
+    "not-reached": WAITING,
 }  # fmt: skip
 
 
