@@ -1,9 +1,8 @@
-"""One stand for the tests that only read; a fresh one for those that change it."""
+"""One stand for the tests that only read; another for those that change it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +16,8 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         yield found
 
 
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Stand]:
-    """The same for one test alone, without items."""
-    with standing(tmp_path, bundles=()) as found:
+@pytest.fixture(scope="session")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """The same without items, for tests that change it and count on no other."""
+    with standing(tmp_path_factory.mktemp("busy"), bundles=()) as found:
         yield found

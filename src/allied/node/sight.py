@@ -205,7 +205,10 @@ class Sight:
         Raises:
             NotFoundError: `incident.unknown`.
         """
-        found = incidents.show(self.node, self.organisation, incident)
+        try:
+            found = incidents.show(self.node, self.organisation, incident)
+        except (NotFoundError, UsageError):
+            raise _no_incident() from None
         if found.id != incident or not self.permits(found.agreement):
             raise _no_incident()
         return found
@@ -226,7 +229,10 @@ class Sight:
         Raises:
             NotFoundError: `obligation.unknown`.
         """
-        found = obligations.show(self.node, self.organisation, key)
+        try:
+            found = obligations.show(self.node, self.organisation, key)
+        except (NotFoundError, UsageError):
+            raise _no_obligation() from None
         if found.key != key or not self.permits(found.agreement):
             raise _no_obligation()
         return found

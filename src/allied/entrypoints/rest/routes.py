@@ -26,7 +26,7 @@ from allied.entrypoints.rest.reference import document, public
 from allied.entrypoints.rest.refusals import MethodError, no_such_path, status_of
 from allied.entrypoints.rest.visit import JSON, Way, as_json, visit_of
 from allied.entrypoints.statuses import as_json as refusal_as_json
-from allied.errors import AlliedError, ExhaustedError, NotFoundError, UsageError
+from allied.errors import AlliedError, NotFoundError, UsageError
 from allied.node import roles
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def _methods(routes: Iterable[Any], scope: Any) -> list[str]:
 async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """A failure of ours; the door writes down where, and the caller is told that and no more."""
     return said(
-        ExhaustedError(
+        AlliedError(
             "rest.failed",
             "this could not be answered",
             hint="the log of the node says where",
