@@ -14,7 +14,7 @@ from allied.agreement.events import Event, Register
 from allied.agreement.reading import MalformedTextError
 from allied.agreement.register_file import load as load_register
 from allied.agreement.terms import Agreement, load
-from allied.agreement.versions import Text, Versions, versions, versions_of
+from allied.agreement.versions import VERSION_LIMIT, Text, Versions, versions, versions_of
 from allied.errors import NotFoundError
 from allied.record.ids import PartyId
 
@@ -339,6 +339,23 @@ def test_a_text_with_versions_of_its_own_is_no_version_of_another() -> None:
 
 def replace_events(register: Register, events: list[Event]) -> Register:
     return Register(register.agreements, tuple(events))
+
+
+def test_the_number_of_amended_texts_is_bounded() -> None:
+    names = [f"text-{number:03}" for number in range(VERSION_LIMIT + 1)]
+    texts = text(clause=NOTICE_ART % "leave"), *(text(name) for name in names)
+
+    def found(count: int) -> Versions:
+        said = [f"2021-01-01 amended @{name}" for name in names[:count]]
+        return asked("2021-01-02", said, *texts)
+
+    assert (len(found(VERSION_LIMIT).texts), found(VERSION_LIMIT).warnings) == (
+        VERSION_LIMIT + 1,
+        (),
+    )
+    more = found(VERSION_LIMIT + 1)
+    assert len(more.texts) == VERSION_LIMIT + 1
+    assert [code for code, _ in more.warnings] == ["too-many-versions"]
 
 
 def test_an_agreement_that_is_not_there_is_refused() -> None:

@@ -64,7 +64,11 @@ from allied.agreement.terms import Agreement
 from allied.errors import NotFoundError
 from allied.record.ids import PartyId
 
+VERSION_LIMIT: Final = 64
+"""Amended texts of one agreement; later ones have no effect."""
+
 _PAPERS: Final = frozenset({SIGNED, RATIFIED, ACCEDED})
+_MOST_GROUPS: Final = 128
 _WORDS: Final = _PAPERS | {OBJECTED}
 _HERE: Final = frozenset({"bound", "leaving"})
 _CARRIED: Final = frozenset({"expulsion-undecided", "expulsion-without-rule"})
@@ -145,6 +149,9 @@ class Versions:
             its = frozenset(text.number for text in self.texts if party in text.accepted)
             reached[its] = reached.get(its, 0) + 1
         groups = sorted(reached, key=sorted)
+        if len(groups) > _MOST_GROUPS:  # which two parties stand by which is asked for each debt
+            found = set().union(*groups)
+            return tuple(text for text in self.texts if text.number in found)
         found = {
             max(one & other)
             for one in groups
@@ -207,6 +214,11 @@ class _Chain:
         self._at = at
         self._own = [event for event in register.events if event.agreement == terms.id]
         self._plain = tuple(e for e in self._own if not (e.version and e.event in _WORDS))
+        self._notices: dict[PartyId, datetime] = {}
+        for event in self._plain:
+            if event.event == NOTICE_OF_LEAVING and event.party is not None:
+                first = self._notices.get(event.party, event.at)
+                self._notices[event.party] = min(first, event.at)
         self._people: dict[PartyId, PartyStanding] = {}
         self._out: dict[PartyId, datetime] = {}
         self._texts: list[Text] = []
@@ -241,7 +253,11 @@ class _Chain:
                 )
             elif event.version in self._register.agreements:
                 found[event.version] = min(event.at, found.get(event.version, event.at))
-        return sorted(found.items(), key=lambda entry: (entry[1], entry[0]))
+        chain = sorted(found.items(), key=lambda entry: (entry[1], entry[0]))
+        if len(chain) > VERSION_LIMIT:
+            said = f"more than {VERSION_LIMIT} amended texts; the later ones have no effect"
+            self._warn("too-many-versions", said)
+        return chain[:VERSION_LIMIT]
 
     def _amended(self, terms: Agreement, adopted: datetime) -> Text:
         """Read one amended text: when it takes effect, whom it reaches, who stands how."""
@@ -367,10 +383,8 @@ class _Chain:
 
     def _gave_notice(self, party: PartyId, reached: datetime | None) -> bool:
         """Whether a party gave notice before a text reached it."""
-        return reached is not None and any(
-            event.event == NOTICE_OF_LEAVING and event.party == party and event.at < reached
-            for event in self._plain
-        )
+        first = self._notices.get(party)
+        return reached is not None and first is not None and first < reached
 
     def _carried(self, found: Standing, carried: Mapping[PartyId, datetime]) -> Standing:
         """Write those who leave by an earlier text as leaving, and not as put out."""
