@@ -12,6 +12,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given, strategies as st
 
+from allied.agreement.events import EVENTS
 from allied.agreement.register_file import FORMAT, RegisterFile, load
 from allied.agreement.schema import document_schema
 from allied.agreement.standing import Event, Register, standing
@@ -157,6 +158,100 @@ def test_a_mistake_is_refused_with_its_place(bad: str, code: str, at: str) -> No
     assert (refusal.value.code, place.line, place.column) == (f"register.{code}", 4, column)
 
 
+CLUB = """\
+format: alliance/1
+id: club
+form: {kind: charter}
+parties:
+  - {id: alfa, tier: core}
+  - {ids: [bravo, charlie]}
+  - {id: delta, successor_of: alfa}
+  - {id: echo, successor_of: nobody here}
+bodies: {board: {}}
+articles:
+  - {art: "1", type: information-sharing, share: [indicator], receives: {basic: {max_tlp: GREEN}}}
+"""
+CLUBS = {
+    each.id: each
+    for each in load_agreements(CLUB.encode(), "club.yaml")
+    if isinstance(each, Agreement)
+}
+
+
+def of_club(entry: str) -> Event:
+    (event,) = load(raw(f"agreement: club, at: 2026-01-01, {entry}"), "r.yaml", CLUBS)
+    return event
+
+
+@pytest.mark.parametrize(
+    ("entry", "carried"),
+    [
+        pytest.param("event: nominated, party: bravo, by: alfa", {"by": "alfa"}, id="nominated"),
+        pytest.param("event: invited, party: bravo, by: board", {"by": "board"}, id="invited"),
+        pytest.param(
+            "event: objected, party: alfa, about: bravo", {"about": "bravo"}, id="objected"
+        ),
+        pytest.param(
+            "event: changed, party: bravo, role: observer", {"role": "observer"}, id="another role"
+        ),
+        pytest.param("event: changed, party: bravo, tier: basic", {"tier": "basic"}, id="a tier"),
+        pytest.param(
+            "event: succeeded, party: bravo, predecessor: alfa", {"predecessor": "alfa"}, id="after"
+        ),
+        pytest.param(
+            "event: succeeded, party: delta", {"predecessor": None}, id="as the text says"
+        ),
+        pytest.param("event: left, party: bravo, body: board", {"body": "board"}, id="left"),
+        pytest.param(
+            "event: returned, party: bravo, body: board", {"body": "board"}, id="returned"
+        ),
+        pytest.param('event: suspended, art: "1"', {"art": "1", "party": None}, id="an article"),
+        pytest.param("event: suspended", {"art": "", "party": None}, id="the whole"),
+        pytest.param(
+            "event: suspended, party: bravo, by: board, ground: debt",
+            {"by": "board", "ground": "debt"},
+            id="by a body, on a ground",
+        ),
+        pytest.param("event: expelled, party: bravo, by: board", {"by": "board"}, id="expelled"),
+    ],
+)
+def test_what_an_event_carries(entry: str, carried: dict[str, str | None]) -> None:
+    event = of_club(entry)
+    assert {key: getattr(event, key) for key in carried} == carried
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        pytest.param("event: nominated, party: bravo, by: zulu", "unknown-party", id="sponsor"),
+        pytest.param("event: objected, party: alfa", "missing-key", id="objects to nothing"),
+        pytest.param("event: objected, party: alfa, about: zulu", "unknown-party", id="candidate"),
+        pytest.param("event: changed, party: bravo", "missing-key", id="changed into nothing"),
+        pytest.param("event: changed, party: bravo, role: king", "unknown-word", id="role"),
+        pytest.param("event: changed, party: bravo, tier: gold", "unknown-tier", id="tier"),
+        pytest.param("event: succeeded, party: bravo", "missing-key", id="in whose place"),
+        pytest.param("event: succeeded, party: echo", "missing-key", id="of no party"),
+        pytest.param(
+            "event: succeeded, party: bravo, predecessor: bravo", "succeeds-itself", id="itself"
+        ),
+        pytest.param("event: left, party: bravo", "missing-key", id="left nothing"),
+        pytest.param("event: left, party: bravo, body: council", "unknown-body", id="body"),
+        pytest.param(
+            'event: suspended, party: bravo, towards: alfa, art: "1"',
+            "useless-key",
+            id="too narrow",
+        ),
+        pytest.param("event: signed, party: bravo, ground: debt", "useless-key", id="a ground"),
+        pytest.param("event: joined, party: bravo", "unknown-word", id="what only a text says"),
+    ],
+)
+def test_what_an_event_must_not_say(entry: str, code: str) -> None:
+    with pytest.raises(MalformedError) as refusal:
+        of_club(entry)
+    assert refusal.value.code == f"register.{code}"
+    assert refusal.value.place is not None
+
+
 def test_every_mistake_is_found_at_once() -> None:
     with pytest.raises(MalformedError) as refusal:
         read(GOOD.replace("NOR", "NRO"), GOOD.replace("nat-1949", "nat"))
@@ -215,6 +310,13 @@ def test_the_published_schemas_follow_from_the_declarations() -> None:
     assert REGISTER_SCHEMA.read_text(encoding="utf-8") == register_schema_text(), advice
     assert INCIDENT_SCHEMA.read_text(encoding="utf-8") == incident_schema_text(), advice
     jsonschema_rs.meta.validate(SCHEMA)
+
+
+def test_every_event_is_documented() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "register-format.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    told = {word for row in rows for word in row.split("|")[1].replace("`", "").split(", ")}
+    assert set(EVENTS) <= {word.strip() for word in told}
 
 
 def test_an_event_in_a_time_zone_begins_its_day_there() -> None:
