@@ -5,6 +5,7 @@ Asked over the template that ships, and over the same text with one word changed
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -131,6 +132,40 @@ def test_28_the_explanation_says_by_the_terms_of_which_day() -> None:
 def test_28_a_rescue_before_the_adoption_is_not_covered() -> None:
     early = NIGHT.replace("2026-05-01T22", "2025-12-31T22")
     assert verdict(hold(happened(early)), "1") == ("not-met", "not-in-force")
+
+
+@pytest.mark.parametrize(
+    ("began", "outcome"),
+    [
+        pytest.param("2026-05-01T22:00:00Z", "met", id="before they were adopted"),
+        pytest.param("2026-06-10T22:00:00Z", "met", id="while the notice ran"),
+        pytest.param("2026-06-20T22:00:00Z", "not-met", id="after the notice"),
+    ],
+)
+def test_28_new_terms_reach_a_rescue_that_begins_under_them_and_no_other(
+    began: str, outcome: str
+) -> None:
+    narrower = replace(
+        terms('account:vault-owner"], growth', 'account:other"], growth'),
+        id="safe-harbour-2",
+    )
+    amended = Event(
+        "safe-harbour",
+        "amended",
+        PartyId("steward"),
+        datetime(2026, 5, 2, tzinfo=UTC),
+        version="safe-harbour-2",
+    )
+    register = Register(
+        {"safe-harbour": terms(), "safe-harbour-2": narrower},
+        (*ADOPTED, amended),
+    )
+    text = happened(NIGHT.replace("2026-05-01T22:00:00Z", began))
+    found = evaluate(register, incidents(text), None, None, at=date(2026, 12, 31))
+    mine = [each for each in found.results if each.art == "1"]
+    assert [(each.agreement, each.outcome) for each in mine] == [("safe-harbour", outcome)]
+    if outcome == "not-met":
+        assert mine[0].reason == "out-of-scope"
 
 
 # --- the gates ----------------------------------------------------------------------------------

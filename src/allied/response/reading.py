@@ -35,7 +35,6 @@ from allied.response.rule import (
     Harbour,
     Provisional,
     Reporting,
-    Reserved,
     Rule,
 )
 from allied.response.scope import Area
@@ -62,15 +61,6 @@ def rules_of(agreement: Agreement) -> tuple[Rule, ...]:
                 rule = replace(rule, kept_back=kept_back, by_impact=by_impact)
             rules.append(rule)
     return tuple(rules)
-
-
-def reservations_of(agreement: Agreement) -> tuple[Reserved, ...]:
-    """Return the reservations that stand in the text."""
-    return tuple(
-        Reserved(each.party, each.clause, each.effect, each.reciprocal)
-        for clause in agreement.clauses(c.Reservations)
-        for each in clause.list
-    )
 
 
 def hidden(clause: c.Clause) -> bool:

@@ -151,16 +151,6 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
-    """A reservation by one party; from the text here, from the register elsewhere."""
-
-    party: str
-    art: str
-    effect: str
-    reciprocal: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Harbour:
     """What a safe-harbour clause promises to those who intervene in good faith.
 
