@@ -104,6 +104,15 @@ def test_what_an_observer_knows_of_itself_is_dropped() -> None:
     when = sighting(malware(), where_sighted_refs=[WHO["id"]], count=3)
     note = made("note", content="x", authors=["River"], object_refs=[malware()["id"]])
 
+    user = seen("user-account", account_login="x", credential="secret", display_name="Y")
+    raw = mail | {"raw_email_ref": id_of("artifact"), "cc_refs": [id_of("email-addr")]}
+    lab = made("malware-analysis", product="x", result="benign", host_vm_ref=id_of("software"),
+               installed_software_refs=[id_of("software")])  # fmt: skip
+
+    assert set(new(raw).removed) - set(new(mail).removed) == {"cc_refs", "raw_email_ref"}
+    assert new(user).removed == ("credential",)
+    assert new(user).review == ("account_login", "display_name")
+    assert new(lab).removed == ("host_vm_ref", "installed_software_refs")
     assert "river" not in json.dumps(new(mail).value)
     assert new(file).value["hashes"] == {"MD5": "0" * 32, "SSDEEP": "x"}
     assert "where_sighted_refs" not in new(when).value
@@ -314,7 +323,8 @@ def test_a_submission_becomes_items_and_nothing_hangs_in_the_air() -> None:
     report = made("report", 4, name="r", published=ISSUED, object_refs=[good["id"], bad["id"]])
     alone = made("note", 5, content="x", object_refs=[bad["id"]])
     about = made("note", 6, content="x", object_refs=[alone["id"]])
-    marked = malware(7, object_marking_refs=[id_of("marking-definition", 8)])
+    marks = [*tlp(Tlp.GREEN), id_of("marking-definition", 8)]
+    marked = malware(7, object_marking_refs=marks)
     own = made("marking-definition", 8, modified=None, definition_type="x-own",
                definition={"a": "b"})  # fmt: skip
     who = link(good, sender, 10, relationship_type="attributed-to")

@@ -83,6 +83,7 @@ class Channel:
         reciprocity: `none`, `equal-kind` or `contribute-to-receive`.
         freshness: how old the knowledge of who is a party may be; None for the default.
         withheld: exclusions that were agreed.
+        suspended: (a, b): what a owes b is suspended.
     """
 
     art: str
@@ -107,6 +108,7 @@ class Channel:
     reciprocity: str = "none"
     freshness: Duration | None = None
     withheld: frozenset[Withheld] = frozenset()
+    suspended: frozenset[tuple[PartyId, PartyId]] = frozenset()
 
     def holds(self, at: datetime) -> bool:
         """Whether it is in force at an instant: [since, until)."""

@@ -1,8 +1,9 @@
 """How an agreement reads to `policy`: its channels, and its parties as recipients.
 
 An information-sharing clause says much that is for people. Here is taken from it what a
-release depends on, with every reference to parties resolved. Which parties are bound at a
-moment is for `agreement.standing`; the caller says so.
+release depends on, with every reference to parties resolved: by the text alone
+(`channels_of`, `recipient_of`), or as the register stands at a moment (`channels_at`,
+`recipient_at`, `sees_from`), with who joined, changed its tier or is suspended.
 
 Rules that hold everywhere here. Only operative clauses make channels. A clause that names
 whom it binds lets only them send. A conditional role counts as the one that a party has
@@ -13,10 +14,12 @@ included. A time zone that is not known here keeps the channel shut.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allied.agreement.clauses import AllowedTo, InformationSharing, OneWay
+from allied.agreement.standing import Standing
 from allied.agreement.terms import Agreement
 from allied.exchange.channel import LISTED, Channel, Known, Receives, Recipient
 from allied.exchange.handling import HandlingClass
@@ -27,13 +30,79 @@ from allied.record.ids import PartyId
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Whom the words of a text mean: everybody, the members, the secretariat."""
+
+    all: frozenset[PartyId]
+    members: frozenset[PartyId]
+    hubs: frozenset[PartyId]
+
+
 def channels_of(agreement: Agreement) -> tuple[Channel, ...]:
-    """The channels of an agreement, in the order of its text."""
+    """The channels of an agreement, in the order of its text, for the parties it names."""
+    people = _People(
+        frozenset(agreement.party_ids), frozenset(agreement.members), frozenset(agreement.hubs)
+    )
     return tuple(
-        _channel(agreement, clause)
+        _channel(agreement, clause, people)
         for clause in agreement.clauses(InformationSharing)
         if clause.operative
     )
+
+
+def channels_at(agreement: Agreement, standing: Standing) -> tuple[Channel, ...]:
+    """The channels of an agreement as the register stands at a moment.
+
+    A clause that is suspended for all makes no channel; a party for which it is suspended
+    neither sends nor receives under it. What a party owes another is suspended for a pair:
+    nothing goes that way. Words like `members` mean those who are in now.
+
+    Args:
+        agreement: the text in force.
+        standing: of the same agreement, at the moment of the question.
+    """
+    inside = [each for each in standing.parties.values() if each.party in standing.bound]
+    people = _People(
+        frozenset(each.party for each in inside),
+        frozenset(each.party for each in inside if each.role == "member"),
+        frozenset(each.party for each in inside if each.role == "secretariat"),
+    )
+    found = []
+    for clause in agreement.clauses(InformationSharing):
+        if not clause.operative or (clause.art, None) in standing.suspended_clauses:
+            continue
+        channel = _channel(agreement, clause, people)
+        out = {who for art, who in standing.suspended_clauses if art == clause.art and who}
+        if out:
+            senders = people.all if channel.senders is None else channel.senders
+            receivers = people.all if channel.receivers is None else channel.receivers
+            channel = replace(channel, senders=senders - out, receivers=receivers - out)
+        found.append(replace(channel, suspended=standing.suspended_pairs))
+    return tuple(found)
+
+
+def recipient_at(standing: Standing, party: PartyId) -> Recipient:
+    """A party as a recipient, with the role and tier it has at the moment; else an outsider."""
+    found = standing.parties.get(party)
+    if found is None:
+        return Recipient(party, "", "", bound=False, outside=True)
+    return Recipient(party, found.role, found.tier, bound=party in standing.bound)
+
+
+def sees_from(agreement: Agreement, standing: Standing, party: PartyId) -> datetime | None:
+    """From which instant on a party may have what was shared; None for no such limit.
+
+    Who joins later sees what `life.history` says: everything, or what was shared from the
+    begin of its present stay on. What lies between two stays, or before them, stays hidden.
+
+    Returns:
+        An instant, inclusive; the end of the calendar for who was never in.
+    """
+    if agreement.life.history == "all":
+        return None
+    found = standing.parties.get(party)
+    return found.spells[-1].since if found is not None and found.spells else _NEVER
 
 
 def recipient_of(agreement: Agreement, party: PartyId, *, bound: bool) -> Recipient:
@@ -70,16 +139,16 @@ def decide_over_agreement(
     return decide(handling, who, channels_of(agreement), at, releaser=releaser, known=known)
 
 
-def _channel(agreement: Agreement, clause: InformationSharing) -> Channel:
+def _channel(agreement: Agreement, clause: InformationSharing, people: _People) -> Channel:
     senders = frozenset(PartyId(each) for each in clause.binds) or None
     receivers = None
     hubs = None
     if isinstance(clause.direction, OneWay):
-        one_way = _parties(agreement, clause.direction.senders)
+        one_way = _parties(people, clause.direction.senders)
         senders = one_way if senders is None else senders & one_way
-        receivers = _parties(agreement, clause.direction.recipients)
+        receivers = _parties(people, clause.direction.recipients)
     elif clause.direction == "hub":
-        hubs = frozenset(agreement.hubs)
+        hubs = people.hubs
     by_hub = clause.anonymise is not None and clause.anonymise.by == "hub"
     listed = clause.third_party if isinstance(clause.third_party, AllowedTo) else None
     since, until = _days(clause.since, clause.until, agreement.timezone)
@@ -116,16 +185,16 @@ def _kinds(words: Iterable[str]) -> frozenset[str] | None:
     return None if "all" in kinds else kinds
 
 
-def _parties(agreement: Agreement, words: Iterable[str]) -> frozenset[PartyId]:
+def _parties(people: _People, words: Iterable[str]) -> frozenset[PartyId]:
     """Resolve labels and the words that stand for several parties."""
     found: set[PartyId] = set()
     for word in words:
         if word in ("all parties", "other parties"):
-            found.update(agreement.party_ids)
+            found |= people.all
         elif word == "members":
-            found.update(agreement.members)
+            found |= people.members
         elif word == "hub":
-            found.update(agreement.hubs)
+            found |= people.hubs
         else:
             found.add(PartyId(word))
     return frozenset(found)

@@ -413,6 +413,12 @@ def _direction_failures(demand: Demand, channel: Channel, asked: _Asked) -> Iter
             "the clause does not send to this party",
             "share under a clause that sends to them",
         )
+    if channel.suspended & {(demand.originator, party), (asked.releaser, party)}:
+        yield Failure(
+            "exchange.suspended-towards",
+            "what is owed to the recipient is suspended",
+            "let it be resumed",
+        )
     kind = demand.kind.value
     if any(
         (each.sender, each.recipient) == (demand.originator, party) and each.kind in (kind, "all")
