@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from allied.agreement.agenda import KINDS, Due, agenda, things_of
+from allied.agreement.agenda import KINDS, Due, agenda
 from allied.agreement.events import Event, Register
 from allied.agreement.periods import after, last_start
 from allied.agreement.reading import MalformedTextError
+from allied.agreement.recurring import things_of
 from allied.agreement.register_file import load as load_register
 from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Duration
@@ -299,6 +300,15 @@ def test_each_party_is_asked_by_its_own_text() -> None:
 
     assert asked("2021-06-01", old, new, said=said) == ["! 2021-01-01 self-report 4 c"]
     assert asked("2021-06-01", old, new, said=said[:2]) == []
+
+
+def test_who_came_later_reports_on_itself_from_then_on() -> None:
+    held = text(
+        f"{PREPARED}, self_report: 1 year", entry="{count: 2, of: signed}", parties=", {id: c}"
+    )
+    assert asked("2021-06-01", held, said=("2020-09-01 signed c",)) == [
+        "! 2021-01-01 self-report 4 a,b", "2021-09-01 self-report 4 c",
+    ]  # fmt: skip
 
 
 SHIELD = "protections: [{name: law, valid: [2020-01-01/2021-09-30, 2021-12-01/]}]"

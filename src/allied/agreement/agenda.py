@@ -1,8 +1,8 @@
 """What falls due under an agreement: when, under which clause, and for whom.
 
-Deadlines of the agreement itself (entry, signature, term, notices, amendments), and what its
-articles ask for from time to time (reviews, reports, exercises, aims). What is owed over an
-incident stands in `allied.response`; when a proposal ends, in `agreement.decision`.
+Deadlines of the agreement itself (entry, signature, term, notices, amendments), beside what its
+articles ask for from time to time (`agreement.recurring`). What is owed over an incident stands in
+`allied.response`; when a proposal ends, in `agreement.decision`.
 
 Words used here:
     due        one thing, the moment when it is due, and who has to see to it
@@ -11,88 +11,51 @@ Words used here:
     waiting    a due without a moment
 
 Rules that hold everywhere below. Everything follows from the texts, the events up to the moment
-asked for, and that moment; nothing is recorded, and nothing here changes who owes what. Each party
-is asked by the newest text that reached it. What is to be done every so often is due again that
-long after it was last done, and first that long after the article began to bind; only the next
-time is listed. Days, working days and longer periods follow the calendar of the agreement.
+asked for, and that moment; nothing is recorded, and nothing here changes who owes what. Of what
+recurs only the next time is listed. Days, working days and longer periods follow the calendar of
+the agreement.
 
 Source: agreement format, "Clauses"; NATO 3, 10, 12 and 13.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from allied.agreement.amending import BOUND, KEEP_OLD, LEAVE
-from allied.agreement.clauses import (
-    InformationSharing,
-    Preparedness,
-    Reporting,
-    Review,
-    Secrecy,
+from allied.agreement.events import Register
+from allied.agreement.periods import last_start
+from allied.agreement.recurring import (
+    EXERCISE,
+    KINDS,
+    PEER_REVIEW,
+    REPORT,
+    REVIEW,
+    SELF_REPORT,
+    TARGET,
+    Due,
+    Recurring,
+    due_by,
 )
-from allied.agreement.days import NEVER, end_of_day, start_of_day
-from allied.agreement.events import DONE, REQUESTED, Event, Register
-from allied.agreement.periods import after, last_start, zone
 from allied.agreement.scalars import duration_words
 from allied.agreement.standing import Standing
-from allied.agreement.values import Duration
 from allied.agreement.versions import Text, Versions, versions
 from allied.record.ids import PartyId
 
-if TYPE_CHECKING:
-    from allied.agreement.clause import Clause
-
-SELF_REPORT: Final = "self-report"
-PEER_REVIEW: Final = "peer-review"
-EXERCISE: Final = "exercise"
-REPORT: Final = "report"
-REVIEW: Final = "review"
-TARGET: Final = "target"
-
-KINDS: Final = (
-    "entry-deadline", "signing-ends", "term-ends", "stop-notice", "notice-possible", "leaves",
-    "objections-end", "amendment", "consent", REVIEW, "review-possible", REPORT, SELF_REPORT,
-    PEER_REVIEW, EXERCISE, TARGET, "opens", "protection-lapses", "protection-lapsed",
-)  # fmt: skip
-"""What a due may be."""
+__all__ = ["KINDS", "Due", "agenda", "agenda_of"]
 
 _TASKS: Final = frozenset({REVIEW, REPORT, SELF_REPORT, PEER_REVIEW, EXERCISE, TARGET})
 _OF_EACH: Final = frozenset({SELF_REPORT, TARGET})
 _BEFORE: Final = frozenset({"proposed", "signed"})
 _RUNNING: Final = frozenset({"in-force", "suspended"})
-_HERE: Final = frozenset({"bound", "leaving"})
 _OBJECTORS: Final = {
     BOUND: "by then is bound all the same",
     LEAVE: "by then leaves",
     KEEP_OLD: "by then keeps the old text",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """One thing that falls due.
-
-    Attributes:
-        at: when; None for what waits for somebody and has no moment.
-        kind: one of `KINDS`.
-        version: the id of the text that says so.
-        art: the article; empty where it is the life of the agreement.
-        who: the parties that have to see to it, or that it is about; empty for all together.
-        sentence: for people, without the moment.
-        overdue: a task whose moment has passed.
-    """
-
-    at: datetime | None
-    kind: str
-    version: str
-    art: str
-    who: tuple[PartyId, ...]
-    sentence: str
-    overdue: bool = False
 
 
 def agenda(
@@ -124,7 +87,11 @@ def agenda_of(
     asked = _Asked(register, found, at)
     dues = [
         replace(due, overdue=due.kind in _TASKS and due.at is not None and due.at <= at)
-        for due in (*asked.life(), *asked.amendments(), *asked.articles())
+        for due in (
+            *asked.life(),
+            *asked.amendments(),
+            *Recurring(register, found, at).dues(),
+        )
     ]
     listed = [
         due
@@ -146,46 +113,6 @@ def _together(dues: Iterable[Due]) -> Iterator[Due]:
         yield replace(due, who=tuple(sorted(who)))
 
 
-def things_of(clause: Clause) -> tuple[str, ...]:
-    """Name what an article asks for from time to time, as an event `done` may name it."""
-    match clause:
-        case Review():
-            return (REVIEW,)
-        case Reporting():
-            return (REPORT,)
-        case Preparedness():
-            regular = {
-                SELF_REPORT: clause.self_report,
-                PEER_REVIEW: clause.peer_review,
-                EXERCISE: clause.exercises,
-            }
-            return (
-                *(name for name, every in regular.items() if every is not None),
-                *(each.metric for each in clause.target if each.by is not None),
-            )
-        case _:
-            return ()
-
-
-def opens_at(terms: Iterable[Secrecy], since: datetime | None, timezone: str) -> datetime | None:
-    """Say when what is secret becomes open of itself; None where it does not.
-
-    Args:
-        terms: the clauses on secrecy; the last of their days counts.
-        since: entry into force.
-    """
-    clauses = tuple(terms)
-    if since is None or not clauses:
-        return None
-    ends = [
-        after(since, clause.declassify_after, timezone)
-        for clause in clauses
-        if clause.declassify_after is not None
-    ]
-    known = [end for end in ends if end is not None]
-    return max(known) if len(known) == len(clauses) else None
-
-
 def _order(due: Due) -> tuple[object, ...]:
     return due.at is None, due.at, due.kind, due.version, due.art, due.who, due.sentence
 
@@ -200,11 +127,6 @@ class _Asked:
         self._name = found.agreement
         self._whole: Standing = found.standing
         self._zone = found.texts[0].terms.timezone
-        self._said = [
-            event
-            for event in register.events
-            if event.agreement == self._name and event.at <= at and event.event in {DONE, REQUESTED}
-        ]
 
     # --- the life of the agreement --------------------------------------------------------
 
@@ -213,32 +135,32 @@ class _Asked:
         whole, text = self._whole, self._found.newest
         for party, its in whole.parties.items():
             if its.objections_until is not None:
-                yield self._due(
+                yield due_by(
                     its.objections_until, "objections-end", text, "", (party,),
                     f"the time for objections to {party} ends",
                 )  # fmt: skip
             if its.legal == "leaving" and its.until is not None:
                 said = f"the notice of {party} has run and it is out"
-                yield self._due(its.until, "leaves", self._found.of(party), "", (party,), said)
+                yield due_by(its.until, "leaves", self._found.of(party), "", (party,), said)
         if whole.state in _BEFORE:
             yield from self._entry(whole, text)
         elif whole.state in _RUNNING:
             yield from self._term(whole, text)
             if whole.notice_from is not None:
                 said = "from then on a party may give notice of leaving"
-                yield self._due(whole.notice_from, "notice-possible", text, "", (), said)
+                yield due_by(whole.notice_from, "notice-possible", text, "", (), said)
 
     def _entry(self, whole: Standing, text: Text) -> Iterator[Due]:
         if whole.entry_deadline is not None:
             said = "it lapses unless it is in force by then"
             who = tuple(sorted(whole.awaited))
-            yield self._due(whole.entry_deadline, "entry-deadline", text, "", who, said)
+            yield due_by(whole.entry_deadline, "entry-deadline", text, "", who, said)
         unsigned = tuple(
             sorted(party for party, its in whole.parties.items() if its.legal == "invited")
         )
         if whole.signing_until is not None and unsigned:
             said = "the time for signing ends"
-            yield self._due(whole.signing_until, "signing-ends", text, "", unsigned, said)
+            yield due_by(whole.signing_until, "signing-ends", text, "", unsigned, said)
 
     def _term(self, whole: Standing, text: Text) -> Iterator[Due]:
         if whole.ends is None:
@@ -248,14 +170,14 @@ class _Asked:
         if then.state in _RUNNING:
             each = life.renewal.each or life.term
             said = f"its term ends and is renewed for {duration_words(each)}" if each else ""
-            yield self._due(whole.ends, "term-ends", text, "", (), said)
+            yield due_by(whole.ends, "term-ends", text, "", (), said)
             notice = life.renewal.stop_notice
             last = whole.ends if notice is None else last_start(whole.ends, notice, self._zone)
             if last is not None:
                 said = "last moment for notice that it is not to be renewed"
-                yield self._due(last, "stop-notice", text, "", (), said)
+                yield due_by(last, "stop-notice", text, "", (), said)
         else:
-            yield self._due(whole.ends, "term-ends", text, "", (), "its term ends, and so does it")
+            yield due_by(whole.ends, "term-ends", text, "", (), "its term ends, and so does it")
 
     def _known(self) -> Register:
         events = tuple(event for event in self._register.events if event.at <= self._at)
@@ -273,263 +195,14 @@ class _Asked:
                 continue
             if effect.due is not None and effect.due > self._at:
                 said = f"{text.version} takes effect; whoever objects {_OBJECTORS[mode.objectors]}"
-                yield self._due(effect.due, "amendment", text, mode.art, (), said)
+                yield due_by(effect.due, "amendment", text, mode.art, (), said)
             if effect.awaited:
                 enough = (
                     "all of them are needed"
                     if effect.missing >= len(effect.awaited)
                     else f"{effect.missing} of them {'is' if effect.missing == 1 else 'are'} enough"
                 )
-                yield self._due(
+                yield due_by(
                     None, "consent", text, mode.art, effect.awaited,
                     f"{text.version} waits for their consent; {enough}",
                 )  # fmt: skip
-
-    # --- articles -------------------------------------------------------------------------
-
-    def articles(self) -> Iterator[Due]:
-        """What the articles ask for from time to time, text by text."""
-        if self._whole.state not in _RUNNING:
-            return
-        for text in self._found.counting:
-            here = frozenset(
-                party
-                for party, its in self._whole.parties.items()
-                if its.legal in _HERE and self._found.of(party).version == text.version
-            )
-            for clause in text.terms.articles:
-                began = self._began(text, clause)
-                if began is not None and self._goes_on(clause):
-                    yield from self._article(text, clause, began, here)
-            yield from self._secrecy(text)
-            yield from self._protections(text)
-
-    def _article(
-        self, text: Text, clause: Clause, began: datetime, here: frozenset[PartyId]
-    ) -> Iterator[Due]:
-        def due(at: datetime | None, kind: str, who: Iterable[PartyId], said: str) -> Due:
-            return self._due(at, kind, text, clause.art, tuple(sorted(who)), said)
-
-        match clause:
-            case Review():
-                yield from self._review(clause, began, due)
-            case Reporting():
-                yield from self._reporting(clause, began, due)
-            case Preparedness():
-                obliged = text.terms.bound_by(clause) & here
-                yield from self._preparedness(clause, began, obliged, due)
-
-    def _review(self, clause: Review, began: datetime, due: Callable[..., Due]) -> Iterator[Due]:
-        possible = began
-        if clause.not_before is not None:
-            opens = self._after(began, clause.not_before)
-            if opens is None:
-                return
-            possible = opens
-            yield due(opens, "review-possible", (), f"a review may be asked for{_by(clause)}")
-        done = self._last_done(clause, REVIEW)
-        asked = [
-            event
-            for event in self._said
-            if event.event == REQUESTED
-            and event.art == clause.art
-            and event.at >= possible
-            and (done is None or event.at > done)
-            and self._may_ask(clause, event)
-        ]
-        if asked:
-            first = min(asked, key=lambda event: (event.at, event.party or ""))
-            said = f"{first.party} asked for a review, and none was held since"
-            yield due(None, REVIEW, (), said)
-        if clause.every is not None:
-            start = max(possible, done) if done is not None else possible
-            at = self._after(start, clause.every)
-            if at is not None:
-                yield due(at, REVIEW, (), f"a review is due, {_every(clause.every)}")
-
-    def _may_ask(self, clause: Review, event: Event) -> bool:
-        party = event.party
-        if party is None or party not in self._whole.parties:
-            return False
-        if clause.on_request_of in {"", "any-member"}:
-            its = self._whole.parties[party]
-            return its.legal in _HERE and its.role == "member"
-        body = self._whole.participation.get(clause.on_request_of, frozenset())
-        return party == clause.on_request_of or party in body
-
-    def _reporting(
-        self, clause: Reporting, began: datetime, due: Callable[..., Due]
-    ) -> Iterator[Due]:
-        to = f" to {', '.join(clause.to)}" if clause.to else ""
-        about = f" about {clause.about}" if clause.about else ""
-        done = self._last_done(clause, REPORT)
-        if clause.every is not None:
-            ends = self._period_after(began, clause.every, done)
-            last = self._after(ends, clause.within) if ends and clause.within else ends
-            if last is not None:
-                said = f"a report{to}{about} is due, {_every(clause.every)}"
-                yield due(last, REPORT, (), said)
-        for event in self._said:
-            if event.event != REQUESTED or event.art != clause.art:
-                continue
-            if done is None or done < event.at:
-                at = self._after(event.at, clause.within) if clause.within else event.at
-                yield due(at, REPORT, (), f"a report{to}{about} was asked for by {event.party}")
-
-    def _preparedness(
-        self,
-        clause: Preparedness,
-        began: datetime,
-        obliged: frozenset[PartyId],
-        due: Callable[..., Due],
-    ) -> Iterator[Due]:
-        if clause.self_report is not None:
-            said = f"a report on itself is due, {_every(clause.self_report)}"
-            for party in obliged:
-                at = self._again(clause, SELF_REPORT, clause.self_report, began, party)
-                if at is not None:
-                    yield due(at, SELF_REPORT, (party,), said)
-        for kind, every, words in (
-            (PEER_REVIEW, clause.peer_review, "a review of each other"),
-            (EXERCISE, clause.exercises, "a common exercise"),
-        ):
-            at = self._again(clause, kind, every, began) if every is not None else None
-            if at is not None and every is not None:
-                yield due(at, kind, obliged, f"{words} is due, {_every(every)}")
-        for target in clause.target:
-            if target.by is None:
-                continue
-            end = end_of_day(target.by, self._zone)
-            value = f" ({target.value})" if target.value else ""
-            for party in obliged:
-                if self._last_done(clause, target.metric, party) is None:
-                    said = f"the aim is to be reached: {target.metric}{value}"
-                    yield due(end, TARGET, (party,), said)
-
-    def _secrecy(self, text: Text) -> Iterator[Due]:
-        clauses = text.terms.clauses(Secrecy)
-        opens = opens_at(clauses, self._whole.in_force_since, self._zone)
-        if opens is not None:
-            art = clauses[0].art
-            before = "sooner if the parties so decide"
-            yield self._due(
-                opens, "opens", text, art, (), f"what is secret about it becomes open; {before}"
-            )
-
-    def _protections(self, text: Text) -> Iterator[Due]:
-        today = self._at.astimezone(zone(self._zone)).date()
-        spans = {each.name: each.valid for each in text.terms.protections}
-        for clause in text.terms.clauses(InformationSharing):
-            valid = spans.get(clause.legal_shield, ())
-            if not valid:
-                continue
-            ends = [each.last for each in valid if each.holds(today)]
-            name = clause.legal_shield
-            if not ends:
-                said = f"sharing relies on {name}, which does not hold now"
-                yield self._due(None, "protection-lapsed", text, clause.art, (), said)
-            elif None not in ends:
-                last = max(end for end in ends if end is not None)
-                end_at = end_of_day(last, self._zone)
-                said = f"{name} lapses, on which sharing relies"
-                yield self._due(end_at, "protection-lapses", text, clause.art, (), said)
-
-    # --- counting -------------------------------------------------------------------------
-
-    def _due(
-        self,
-        at: datetime | None,
-        kind: str,
-        text: Text,
-        art: str,
-        who: tuple[PartyId, ...],
-        said: str,
-    ) -> Due:
-        return Due(at, kind, text.version, art, who, said)
-
-    def _began(self, text: Text, clause: Clause) -> datetime | None:
-        """Since when an article binds: with the agreement, or with the text that brought it."""
-        since = self._whole.in_force_since
-        if since is None:
-            return None
-        first = text
-        for earlier in self._found.texts[text.number :: -1]:
-            if not any(
-                e.art == clause.art and e.TYPE == clause.TYPE for e in earlier.terms.articles
-            ):
-                break
-            first = earlier
-        if first.effect is not None and first.effect.since is not None:
-            since = max(since, first.effect.since)
-        if clause.since is not None:
-            since = max(since, start_of_day(clause.since, self._zone))
-        return since
-
-    def _goes_on(self, clause: Clause) -> bool:
-        if not clause.operative or (clause.art, None) in self._whole.suspended_clauses:
-            return False
-        return clause.until is None or self._at < end_of_day(clause.until, self._zone)
-
-    def _last_done(
-        self, clause: Clause, what: str, party: PartyId | None = None
-    ) -> datetime | None:
-        """When something was last done: by a party, or by all together."""
-        return max(
-            (
-                event.at
-                for event in self._said
-                if event.event == DONE
-                and event.art == clause.art
-                and event.what in {"", what}
-                and (party is None or event.party in {None, party})
-            ),
-            default=None,
-        )
-
-    def _again(
-        self,
-        clause: Clause,
-        what: str,
-        every: Duration,
-        began: datetime,
-        party: PartyId | None = None,
-    ) -> datetime | None:
-        done = self._last_done(clause, what, party)
-        return self._after(max(began, done) if done is not None else began, every)
-
-    def _period_after(
-        self, began: datetime, every: Duration, done: datetime | None
-    ) -> datetime | None:
-        """The end of the first period, counted from the beginning, that no report came after."""
-        if every.count == 0:
-            return None
-
-        def end(number: int) -> datetime:
-            longer = Duration(every.count * number, every.unit)
-            return self._after(began, longer) or NEVER
-
-        low, high = 0, 1
-        while done is not None and end(high) <= done:
-            low, high = high, high * 2
-        while high - low > 1:
-            middle = (low + high) // 2
-            if done is not None and end(middle) <= done:
-                low = middle
-            else:
-                high = middle
-        ends = end(high)
-        return None if ends == NEVER else ends
-
-    def _after(self, start: datetime, by: Duration) -> datetime | None:
-        return after(start, by, self._zone)
-
-
-def _every(by: Duration) -> str:
-    """`every year`, `every two weeks`."""
-    words = duration_words(by)
-    return f"every {words.removeprefix('one ')}"
-
-
-def _by(clause: Review) -> str:
-    who = clause.on_request_of
-    return f", by {'any member' if who == 'any-member' else who}" if who else ""

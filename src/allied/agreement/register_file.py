@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
-from allied.agreement.agenda import things_of
 from allied.agreement.clause import ART, Clause
 from allied.agreement.days import start_of_day
 from allied.agreement.events import (
@@ -56,6 +55,7 @@ from allied.agreement.events import (
 )
 from allied.agreement.moments import Moment, moment, moment_text
 from allied.agreement.parties import ROLES
+from allied.agreement.recurring import things_of
 from allied.agreement.scalars import SENTENCE, YES_NO, Choice, Name, Scalar
 from allied.agreement.shape import (
     LIFE,

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from allied.agreement.agenda import opens_at
 from allied.agreement.clauses import Secrecy
 from allied.agreement.events import AMENDED, Event, Register
+from allied.agreement.recurring import opens_at
 from allied.agreement.terms import Agreement
 from allied.agreement.versions import versions, versions_of
 from allied.record.ids import PartyId
