@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 
 from allied.agreement.events import Event, Register
 from allied.agreement.terms import Agreement, load
+from allied.agreement.versions import versions
 from allied.record.ids import PartyId
 from allied.response.calling import callable_now, entitlement
 from allied.response.cascade import cascade
@@ -358,3 +359,64 @@ def test_p12_an_amendment_afterwards_changes_no_coverage(
     incident = attack("2021-03-01", victim)
 
     assert ask(whole, incident).to_json() == ask(known, incident).to_json()
+
+
+@pytest.mark.parametrize(
+    ("role", "debtors"),
+    [
+        pytest.param("", {"b", "c"}, id="as the text has it"),
+        pytest.param("observer", {"c"}, id="changed before it occurred"),
+    ],
+)
+def test_who_owes_depends_on_the_role_of_the_day(role: str, debtors: set[str]) -> None:
+    held = register([], pact())
+    changed = [event("2021-01-01 changed b", role=role)] if role else []
+    held = Register(held.agreements, (*held.events, *changed))
+
+    assert {e.debtor for e in ask(held, attack("2021-06-01")).obligations} == debtors
+    assert {e.debtor for e in ask(held, attack("2020-06-01")).obligations} == {"b", "c"}
+
+
+def test_a_reservation_counts_where_the_text_allows_any() -> None:
+    reserved = event("2021-01-01 reservation b", art="5", effect="exclude")
+
+    def debtors(allowed: str) -> set[str]:
+        text = pact(more=f"\n  - {{art: '8', type: reservations, allowed: {allowed}}}")
+        held = register([], text)
+        held = Register(held.agreements, (*held.events, reserved))
+        return {each.debtor for each in ask(held, attack("2021-06-01")).obligations}
+
+    assert debtors("yes") == {"c"}
+    assert debtors("no") == {"b", "c"}
+
+
+@given(BEFORE, st.lists(LATER, max_size=6), st.sampled_from("abcd"), st.sampled_from("abcdx"))
+def test_every_debt_goes_by_the_text_that_reached_both(
+    said: list[str], later: list[Event], victim: str, viewpoint: str
+) -> None:
+    texts = [
+        BOTH[0],
+        pact("pact-2", "send help and pay", "a, b, c, d"),
+        pact("pact-3", "talk", "a, b"),
+    ]
+    held = register(said, *texts)
+    events = (*held.events, *later)
+    named = {each.version for each in events if each.event == "amended"}
+    held = Register({t.id: t for t in texts if t.id == "pact" or t.id in named}, events)
+    at = DAY + timedelta(days=200)
+    incident = attack(at.date().isoformat(), victim)
+    found = ask(held, incident)
+    stands = versions(held, "pact", at + timedelta(hours=23))
+
+    for each in found.obligations:
+        between = stands.between(each.debtor, each.creditor)
+        assert between is not None
+        assert (each.version or "pact") == between.version
+        assert {each.debtor, each.creditor} <= stands.standing.bound
+    pairs = [(each.debtor, each.creditor) for each in found.obligations]
+    assert len(pairs) == len(set(pairs))
+    seen = ask(held, incident, viewpoint)
+    assert {each.key for each in seen.obligations} in (
+        {each.key for each in found.obligations},
+        set(),
+    )
