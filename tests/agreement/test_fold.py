@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from allied.agreement import fold as folding
+from allied.agreement.clauses import Membership
+from allied.agreement.events import INVITED, Register
 from allied.agreement.fold import State
+from allied.agreement.standing import standing
 from allied.record import circle as circles
 from allied.record.circle import Circle
 from allied.record.history import history
@@ -57,6 +60,16 @@ def test_proposed_then_signed_by_all_then_in_force() -> None:
     assert all(verdict.effect for verdict in state.verdicts.values())
     assert stands(state, seats, NOON + timedelta(hours=1)) == "in-force"
     assert stands(state, seats, NOON) == "proposed"
+
+
+def test_whoever_the_proposal_names_may_sign_also_after_entry_into_force() -> None:
+    seats = table("{in_force_when: {count: 2, of: signed}}")
+    terms, events = seats.pact.terms, folded(seats).events
+    closed = replace(terms, articles=(*terms.articles, Membership(art="3", invited_by="all")))
+    everybody, at = {RIVER_P, HARBOUR_P, NORTHGATE_P}, NOON + timedelta(hours=1)
+    assert standing(Register({terms.id: closed}, events), terms.id, at).bound == everybody
+    papers = tuple(event for event in events if event.event != INVITED)
+    assert len(standing(Register({terms.id: closed}, papers), terms.id, at).bound) == 2
 
 
 def test_a_signature_says_who_assented_and_when_by_its_own_claim() -> None:

@@ -154,6 +154,17 @@ def test_whoever_signed_before_entry_into_force_needs_no_invitation() -> None:
     assert codes(now) == ["not-invited"]
 
 
+def test_a_text_that_was_proposed_to_all_whom_it_names_invites_each_of_them_once() -> None:
+    proposed = on(INVITED, None, -1)
+    events = (proposed, *BOTH, on(SIGNED, C, 20), on(NOTICE, C, 30), on(SIGNED, C, 90))
+    terms = text(OPEN, VETTED)
+    assert stands(terms, (proposed, *BOTH), 10).parties[C].legal == "invited"
+    assert stands(terms, events, 25).bound == {A, B, C}
+    back = stands(terms, events, 99)
+    assert back.bound == {A, B}
+    assert codes(back) == ["not-invited"]
+
+
 def test_whoever_signs_within_the_window_needs_no_invitation() -> None:
     life = "{in_force_when: {count: 2, of: signed}, signature_window: 2026-01-01/2026-01-31}"
     terms = text(life, INVITES)

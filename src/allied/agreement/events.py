@@ -90,7 +90,8 @@ class Event:
     Attributes:
         agreement: the file's id.
         event: one of `EVENTS`.
-        party: whom it is about, or who did it; None for the agreement as a whole.
+        party: whom it is about, or who did it; None for the agreement as a whole (`invited`
+            then invites everybody whom the text names; no register holds that).
         at: aware; for a value given as a day the start of that day in UTC.
         towards: for a suspension of one pair.
         art: the number of an article.

@@ -17,7 +17,8 @@ what stands there keeps its effect, and duties accepted before leaving go on.
 
 Rules that hold everywhere below. The fold depends on the set of records only: the order is
 the history's. A record that is not in another's past changes nothing about that other, be it
-a second proposal, signature or circle of somebody who wrote two chains. Nobody's clock
+a second proposal, signature or circle of somebody who wrote two chains. A proposal invites all whom
+its text names: each of them may sign, also after entry into force. Nobody's clock
 decides; claimed times are carried along as claims, one that runs backwards along its chain
 takes its record's effect away (nobody leaves, or answers, earlier than it spoke), and what a
 record rests on had happened when it was written, whatever time it claims. Two signatures by
@@ -32,6 +33,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement.events import INVITED
 from allied.agreement.standing import (
     NOTICE,
     RATIFIED,
@@ -301,6 +303,7 @@ class _Folding:
             case "agreement.propose":
                 self._require_same_genesis(digest(encode(record.body.get("genesis"))))
                 self.proposals.append(record)
+                self.events.append((record, self._event(INVITED, None, record)))
             case "identity.person":
                 person, key, ends = read_listing(record.body)
                 listed = self.persons.setdefault(header.issuer, {})
@@ -335,7 +338,7 @@ class _Folding:
         counted.setdefault(party, Signature(party, record.id, record.header.claimed_at, persons))
         self.events.append((record, self._event(event, party, record)))
 
-    def _event(self, event: str, party: PartyId, record: Record) -> Event:
+    def _event(self, event: str, party: PartyId | None, record: Record) -> Event:
         return Event(
             agreement=self.instrument.terms.id,
             event=event,

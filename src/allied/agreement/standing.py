@@ -227,4 +227,6 @@ def _legal(seen: Timeline, track: Track, ground: str | None, at: datetime) -> st
 
 def _may_still_sign(seen: Timeline, at: datetime) -> bool:
     """Whether a party may come in as one of the first, without an invitation."""
+    if seen.invites_all:
+        return True
     return seen.entry.is_open(at) and (seen.since is None or seen.entry.has_window)

@@ -55,6 +55,7 @@ class Timeline:
     Attributes:
         since: entry into force; None while there is none.
         over: why and when it was over; None while it goes on.
+        invites_all: whoever is named may come in, once: the text was proposed to all of them.
         warnings: (code, sentence), in the order of time, each once.
     """
 
@@ -74,6 +75,7 @@ class Timeline:
         self._successor_of = {p.id: PartyId(p.successor_of) for p in terms.parties}
         self.since: datetime | None = None
         self.over: tuple[str, datetime] | None = None
+        self.invites_all = False
         self.warnings: dict[tuple[str, str], None] = {}
         self.notice_from: datetime | None = None
         self._ends_at: datetime | None = None
@@ -227,6 +229,8 @@ class Timeline:
         if about_party is not None:
             if event.party is not None:
                 about_party(self, event, self.tracks[event.party])
+            elif event.event == e.INVITED:
+                self.invites_all = True
         elif event.event == e.SUSPENDED:
             self._report(self.suspensions.suspend(event))
         elif event.event == e.RESUMED:
@@ -292,10 +296,10 @@ class Timeline:
         return lack is None
 
     def _is_original(self, event: Event, track: Track) -> bool:
-        """Whether a party needs no invitation: it signed in time, or the text has it join."""
+        """Whether a party needs no invitation of its own: it signed in time, or was named."""
         if track.spells:
             return False
-        if track.party in self.entry.signed or track.party in self._joins:
+        if self.invites_all or track.party in self.entry.signed or track.party in self._joins:
             return True
         if event.event == e.ACCEDED:
             return False
