@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import MetaData, event
 
-from allied.adapters.sql import SqlStore, opening, pages, schema
+from allied.adapters.sql import SqlStore, intake, opening, pages, schema
 from allied.adapters.sql.dialect import sqlite_engine
 from allied.adapters.sql.opening import SHAPE, Shape
 from allied.errors import ConflictError, ExhaustedError
@@ -524,6 +524,21 @@ def plan(store: SqlStore, way: str, wanted: pages.Wanted) -> str:
     with store.engine.connect() as connection:
         steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {ran[0][0]}", ran[0][1]).all()
     return " / ".join(step[-1] for step in steps)
+
+
+@pytest.mark.parametrize("statement", [pages._CLASS, intake._SIBLING, intake._BODY])
+@pytest.mark.parametrize("analysed", [False, True], ids=["no statistics", "statistics"])
+def test_one_object_is_found_by_its_key(open_sqlite: Open, statement: str, analysed: bool) -> None:
+    store = open_sqlite()
+    with store.write() as writing:
+        known = rows.classes(writing, 1)
+        writing.add_items(item(f"indicator--{n}", known[0]) for n in range(2000))
+    with closing(sqlite3.connect(str(store.engine.url.database))) as connection:
+        if analysed:
+            connection.execute("ANALYZE")
+        values = (0, 2**32 - 1, *(["x"] * (statement.count("?") - 2)))
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+    assert "USING INDEX ix_items_key (key>? AND key<?)" in steps[0][-1]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
         digest: their SHA-256.
         effective: how the object itself is handled.
         handling: the class by which releases are decided.
+        key: the key of that class.
     """
 
     index: int
@@ -84,6 +85,7 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     digest: Digest
     effective: Effective
     handling: HandlingClass
+    key: Digest
 
     @property
     def kind(self) -> Kind:
@@ -204,7 +206,7 @@ class Intake:
         for name in companions(raw):
             if (name, key) not in self._noted:
                 self._note_referrer(_REFERRERS, name, key)
-        return Accepted(index, head, raw, Digest(exact.hex()), handled, handling)
+        return Accepted(index, head, raw, Digest(exact.hex()), handled, handling, key)
 
     @staticmethod
     def _unsound(each: Sighted, note: Note) -> Refused:
@@ -363,11 +365,11 @@ class Intake:
             head = read_head(raw)
             try:
                 handled = self._effective(head.kind, marks, head.type)
-                handling, _ = self._class_of(*self._along(head, handled))
+                handling, key = self._class_of(*self._along(head, handled))
             except _RefusedError as error:
                 yield Refused(index, head.id, error.code, error.reason)
             else:
-                yield Accepted(index, head, raw, digest(raw), handled, handling)
+                yield Accepted(index, head, raw, digest(raw), handled, handling, key)
 
     def _pass_on(self, kept: bytes) -> None:
         """Let a companion carry along the companions that it refers to itself."""

@@ -26,6 +26,7 @@ from typing import Protocol
 from allied.node.rows import (
     AgreementRow,
     HandlingClassRow,
+    ItemBatch,
     ItemRow,
     ItemsAdded,
     Joined,
@@ -178,6 +179,16 @@ class Reading(Protocol):
         """
         ...
 
+    def classes_of_items(
+        self,
+        agreement: AgreementId,
+        holder: OrganisationId,
+        originator: OrganisationId,
+        items: Iterable[str],
+    ) -> Mapping[str, int]:
+        """By object, the handling class of the item stored last; others are absent."""
+        ...
+
     def latest_items(
         self, agreement: AgreementId, holder: OrganisationId, *, before: int | None, limit: int
     ) -> Sequence[ItemRow]:
@@ -298,6 +309,10 @@ class Writing(Reading, Protocol):
 
     def add_items(self, items: Iterable[tuple[ItemRow, bytes]]) -> ItemsAdded:
         """Store items with their exact bytes, in one go; see `ItemsAdded`."""
+        ...
+
+    def add_batches(self, batches: Sequence[ItemBatch]) -> ItemsAdded:
+        """As `add_items`, for many items that share what is the same for all of them."""
         ...
 
     def add_statement(self, statement: Digest, raw: bytes) -> None: ...

@@ -6,6 +6,7 @@ bytes are exactly what came in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -159,6 +160,35 @@ class ItemRow:
     share: str
     added: int = 0
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemBatch:
+    """Items that came together under one statement, to be stored: columns instead of rows.
+
+    The words are those of `ItemRow`. The lists are parallel: one place in each of them is
+    one item.
+
+    Attributes:
+        digests: 32 bytes each.
+        raws: exact bytes.
+    """
+
+    holder: OrganisationId
+    originator: OrganisationId
+    agreement: AgreementId
+    via: OrganisationId
+    share: str
+    received_at: datetime
+    class_id: int
+    statement: Digest
+    ids: Sequence[str]
+    modified: Sequence[str]
+    types: Sequence[str]
+    kinds: Sequence[str]
+    digests: Sequence[bytes]
+    raws: Sequence[bytes]
+    proofs: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,31 +19,38 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
-from allied.exchange.channels import channels_of
+from allied.exchange.channels import channels_of, recipient_of
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
-from allied.exchange.statement import Leaf, commitment, packed_place, state
+from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place, state
 from allied.exchange.stix import read_head, version_of
-from allied.exchange.survey import survey
+from allied.exchange.survey import Sighted, survey
+from allied.exchange.topics import forbidden
 from allied.node import ledger, release
 from allied.node.agreements import party_of, resolve
-from allied.node.rows import ItemRow
+from allied.node.rows import ItemBatch
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
     from allied.exchange.bundle import Refused
     from allied.exchange.handling import HandlingClass
     from allied.exchange.marking import Definition
+    from allied.exchange.statement import Signed
+    from allied.exchange.survey import Survey
     from allied.node.folds import Folded
     from allied.node.node import Node
-    from allied.node.ports import Keys, Reading, Writing
+    from allied.node.ports import Keys, Writing
     from allied.node.rows import ItemsAdded, Organisation
     from allied.record.ids import AgreementId, Digest
     from allied.record.keys import Signer
 
-BATCH = 4_000
+BATCH = 10_000
 _BATCH_BYTES = 32 * 2**20
+_KEPT_BYTES = 24 * 2**20
+"""Memory for a bundle that is read only once; a larger one is read twice."""
+
+_REMEMBERED = 100_000
 
 Source = Callable[[], Iterator[bytes]]
 
@@ -195,13 +202,16 @@ class _Sharing:
             )
         self._channels = channels_of(folded.instrument.terms)
         self._tightening = _tightening(wish, folded)
+        terms = folded.instrument.terms
         self._recipients = [
-            release.recipient_of(folded, party.id, self._at)
-            for party in folded.instrument.terms.parties
+            recipient_of(terms, party.id, bound=party.id in self._bound)
+            for party in terms.parties
             if party.id != self._party
         ]
         self._verdicts: dict[Digest, list[tuple[PartyId, Verdict]]] = {}
-        self._keys_of: dict[HandlingClass, Digest] = {}
+        self._told: dict[Digest, tuple[RecipientDecision, ...]] = {}
+        self._class_ids: dict[Digest, int] = {}
+        self._stored_classes: dict[str, HandlingClass | None] = {}
         self._result = Shared(
             id=node.chance.token(8).hex(),
             agreement=folded.row.id,
@@ -213,7 +223,14 @@ class _Sharing:
     def run(self, source: Source) -> Shared:
         """Both passes."""
         with self._node.scratch() as scratch:
-            found = survey(source, scratch, known=self._definition)
+            found = survey(
+                source,
+                scratch,
+                known=self._definition,
+                keep=_KEPT_BYTES,
+                topics=forbidden(self._channels, self._at),
+            )
+            self._look_up_ends(found)
             intake = Intake(
                 found,
                 Terms(
@@ -246,25 +263,40 @@ class _Sharing:
 
     def _definition(self, id_: str) -> Definition | None:
         """A marking definition shared earlier by the same organisation."""
+        organisation = self._organisation.id
         with self._node.store.read() as reading:
-            row = self._stored(reading, id_)
-            raw = reading.item_bytes([row])[row.digest] if row else b""
-        return read_definition(raw, read_head(raw)) if row else None
+            rows = reading.items(
+                self._folded.row.id, organisation, limit=100, originator=organisation, item=id_
+            )
+            raw = reading.item_bytes(rows[-1:])[rows[-1].digest] if rows else b""
+        return read_definition(raw, read_head(raw)) if rows else None
 
     def _known(self, id_: str) -> HandlingClass | None:
         """The class of an object shared earlier by the same organisation."""
-        with self._node.store.read() as reading:
-            row = self._stored(reading, id_)
-            classes = release.classes_of(reading, self._folded.row.id) if row else {}
-        return classes.get(row.class_id) if row else None
+        if id_ not in self._stored_classes:
+            self._look_up([id_])
+        return self._stored_classes[id_]
 
-    def _stored(self, reading: Reading, id_: str) -> ItemRow | None:
-        """The version stored last of an object of the same organisation."""
-        organisation = self._organisation.id
-        rows = reading.items(
-            self._folded.row.id, organisation, limit=100, originator=organisation, item=id_
-        )
-        return rows[-1] if rows else None
+    def _look_up_ends(self, found: Survey) -> None:
+        """Look up at once what links of a bundle connect that is not in it."""
+        ends = {
+            end for each in found.kept or () if isinstance(each, Sighted) for end in each.head.ends
+        }
+        missing = [end for end in sorted(ends) if not found.notes(end)]
+        if missing:
+            self._look_up(missing)
+
+    def _look_up(self, ids: Sequence[str]) -> None:
+        """Remember the classes of objects shared earlier, or that there are none."""
+        organisation, agreement = self._organisation.id, self._folded.row.id
+        if len(self._stored_classes) > _REMEMBERED:
+            self._stored_classes.clear()
+        with self._node.store.read() as reading:
+            stored = reading.classes_of_items(agreement, organisation, organisation, ids)
+            classes = release.classes_of(reading, agreement) if stored else {}
+        for id_ in ids:
+            number = stored.get(id_)
+            self._stored_classes[id_] = None if number is None else classes[number]
 
     # --- decisions ----------------------------------------------------------------------
 
@@ -283,18 +315,10 @@ class _Sharing:
             type_ = id_.partition("--")[0]
             self._on_decision(Decision(index, id_, type_, code, reason, tlp, ()))
 
-    def _key(self, handling: HandlingClass) -> Digest:
-        """The key of a class, computed once."""
-        key = self._keys_of.get(handling)
-        if key is None:
-            key = self._keys_of[handling] = handling.key
-        return key
-
     def _decide(
         self, accepted: Accepted, classes: Mapping[Digest, HandlingClass]
     ) -> list[tuple[PartyId, Verdict]]:
-        key = self._key(accepted.handling)
-        verdicts = self._verdicts.get(key)
+        verdicts = self._verdicts.get(accepted.key)
         if verdicts is None:
             verdicts = [
                 (
@@ -310,21 +334,32 @@ class _Sharing:
                 )
                 for recipient in self._recipients
             ]
-            self._verdicts[key] = verdicts
+            self._verdicts[accepted.key] = verdicts
+            self._told[accepted.key] = tuple(
+                RecipientDecision(
+                    party, verdict.permitted, verdict.code, verdict.art, verdict.sentence
+                )
+                for party, verdict in verdicts
+            )
         return verdicts
 
-    def _count(self, accepted: Accepted, verdicts: Sequence[tuple[PartyId, Verdict]]) -> None:
-        self._result.admitted += 1
-        for party, verdict in verdicts:
+    def _count(self, key: Digest, number: int) -> None:
+        """Count so many objects of one class, by recipient."""
+        self._result.admitted += number
+        for party, verdict in self._verdicts[key]:
             tally = self._result.recipients[party]
             if verdict.permitted:
-                tally.permitted += 1
+                tally.permitted += number
             elif verdict.code == NOTHING_REFERS:
-                tally.alone += 1
+                tally.alone += number
             else:
                 why = (verdict.code, verdict.art)
-                tally.refused[why] = tally.refused.get(why, 0) + 1
-        if self._on_decision:
+                tally.refused[why] = tally.refused.get(why, 0) + number
+
+    def _tell_admitted(self, batch: Sequence[Accepted]) -> None:
+        if self._on_decision is None:
+            return
+        for accepted in batch:
             self._on_decision(
                 Decision(
                     accepted.index,
@@ -333,12 +368,7 @@ class _Sharing:
                     "exchange.admitted",
                     "",
                     accepted.effective.handling.tlp.value,
-                    tuple(
-                        RecipientDecision(
-                            party, verdict.permitted, verdict.code, verdict.art, verdict.sentence
-                        )
-                        for party, verdict in verdicts
-                    ),
+                    self._told[accepted.key],
                 )
             )
 
@@ -346,37 +376,48 @@ class _Sharing:
 
     def _admit(self, batch: Sequence[Accepted], classes: Mapping[Digest, HandlingClass]) -> None:
         """Decide, sign and store one batch, in one unit."""
-        decided = [(accepted, self._decide(accepted, classes)) for accepted in batch]
-        for accepted, verdicts in decided:
-            self._count(accepted, verdicts)
+        by_class: dict[Digest, list[Accepted]] = {}
+        for accepted in batch:
+            members = by_class.get(accepted.key)
+            if members is None:
+                members = by_class[accepted.key] = []
+                self._decide(accepted, classes)
+            members.append(accepted)
+        for key, members in by_class.items():
+            self._count(key, len(members))
+        self._tell_admitted(batch)
         if self._keys is None or not batch:
             return
         signer = self._keys.signer(self._organisation.id, "automatic")
-        by_class: dict[Digest, list[Accepted]] = {}
-        for accepted in batch:
-            by_class.setdefault(self._key(accepted.handling), []).append(accepted)
+        statements = [
+            (key, part, self._state(part, signer))
+            for key, members in by_class.items()
+            for part in _parts(members)
+        ]
         with self._node.store.write() as writing:
-            ids = self._store_classes(writing, classes, by_class)
-            rows: list[tuple[ItemRow, bytes]] = []
-            for key, members in by_class.items():
-                rows += self._stated(writing, signer, ids[key], members)
-            added = writing.add_items(rows)
+            self._store_classes(writing, classes, by_class)
+            for _, _, signed in statements:
+                writing.add_statement(signed.digest, signed.raw)
+                writing.add_tree(signed.digest, signed.kept.packed())
+            added = writing.add_batches(
+                [self._batch(*each) for each in statements],
+            )
             self._result.stored += added.stored
             self._result.contradicting += sum(
                 id_ not in WELL_KNOWN for id_, _ in added.contradicting
             )
             if added.stored:
-                self._write_down(writing, by_class, ids, added)
+                self._write_down(writing, by_class, self._class_ids, added)
 
     def _store_classes(
         self,
         writing: Writing,
         classes: Mapping[Digest, HandlingClass],
         wanted: Mapping[Digest, object],
-    ) -> dict[Digest, int]:
-        """The ids of the classes of a batch, and of those that its companions go along with."""
-        ids: dict[Digest, int] = {}
-        todo = list(wanted)
+    ) -> None:
+        """Store the classes of a batch, and those that its companions go along with."""
+        ids = self._class_ids
+        todo = [key for key in wanted if key not in ids]
         while todo:
             key = todo.pop()
             if key in ids:
@@ -384,53 +425,48 @@ class _Sharing:
             handling = classes[key]
             ids[key] = writing.handling_class(self._folded.row.id, key, handling.canonical())
             todo += [each for each in handling.along or () if each in classes]
-        return ids
 
-    def _stated(
-        self, writing: Writing, signer: Signer, class_id: int, members: Sequence[Accepted]
-    ) -> list[tuple[ItemRow, bytes]]:
-        """Sign one statement over the members of a class; rows with their places in it."""
-        organisation = self._organisation.id
-        versions = [version_of(accepted.head, accepted.digest) for accepted in members]
-        signed = state(
-            organisation,
+    def _state(self, members: Sequence[Accepted], signer: Signer) -> Signed:
+        """Sign one statement over some members of a class."""
+        return state(
+            self._organisation.id,
             commitment(self._folded.row.id, bytes.fromhex(self._folded.instrument.genesis.nonce)),
             members[0].handling,
             [
-                Leaf(accepted.head.id, version, accepted.digest, accepted.effective.definitions)
-                for accepted, version in zip(members, versions, strict=True)
+                Leaf(
+                    accepted.head.id,
+                    version_of(accepted.head, accepted.digest),
+                    accepted.digest,
+                    accepted.effective.definitions,
+                )
+                for accepted in members
             ],
             self._node.chance.token(32),
             signer,
             self._at,
         )
-        name = signed.digest
-        writing.add_statement(name, signed.raw)
-        writing.add_tree(name, signed.kept.packed())
-        return [
-            (
-                ItemRow(
-                    seq=0,
-                    holder=organisation,
-                    originator=organisation,
-                    agreement=self._folded.row.id,
-                    id=accepted.head.id,
-                    modified=version,
-                    type=accepted.head.type,
-                    kind=accepted.kind.value,
-                    digest=accepted.digest,
-                    size=len(accepted.raw),
-                    class_id=class_id,
-                    statement=name,
-                    proof=packed_place(place),
-                    via=organisation,
-                    received_at=self._at,
-                    share=self._result.id,
-                ),
-                accepted.raw,
-            )
-            for place, (accepted, version) in enumerate(zip(members, versions, strict=True))
-        ]
+
+    def _batch(self, key: Digest, members: Sequence[Accepted], signed: Signed) -> ItemBatch:
+        """The members of a statement, to be stored."""
+        organisation = self._organisation.id
+        heads = [accepted.head for accepted in members]
+        return ItemBatch(
+            holder=organisation,
+            originator=organisation,
+            agreement=self._folded.row.id,
+            via=organisation,
+            share=self._result.id,
+            received_at=self._at,
+            class_id=self._class_ids[key],
+            statement=signed.digest,
+            ids=[head.id for head in heads],
+            modified=[version_of(each.head, each.digest) for each in members],
+            types=[head.type for head in heads],
+            kinds=[head.kind.value for head in heads],
+            digests=[bytes.fromhex(accepted.digest) for accepted in members],
+            raws=[accepted.raw for accepted in members],
+            proofs=[packed_place(place) for place in range(len(members))],
+        )
 
     def _write_down(
         self,
@@ -459,6 +495,12 @@ class _Sharing:
             for party, verdict in self._verdicts[key]
         ]
         ledger.append(writing, self._organisation.id, entries)
+
+
+def _parts(members: Sequence[Accepted]) -> Iterator[Sequence[Accepted]]:
+    """Members of a class, no more at a time than one statement holds."""
+    for start in range(0, len(members), MAX_ITEMS):
+        yield members[start : start + MAX_ITEMS]
 
 
 def _tightening(wish: Wish, folded: Folded) -> Tightening:

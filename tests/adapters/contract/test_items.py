@@ -107,7 +107,9 @@ def test_a_batch_longer_than_what_is_handled_at_a_time(
 
 
 def test_keys_that_collide_are_told_apart(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("allied.adapters.sql.intake.item_key", lambda *_: 7)
+    monkeypatch.setattr(
+        "allied.adapters.sql.intake.item_keys", lambda _secret, ids, *_: [7] * len(ids)
+    )
     monkeypatch.setattr("allied.adapters.sql.intake.item_span", lambda *_: (0, 2**32 - 1))
     monkeypatch.setattr("allied.adapters.sql.intake.version_span", lambda *_: (0, 2**32 - 1))
     with store.write() as writing:

@@ -1,14 +1,16 @@
 """Storing items in bulk: exact bytes once, every version once, dates that only grow.
 
-A batch is a few statements, however many items it has: look up which objects are here at
-all, compare the full identity of those that are, insert what is new. Costs grow with the
-batch, not with the store.
+Items come in columns (`ItemBatch`) and go to the driver in columns; a chunk of them is a few
+statements: look up which objects are here at all, compare the full identity of those that
+are, insert what is new. Costs grow with the chunk, not with the store.
 
 Words used here:
     identity        (holder, originator, agreement, id, modified)
     known           an item whose identity is stored with the same digest
     contradicting   an item whose identity is stored with another digest; never stored
     object          (holder, originator, id); with a second item all of its items are repeated
+    doubtful        an item whose object's id is here already, or twice in the chunk; all others
+                    are new, alone, and their bytes are not here either
 
 Rules. The first bytes under an identity stay. Within a batch the order given decides. The
 caller vouches that `digest` is the digest of the bytes, and that nobody else writes. The
@@ -19,25 +21,27 @@ that date is deleted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice, repeat
+from typing import Any, Final
 
 from sqlalchemy import Connection, exists, select, update
 
 from allied.adapters.sql.dialect import among, ask, insert, insert_rows, listed
 from allied.adapters.sql.names import Names
-from allied.adapters.sql.pages import item_key, item_span, version_span
+from allied.adapters.sql.pages import item_keys, item_span, rest_key, version_span
 from allied.adapters.sql.schema import bodies, class_counts, counters, items, to_microseconds
-from allied.node.rows import ItemRow, ItemsAdded
+from allied.node.rows import ItemBatch, ItemRow, ItemsAdded
 
-BATCH: Final = 5_000
-"""Items handled at a time; bounds the memory."""
+BATCH: Final = 10_000
+"""Items handled at a time, about; bounds the memory."""
 
 _SPAN: Final = 0xFFFFFFFF
+# A plus keeps an index from being used; here the one on the keys is the only good one.
 _SIBLING: Final = (
     "SELECT seq, repeated FROM items WHERE key BETWEEN ? AND ?"
-    " AND id = ? AND holder = ? AND originator = ? LIMIT 1"
+    " AND id = ? AND +holder = ? AND +originator = ? LIMIT 1"
 )
 _BODY: Final = "SELECT body FROM items WHERE key BETWEEN ? AND ? AND digest = ? LIMIT 1"
 
@@ -59,12 +63,55 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """An item to be inserted; `stranger` if the store has nothing under its object's id."""
+    """What of a batch is to be inserted.
 
-    key: int
-    row: ItemRow
-    raw: bytes
-    stranger: bool
+    Attributes:
+        keys: one per item, see `pages.item_key`.
+        doubtful: places of the items that need a second look.
+    """
+
+    batch: ItemBatch
+    keys: Sequence[int]
+    doubtful: Sequence[int]
+
+
+def batched(given: Iterable[tuple[ItemRow, bytes]]) -> Iterator[ItemBatch]:
+    """Rows as batches, in the same order."""
+    for _, group in groupby(given, key=lambda pair: _common(pair[0])):
+        while pairs := list(islice(group, BATCH)):
+            rows, raws = [row for row, _ in pairs], [raw for _, raw in pairs]
+            one = rows[0]
+            yield ItemBatch(
+                holder=one.holder,
+                originator=one.originator,
+                agreement=one.agreement,
+                via=one.via,
+                share=one.share,
+                received_at=one.received_at,
+                class_id=one.class_id,
+                statement=one.statement,
+                ids=[row.id for row in rows],
+                modified=[row.modified for row in rows],
+                types=[row.type for row in rows],
+                kinds=[row.kind for row in rows],
+                digests=[bytes.fromhex(row.digest) for row in rows],
+                raws=raws,
+                proofs=[row.proof for row in rows],
+            )
+
+
+def _common(row: ItemRow) -> tuple[object, ...]:
+    """What is the same for all items of a batch."""
+    return (
+        row.holder,
+        row.originator,
+        row.agreement,
+        row.via,
+        row.share,
+        row.received_at,
+        row.class_id,
+        row.statement,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +123,11 @@ class Intake:
     secret: bytes
     take: Take
 
-    def add(self, given: Iterable[tuple[ItemRow, bytes]]) -> ItemsAdded:
+    def add(self, given: Iterable[ItemBatch]) -> ItemsAdded:
         """Store items with their bytes; see `allied.node.ports.ItemsAdded`."""
         outcome = _Outcome()
-        for batch in _batches(given):
-            self._add_batch(batch, outcome)
+        for chunk in _chunks(given):
+            self._add_chunk(chunk, outcome)
         return ItemsAdded(
             stored=outcome.stored,
             known=outcome.known,
@@ -89,37 +136,65 @@ class Intake:
             contradicting=tuple(outcome.contradicting),
         )
 
-    def _add_batch(self, batch: list[tuple[ItemRow, bytes]], outcome: _Outcome) -> None:
-        keyed = [(self._key(row), row, raw) for row, raw in batch]
-        lows = {key & ~_SPAN for key, _, _ in keyed}
-        here = self._here(lows)
-        held = self._held([key for key, _, _ in keyed if key & ~_SPAN in here])
-        new: list[_New] = []
-        for key, row, raw in keyed:
-            identity = (row.holder, row.originator, row.agreement, row.id, row.modified)
-            digest = held.get(identity)
-            if digest is None:
-                held[identity] = row.digest
-                new.append(_New(key, row, raw, key & ~_SPAN not in here))
-            elif digest == row.digest:
-                outcome.known += 1
-            else:
-                outcome.contradicting.append((row.id, row.modified))
+    def _add_chunk(self, chunk: list[ItemBatch], outcome: _Outcome) -> None:
+        keys = [self._keys(batch) for batch in chunk]
+        highs = [key >> 32 for each in keys for key in each]
+        here = self._here(set(highs))
+        doubtful = here
+        if len(set(highs)) < len(highs):
+            doubtful = here | {high for high, number in Counter(highs).items() if number > 1}
+        if doubtful:
+            new = self._sorted_out(chunk, keys, here, doubtful, outcome)
+        else:
+            new = [_New(*each, ()) for each in zip(chunk, keys, strict=True)]
         if new:
-            self._insert(new, outcome)
+            self._insert(new, here, outcome)
 
-    def _key(self, row: ItemRow) -> int:
-        return item_key(
-            self.secret, row.id, row.modified, row.holder, row.originator, row.agreement
-        )
+    def _keys(self, batch: ItemBatch) -> list[int]:
+        rest = rest_key(self.secret, batch.holder, batch.originator, batch.agreement)
+        return item_keys(self.secret, batch.ids, batch.modified, rest)
 
-    def _here(self, lows: set[int]) -> set[int]:
-        """Which of these spans of keys, each given by its lowest, hold any item."""
-        each = listed(self.connection, sorted(lows))
+    def _here(self, highs: set[int]) -> set[int]:
+        """The upper halves of keys under which the store has any item."""
+        each = listed(self.connection, sorted(high << 32 for high in highs))
         any_item = exists().where(items.c.key.between(each, each + _SPAN))
-        return set(self.connection.execute(select(each).where(any_item)).scalars())
+        found = self.connection.execute(select(each).where(any_item)).scalars()
+        return {low >> 32 for low in found}
 
-    def _held(self, keys: list[int]) -> dict[Identity, str]:
+    def _sorted_out(
+        self,
+        chunk: list[ItemBatch],
+        keys: list[list[int]],
+        here: set[int],
+        doubtful: set[int],
+        outcome: _Outcome,
+    ) -> list[_New]:
+        """What is new of a chunk; the rest is counted."""
+        held = self._held([key for each in keys for key in each if key >> 32 in here])
+        new = []
+        for batch, batch_keys in zip(chunk, keys, strict=True):
+            chosen: list[int] = []
+            second: list[int] = []
+            for place, key in enumerate(batch_keys):
+                if key >> 32 in doubtful:
+                    item, modified = batch.ids[place], batch.modified[place]
+                    identity = (batch.holder, batch.originator, batch.agreement, item, modified)
+                    digest = held.setdefault(identity, b"")
+                    if digest == batch.digests[place]:
+                        outcome.known += 1
+                        continue
+                    if digest:
+                        outcome.contradicting.append((item, modified))
+                        continue
+                    held[identity] = batch.digests[place]
+                    second.append(len(chosen))
+                chosen.append(place)
+            if chosen:
+                picked = batch if len(chosen) == len(batch_keys) else _picked(batch, chosen)
+                new.append(_New(picked, [batch_keys[place] for place in chosen], second))
+        return new
+
+    def _held(self, keys: list[int]) -> dict[Identity, bytes]:
         """The digest of every stored item under one of these keys, by full identity."""
         if not keys:
             return {}
@@ -134,106 +209,130 @@ class Intake:
         rows = self.connection.execute(query).all()
         texts = self.names.texts(number for row in rows for number in row[:3])
         return {
-            (texts[holder], texts[originator], texts[agreement], item, modified): digest.hex()
+            (texts[holder], texts[originator], texts[agreement], item, modified): digest
             for holder, originator, agreement, item, modified, digest in rows
         }
 
-    def _insert(self, new: list[_New], outcome: _Outcome) -> None:
-        numbers = self.names.add(name for each in new for name in _named(each.row))
-        body_of = self._bodies(new)
-        repeated = self._repeated(new, numbers)
+    def _insert(self, new: list[_New], here: set[int], outcome: _Outcome) -> None:
+        numbers = self.names.add(set(chain.from_iterable(_named(each.batch) for each in new)))
+        count = sum(len(each.keys) for each in new)
+        body_of = self._bodies(new, here, count)
+        repeated = self._repeated(new, here, numbers)
         added = self._dates(new, numbers)
-        first = self.take("item", len(new))
-        rows = [
-            (
-                first + place,
-                each.key,
-                numbers[row.holder],
-                numbers[row.originator],
-                numbers[row.agreement],
-                numbers[row.via],
-                numbers[row.statement],
-                numbers[row.share],
-                numbers[row.type],
-                numbers[row.kind],
-                row.class_id,
-                body_of[row.digest],
-                row.size,
-                to_microseconds(row.received_at),
-                added[place],
-                _object(row) in repeated,
-                row.id,
-                row.modified,
-                bytes.fromhex(row.digest),
-                row.proof,
+        first = self.take("item", count)
+        rows: list[tuple[Any, ...]] = []
+        for place, each in enumerate(new):
+            batch = each.batch
+            rows += zip(
+                range(first + len(rows), first + len(rows) + len(each.keys)),
+                each.keys,
+                repeat(numbers[batch.holder]),
+                repeat(numbers[batch.originator]),
+                repeat(numbers[batch.agreement]),
+                repeat(numbers[batch.via]),
+                repeat(numbers[batch.statement]),
+                repeat(numbers[batch.share]),
+                map(numbers.__getitem__, batch.types),
+                map(numbers.__getitem__, batch.kinds),
+                repeat(batch.class_id),
+                body_of[place],
+                map(len, batch.raws),
+                repeat(to_microseconds(batch.received_at)),
+                range(added[place], added[place] + len(each.keys)),
+                repeated[place],
+                batch.ids,
+                batch.modified,
+                batch.digests,
+                batch.proofs,
+                strict=False,
             )
-            for place, each in enumerate(new)
-            for row in (each.row,)
-        ]
         insert_rows(self.connection, items, items.c.keys(), rows)
         self._count(new, numbers)
         outcome.first = outcome.first or first
-        outcome.last = first + len(new) - 1
-        outcome.stored += len(new)
+        outcome.last = first + count - 1
+        outcome.stored += count
 
-    def _bodies(self, new: list[_New]) -> dict[str, int]:
-        """The number of the bytes of each digest, stored where they were not."""
-        found: dict[str, int] = {}
-        missing: dict[str, bytes] = {}
+    def _bodies(self, new: list[_New], here: set[int], most: int) -> list[Sequence[int]]:
+        """The number of the bytes of each item, stored where they were not."""
+        shared: dict[bytes, int] = {}
+        first = following = self.take("body", most)
+        rows: list[tuple[int, bytes]] = []
+        found: list[Sequence[int]] = []
         for each in new:
-            row = each.row
-            if row.digest in found or row.digest in missing:
+            batch = each.batch
+            if not each.doubtful:
+                numbers: Sequence[int] = range(following, following + len(each.keys))
+                rows += zip(numbers, batch.raws, strict=True)
+                following += len(each.keys)
+                found.append(numbers)
                 continue
-            if not each.stranger:
-                span = version_span(self.secret, row.id, row.modified)
-                here = ask(self.connection, _BODY, (*span, bytes.fromhex(row.digest)))
-                if here is not None:
-                    found[row.digest] = here[0]
-                    continue
-            missing[row.digest] = each.raw
-        if missing:
-            first = self.take("body", len(missing))
-            found |= {digest: first + place for place, digest in enumerate(missing)}
-            rows = [(found[digest], raw) for digest, raw in missing.items()]
+            doubtful = set(each.doubtful)
+            of_batch = []
+            for place, raw in enumerate(batch.raws):
+                body = 0
+                if place in doubtful:
+                    digest = batch.digests[place]
+                    body = shared.get(digest, 0)
+                    if not body and each.keys[place] >> 32 in here:
+                        span = version_span(self.secret, batch.ids[place], batch.modified[place])
+                        row = ask(self.connection, _BODY, (*span, digest))
+                        body = row[0] if row else 0
+                    shared[digest] = body or following
+                if not body:
+                    body = following
+                    rows.append((body, raw))
+                    following += 1
+                of_batch.append(body)
+            found.append(of_batch)
+        if following > first:
             insert_rows(self.connection, bodies, bodies.c.keys(), rows)
         return found
 
-    def _repeated(self, new: list[_New], numbers: Mapping[str, int]) -> set[Object]:
-        """The objects that have more than one item now; those stored before are told so."""
-        seen: set[Object] = set()
-        repeated: set[Object] = set()
+    def _repeated(
+        self, new: list[_New], here: set[int], numbers: dict[str, int]
+    ) -> list[Iterable[int]]:
+        """Whether each item's object has more than one now; those stored before are told so."""
+        seen: dict[Object, list[tuple[int, int]]] = {}
+        for number, each in enumerate(new):
+            batch = each.batch
+            for place in each.doubtful:
+                one = (batch.holder, batch.originator, batch.ids[place])
+                seen.setdefault(one, []).append((number, place))
+        flags: list[Iterable[int]] = [repeat(0)] * len(new)
         told: list[int] = []
-        for each in new:
-            row = each.row
-            one = _object(row)
-            if one in seen:
-                repeated.add(one)
+        for (holder, originator, item), places in seen.items():
+            sibling = None
+            if new[places[0][0]].keys[places[0][1]] >> 32 in here:
+                whose = (item, numbers[holder], numbers[originator])
+                sibling = ask(self.connection, _SIBLING, (*item_span(self.secret, item), *whose))
+            if sibling is not None and not sibling[1]:  # it was alone until now
+                told.append(sibling[0])
+            if sibling is None and len(places) == 1:
                 continue
-            seen.add(one)
-            if each.stranger:
-                continue
-            whose = (row.id, numbers[row.holder], numbers[row.originator])
-            sibling = ask(self.connection, _SIBLING, (*item_span(self.secret, row.id), *whose))
-            if sibling is not None:
-                repeated.add(one)
-                if not sibling[1]:  # it was alone until now
-                    told.append(sibling[0])
+            for number, place in places:
+                of_batch = flags[number]
+                if not isinstance(of_batch, list):
+                    flags[number] = of_batch = [0] * len(new[number].keys)
+                of_batch[place] = 1
         if told:
             condition = among(self.connection, items.c.seq, told)
             self.connection.execute(update(items).where(condition).values(repeated=True))
-        return repeated
+        return flags
 
-    def _dates(self, new: list[_New], numbers: Mapping[str, int]) -> list[int]:
-        """When each is added: not before its receipt, and later than all of its holder's."""
+    def _dates(self, new: list[_New], numbers: dict[str, int]) -> list[int]:
+        """When the first of each batch is added; the others follow a microsecond apart.
+
+        Not before its receipt, and later than all that its holder has.
+        """
         lasts: dict[str, int] = {}
         dates: list[int] = []
         for each in new:
-            holder = each.row.holder
+            holder = each.batch.holder
             if holder not in lasts:
                 query = select(counters.c.value).where(counters.c.name == _last(numbers[holder]))
                 lasts[holder] = self.connection.execute(query).scalar() or 0
-            date = max(lasts[holder] + 1, to_microseconds(each.row.received_at))
-            lasts[holder] = date
+            date = max(lasts[holder] + 1, to_microseconds(each.batch.received_at))
+            lasts[holder] = date + len(each.keys) - 1
             dates.append(date)
         statement = insert(self.connection, counters)
         self.connection.execute(
@@ -244,11 +343,11 @@ class Intake:
         )
         return dates
 
-    def _count(self, new: list[_New], numbers: Mapping[str, int]) -> None:
-        added = Counter(
-            (numbers[each.row.agreement], numbers[each.row.holder], each.row.class_id)
-            for each in new
-        )
+    def _count(self, new: list[_New], numbers: dict[str, int]) -> None:
+        added: Counter[tuple[int, int, int]] = Counter()
+        for each in new:
+            batch = each.batch
+            added[numbers[batch.agreement], numbers[batch.holder], batch.class_id] += len(each.keys)
         statement = insert(self.connection, class_counts)
         self.connection.execute(
             statement.on_conflict_do_update(
@@ -267,29 +366,33 @@ def _last(holder: int) -> str:
     return f"added:{holder}"
 
 
-def _object(row: ItemRow) -> Object:
-    return (row.holder, row.originator, row.id)
-
-
-def _named(row: ItemRow) -> tuple[str, ...]:
-    return (
-        row.holder,
-        row.originator,
-        row.agreement,
-        row.via,
-        row.statement,
-        row.share,
-        row.type,
-        row.kind,
+def _picked(batch: ItemBatch, chosen: Sequence[int]) -> ItemBatch:
+    """Some items of a batch."""
+    return replace(
+        batch,
+        ids=[batch.ids[place] for place in chosen],
+        modified=[batch.modified[place] for place in chosen],
+        types=[batch.types[place] for place in chosen],
+        kinds=[batch.kinds[place] for place in chosen],
+        digests=[batch.digests[place] for place in chosen],
+        raws=[batch.raws[place] for place in chosen],
+        proofs=[batch.proofs[place] for place in chosen],
     )
 
 
-def _batches(given: Iterable[tuple[ItemRow, bytes]]) -> Iterator[list[tuple[ItemRow, bytes]]]:
-    batch: list[tuple[ItemRow, bytes]] = []
-    for pair in given:
-        batch.append(pair)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _named(batch: ItemBatch) -> Iterable[str]:
+    whose = (batch.holder, batch.originator, batch.agreement, batch.via)
+    return chain(whose, (batch.statement, batch.share), set(batch.types), set(batch.kinds))
+
+
+def _chunks(given: Iterable[ItemBatch]) -> Iterator[list[ItemBatch]]:
+    chunk: list[ItemBatch] = []
+    size = 0
+    for batch in given:
+        chunk.append(batch)
+        size += len(batch.ids)
+        if size >= BATCH:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from allied.adapters.sql.dialect import among, by_index
+from allied.adapters.sql.dialect import among, ask, by_index
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.schema import bodies, class_counts, counters, items
 from allied.node.rows import ItemRow
@@ -76,9 +76,31 @@ def item_key(
     secret: bytes, item: str, modified: str, holder: str, originator: str, agreement: str
 ) -> int:
     """The 8-byte key of an item: 4 bytes of the id, 2 of the version, 2 of the rest."""
-    rest = f"{holder}\0{originator}\0{agreement}\0{modified}".encode()
-    low = blake2b(rest, digest_size=2, key=secret, person=b"rest").digest()
-    return version_span(secret, item, modified)[0] + int.from_bytes(low, "big")
+    return version_span(secret, item, modified)[0] + rest_key(secret, holder, originator, agreement)
+
+
+def rest_key(secret: bytes, holder: str, originator: str, agreement: str) -> int:
+    """The lowest 2 bytes of the key of an item."""
+    rest = f"{holder}\0{originator}\0{agreement}".encode()
+    return int.from_bytes(blake2b(rest, digest_size=2, key=secret, person=b"rest").digest(), "big")
+
+
+def item_keys(secret: bytes, ids: Sequence[str], modified: Sequence[str], rest: int) -> list[int]:
+    """As `item_key`, for many items whose rest is the same; see `rest_key`."""
+    of_object = blake2b(digest_size=4, key=secret, person=b"object").copy
+    of_version = blake2b(digest_size=2, key=secret, person=b"version").copy
+    keys = []
+    for item, version in zip(ids, modified, strict=True):
+        high = of_object()
+        high.update(item.encode())
+        middle = of_version()
+        middle.update(version.encode())
+        keys.append(
+            (int.from_bytes(high.digest(), "big", signed=True) << 32)
+            + (int.from_bytes(middle.digest(), "big") << 16)
+            + rest
+        )
+    return keys
 
 
 def version_span(secret: bytes, item: str, modified: str) -> tuple[int, int]:
@@ -163,6 +185,33 @@ def newest(connection: Connection, names: Names, holder: OrganisationId) -> tupl
     query = select(items.c.seq, items.c.added).where(items.c.holder == numbers[holder])
     row = connection.execute(query.order_by(items.c.added.desc()).limit(1)).first()
     return (0, 0) if row is None else (row.seq, row.added)
+
+
+# A plus keeps an index from being used; here the one on the keys is the only good one.
+_CLASS: Final = (
+    "SELECT class_id FROM items WHERE key BETWEEN ? AND ? AND id = ?"
+    " AND +agreement = ? AND +holder = ? AND +originator = ? ORDER BY +seq DESC LIMIT 1"
+)
+
+
+def classes_of_items(
+    connection: Connection,
+    names: Names,
+    secret: bytes,
+    whose: tuple[AgreementId, OrganisationId, OrganisationId],
+    objects: Iterable[str],
+) -> Mapping[str, int]:
+    """By object, the class of the item stored last; `whose` is agreement, holder, originator."""
+    numbers = names.numbers(whose)
+    if any(name not in numbers for name in whose):
+        return {}
+    found: dict[str, int] = {}
+    by_number = tuple(numbers[name] for name in whose)
+    for each in objects:
+        row = ask(connection, _CLASS, (*item_span(secret, each), each, *by_number))
+        if row is not None:
+            found[each] = row[0]
+    return found
 
 
 def counts(

@@ -8,7 +8,7 @@ that opened it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -248,6 +248,17 @@ class SqlReading:
             skip=tuple(skip),
         )
         return joined(self._connection, self._names, wanted)
+
+    def classes_of_items(
+        self,
+        agreement: AgreementId,
+        holder: OrganisationId,
+        originator: OrganisationId,
+        items: Iterable[str],
+    ) -> Mapping[str, int]:
+        """See `Reading.classes_of_items`."""
+        whose = (agreement, holder, originator)
+        return pages.classes_of_items(self._connection, self._names, self._secret, whose, items)
 
     def latest_items(
         self, agreement: AgreementId, holder: OrganisationId, *, before: int | None, limit: int

@@ -21,12 +21,13 @@ from sqlalchemy import Connection, Executable, Table, delete, func, select, upda
 
 from allied.adapters.sql import schema
 from allied.adapters.sql.dialect import among, insert
-from allied.adapters.sql.intake import Intake
+from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
 from allied.errors import ConflictError, NotFoundError
 from allied.node.rows import (
     AgreementRow,
+    ItemBatch,
     ItemRow,
     ItemsAdded,
     LedgerRow,
@@ -262,7 +263,11 @@ class SqlWriting(SqlReading):
 
     def add_items(self, items: Iterable[tuple[ItemRow, bytes]]) -> ItemsAdded:
         """See `Writing.add_items` and `allied.adapters.sql.intake`."""
-        return Intake(self._connection, self._names, self._secret, self._take).add(items)
+        return self.add_batches(batched(items))
+
+    def add_batches(self, batches: Iterable[ItemBatch]) -> ItemsAdded:
+        """See `Writing.add_batches` and `allied.adapters.sql.intake`."""
+        return Intake(self._connection, self._names, self._secret, self._take).add(batches)
 
     def add_statement(self, statement: Digest, raw: bytes) -> None:
         """Keep an originator's statement, unless it is held."""
