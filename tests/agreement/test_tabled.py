@@ -44,7 +44,11 @@ articles:
   - art: "2"
     type: collective-response
     trigger: {severity: at least low}
-    decision: {rule: {kind: simple-majority, recuse: [attacker, parties-to-dispute]}}
+    decision:
+      rule:
+        kind: simple-majority
+        recuse: [attacker, parties-to-dispute]
+        measure_consent: [force]
     duties: [{do: assist, modality: must}]
 """
 (PACT,) = load(TEXT, "pact.yaml")
@@ -66,7 +70,7 @@ def said(
     kind: str, party: str, body: Mapping[str, Json], number: int, at: datetime = AT, **more: Any
 ) -> Said:
     """One record; by default it knows all before it."""
-    more.setdefault("knows", lambda earlier: int(earlier, 16) < number)
+    more.setdefault("knows", {name(earlier) for earlier in range(number)}.__contains__)
     return Said(
         kind=kind, party=PartyId(party), body=body, at=at, record=name(number), number=number,
         **more,
@@ -211,6 +215,28 @@ def test_who_attacked_whom_is_asked_of_what_the_opening_knows() -> None:
     ]
 
 
+def test_consent_to_a_measure_is_apart_from_the_vote_and_its_last_word_counts() -> None:
+    matter: Json = {"kind": "decision", "incident": "raid"}
+
+    def word(number: int, party: str, given: Json, measure: Json = "force") -> Said:
+        body: dict[str, Json] = {"proposal": name(1), "measure": measure, "given": given}
+        return said("vote.cast", party, body, number, END + HOUR)
+
+    found = read(
+        opening(matter=matter), word(2, "ash", True), word(3, "birch", True),
+        word(4, "birch", False), word(5, "watch", True), word(6, "ash", True, "embargo"),
+        word(7, "ash", "yes"), word(8, "ash", True, 7), sides=lambda *_: Sides(),
+    )  # fmt: skip
+    (consent,) = counted(found.tabled[0], END + 2 * HOUR).consents
+
+    assert (consent.given, consent.withheld, consent.awaited) == (("ash",), ("birch",), ("cedar",))
+    assert {each.reason for each in found.ignored} == {"proposal.shape"}
+    assert {each.why for each in counted(found.tabled[0], END + 2 * HOUR).passed_over} == {
+        "stranger",
+        "other-measure",
+    }
+
+
 # --- receipts ---------------------------------------------------------------------------
 
 
@@ -305,7 +331,7 @@ ANYTHING = st.recursive(
     max_leaves=6,
 )  # fmt: skip
 KEYS = ("matter", "words", "deadline", "silence", "stated", "replaces", "until", "proposal",
-        "text", "choice", "reasons", "records")  # fmt: skip
+        "text", "choice", "reasons", "records", "measure", "given")  # fmt: skip
 
 
 @settings(max_examples=150)

@@ -14,7 +14,11 @@ id: council-pact
 form: {kind: contract}
 parties: [{id: river}, {id: harbour}]
 bodies:
-  council: {rule: {kind: unanimity, recuse: [{who: subject, only_if: in breach}]}}
+  council:
+    rule:
+      kind: unanimity
+      recuse: [{who: subject, only_if: in breach}]
+      measure_consent: [force]
   quiet: {rule: {kind: consensus, silence: {period: 4 days, may_extend: yes}}}
 articles:
   - {art: "1", type: membership, expulsion: {rule: council, recuse: subject}}
@@ -100,6 +104,17 @@ def test_silence_from_reading_to_objection(node: Path) -> None:
     assert "outcome    silence-broken [objection]" in broken
     assert "objected   harbour" in broken
     assert "harbour: vote no (No river: yes)" in broken
+
+
+def test_consent_to_a_measure_is_given_and_withheld_again(node: Path) -> None:
+    name = opened(node, "--deadline", "4 days")
+    given = proposal(node, "harbour", "consent", name, "--measure", "force").out
+    withheld = proposal(node, "harbour", "consent", name, "--measure", "force", "--withhold").out
+    other = proposal(node, "harbour", "consent", name, "--measure", "embargo", "--json")
+
+    assert "consent    harbour (force)" in given
+    assert "withheld   harbour (force)" in withheld
+    assert (other.status, other.code) == (5, "proposal.other-measure")
 
 
 def test_a_question_is_taken_back(node: Path) -> None:

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / ".cache" / "console"  # ignored by git
-PAGES = ["overview", "agreement", "items", "item", "incidents", "incident", "report"]
+PAGES = [
+    "overview", "agreement", "items", "item", "incidents", "incident", "report", "proposals",
+    "proposal",
+]  # fmt: skip
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation",

@@ -73,7 +73,7 @@ FAMILIES: tuple[Family, ...] = (
         fixed=(
             *("stranger", "recused", "late", "arrived-late", "other-text", "not-in-writing"),
             *("without-reasons", "not-the-proposer", "not-extendable", "not-longer", "same-text"),
-            *("too-many", "contradicted", "not-asked"),
+            *("too-many", "contradicted", "other-measure", "not-asked"),
         ),
         error="RefusedError",
     ),

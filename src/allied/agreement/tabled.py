@@ -8,6 +8,7 @@ count is settled by closes, whose heads `counted` takes.
 Words used here:
     opening     the record that puts a question; its id is the proposal's
     text        digest over the matter and the words that are decided; whoever speaks names it
+    consent     a vote on one measure: whether its issuer takes it itself
     change      a further `proposal.open` that `replaces` an opening, with other words or more time
     receipt     another party's signed word that it holds a record
     arrival     from when on more parties than the rule lets cheat say that they hold it
@@ -32,6 +33,7 @@ from typing import Any, Final, TypeAlias
 
 from allied.agreement.ballot import (
     CHOICES,
+    Consent,
     Extension,
     Proposal,
     Receipt,
@@ -405,6 +407,8 @@ class _Reading:
                 _require_keys(said.body, "proposal", "reasons")
                 reasons = _reasons(said.body)
                 statement = Retraction(**more)
+            case _ if "measure" in said.body:
+                statement = _consent(said.body, more)
             case _:
                 _require_keys(said.body, "proposal", "text", "choice", "reasons")
                 reasons = _reasons(said.body)
@@ -455,6 +459,14 @@ def read_matter(value: Json) -> Matter:
     if not all(isinstance(part, str) and 0 < len(part) <= WORD_LIMIT for part in value.values()):
         raise _shape("a matter is described in short texts")
     return Matter(**{key: str(part) for key, part in value.items()})
+
+
+def _consent(body: Mapping[str, Json], more: Mapping[str, Any]) -> Consent:
+    _require_keys(body, "proposal", "measure", "given")
+    measure, given = body["measure"], body.get("given")
+    if not isinstance(measure, str) or len(measure) > WORD_LIMIT or not isinstance(given, bool):
+        raise _shape("a consent names a measure, and is given or withheld")
+    return Consent(measure=measure, given=given, **more)
 
 
 def _require_keys(body: Mapping[str, Json], *known: str) -> None:

@@ -6,7 +6,8 @@ follows from the agreement (`agreement.question`, `agreement.tabled`). A questio
 narrowest standing circle in which everybody who decides on it can read it: the body's, that of the
 voters, that of all. Everything can be tried first; a trial signs and stores nothing.
 
-A vote changes by another vote. An objection is a no with its reasons. Other words, and more time,
+A vote changes by another vote. An objection is a no with its reasons. Whether a party takes a
+measure itself is a vote of its own, on the measure. Other words, and more time,
 are a further `proposal.open` of the proposer that replaces the first.
 """
 
@@ -77,6 +78,7 @@ _WHY: Final[Mapping[str, str]] = {
     "same-text": "these words are on the table already",
     "too-many": "it was changed too often",
     "contradicted": "it said something else at the same moment",
+    "other-measure": "the rule asks nobody's own consent to that measure",
     "not-asked": "nobody is asked: it follows of itself",
 }
 
@@ -112,6 +114,7 @@ class Word:
         why: reasons, for vote, object and withdraw.
         content: other words, for revise, with their media type.
         until: for extend: an instant, or a duration from the deadline.
+        measure: for consent and withhold: what the organisation takes itself, or does not.
     """
 
     verb: str
@@ -120,12 +123,15 @@ class Word:
     content: bytes = b""
     media: str = "text/plain"
     until: str = ""
+    measure: str = ""
 
 
 VERBS: Final[Mapping[str, str]] = {
     "vote": VOTE,
     "object": VOTE,
     "acknowledge": ACKNOWLEDGE,
+    "consent": VOTE,
+    "withhold": VOTE,
     "withdraw": WITHDRAW,
     "revise": OPEN,
     "extend": OPEN,
@@ -385,6 +391,8 @@ def _body(
     body: dict[str, Json] = {"proposal": on.record, **references}
     if word.verb == "withdraw":
         return body
+    if word.verb in ("consent", "withhold"):
+        return {**body, "measure": word.measure, "given": word.verb == "consent"}
     body["text"] = found.text
     if word.verb == "vote":
         if word.choice not in ("yes", "no", "abstain"):

@@ -225,6 +225,29 @@ def object_(
     )  # fmt: skip
 
 
+@app.command("consent")
+def consent(
+    name: Name,
+    measure: Annotated[
+        str, typer.Option("--measure", help="The measure, in the words of the agreement.")
+    ],
+    withhold: Annotated[bool, typer.Option("--withhold", help="Do not consent to it.")] = False,
+    dry_run: DryRun = False,
+    organisation: ActingOrganisation = "",
+    person: ActingPerson = "",
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Consent to take a measure yourself, where the rule asks each party; the last word counts."""
+    from allied.node.proposals import Word
+
+    _say(
+        Word("withhold" if withhold else "consent", measure=measure),
+        name, organisation, person, folder, passphrase_file, as_json, dry_run,
+    )  # fmt: skip
+
+
 @app.command("acknowledge")
 def acknowledge(
     name: Name,
@@ -390,6 +413,14 @@ def _lines(found: ProposalView) -> Iterator[str]:
     ):
         if parties:
             yield f"{word:<11}{', '.join(parties)}"
+    for consent_ in count.consents:
+        for word, parties in (
+            ("consent", consent_.given),
+            ("withheld", consent_.withheld),
+            ("not said", consent_.awaited),
+        ):
+            if parties:
+                yield f"{word:<11}{', '.join(parties)} ({consent_.measure})"
     yield f"basis      {found.basis}; effect: {found.effect}"
     yield f"           {count.sentence}"
     for line in found.words.splitlines()[:40]:
