@@ -178,6 +178,16 @@ def test_days_begin_and_end_in_the_time_zone_of_the_agreement() -> None:
     assert not nowhere.holds(AT)
 
 
+def test_what_a_hub_makes_anonymous_goes_through_the_hub() -> None:
+    parties = "[{ids: [river, harbour]}, {id: centre, role: secretariat}]"
+    hidden = pact("share: all, anonymise: {by: hub, min_group: 2}", parties)
+    sender = pact("share: all, anonymise: {by: submitter}", parties)
+
+    assert code(hidden, "river", "harbour") == "exchange.direction"
+    assert code(hidden, "river", "centre") == YES
+    assert code(sender, "river", "harbour") == YES
+
+
 def test_parties_as_recipients() -> None:
     isac = sample("port-isac.yaml")
 

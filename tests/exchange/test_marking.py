@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from allied.agreement.values import Tlp
 from allied.exchange.handling import Handling
 from allied.exchange.marking import (
+    IEP_EXTENSION,
     TLP_2_ID,
     WELL_KNOWN,
     Definition,
@@ -150,6 +151,47 @@ def test_exchange_policies_are_read() -> None:
     policy = next(iter(red["extensions"].values()))
     policy["permitted_actions"] = "whatever"
     assert read_definition(encoded(red), read_head(encoded(red))).problem
+
+
+def policy(**more: str) -> Definition:
+    """What a policy of our own demands."""
+    terms = {
+        "extension_type": "property-extension",
+        "encrypt_in_transit": "may",
+        "permitted_actions": "none",
+        "affected_party_notifications": "may",
+        "provider_attribution": "may",
+        "unmodified_resale": "may",
+        "tlp": "green",
+    }
+    raw = encoded({
+        "type": "marking-definition", "spec_version": "2.1", "id": MARK,
+        "created": "2026-01-01T00:00:00Z", "extensions": {IEP_EXTENSION: terms | more},
+    })  # fmt: skip
+    return read_definition(raw, read_head(raw))
+
+
+@pytest.mark.parametrize(
+    ("dates", "begins"),
+    [
+        pytest.param({}, None, id="from the beginning"),
+        pytest.param({"start_date": "2026-03-01T05:00:00Z"},
+                     datetime(2026, 3, 1, 5, tzinfo=UTC), id="from an instant on"),
+        pytest.param({"start_date": "2026-03-01T05:00:00.5Z"},
+                     datetime(2026, 3, 1, 5, 0, 1, tzinfo=UTC), id="never too early"),
+    ],
+)  # fmt: skip
+def test_exchange_policies_begin(dates: dict[str, str], begins: datetime | None) -> None:
+    found = policy(**dates)
+
+    assert not found.problem
+    assert marked([MARK], [], find(found)).floor.begins == begins
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+def test_a_policy_whose_days_nobody_can_read_lets_nobody_in(name: str) -> None:
+    assert not policy(**{name: "2026-03-01T05:00:00Z"}).problem
+    assert policy(**{name: "soon"}).problem == "exchange.unknown-marking"
 
 
 def test_a_policy_that_demands_more_than_the_default_is_no_tlp_marking() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from allied.agreement.values import Tlp
+from allied.agreement.values import Duration, Tlp
 from allied.exchange.channel import CONSENT, LISTED, Channel, Known, Outcome, Receives, Recipient
 from allied.exchange.handling import Demand, Handling, HandlingClass
+from allied.exchange.lineage import ItemName
 from allied.exchange.policy import decide
+from allied.exchange.recall import Copy, Recall, fold, is_recalled
 from allied.exchange.stix import Kind
 from allied.record.ids import PartyId
 
@@ -30,6 +32,8 @@ CLAUSE = Channel(
     caveats=CAVEATS,
 )
 NOW = Known(confirmed_at=NOON)
+NAME = ItemName(RIVER, "indicator--1", "1")
+CALLED = Recall(NAME, RIVER, NOON, "", Duration(1, "days"))
 
 
 def item(tlp: Tlp = Tlp.AMBER, /, **handling: Any) -> HandlingClass:
@@ -200,6 +204,30 @@ def test_an_extract_goes_by_its_own_marking_whatever_the_clause_says_of_outsider
     assert to_insurer(caveat("NOFORN", tlp=Tlp.CLEAR, audience=TO_PORT)) == DENY
 
 
+def test_what_is_recalled_goes_to_nobody_from_that_instant_on() -> None:
+    def verdict(at: datetime, releaser: PartyId) -> str:
+        known = Known(confirmed_at=at, recalled=is_recalled(NAME, [CALLED], at))
+        return decide(item(), MEMBER, [CLAUSE], at, releaser=releaser, known=known).code
+
+    before = NOON - timedelta(seconds=1)
+    assert verdict(before, RIVER) == verdict(before, HARBOUR) == "exchange.permitted"
+    assert verdict(NOON, RIVER) == verdict(NOON, HARBOUR) == "exchange.recalled"
+
+
+@pytest.mark.parametrize(
+    ("recall", "recalled"),
+    [
+        pytest.param({}, True, id="this version"),
+        pytest.param({"item": ItemName(RIVER, "indicator--1")}, True, id="all versions"),
+        pytest.param({"item": ItemName(RIVER, "indicator--1", "2")}, False, id="another version"),
+        pytest.param({"by": HARBOUR}, False, id="by somebody else"),
+        pytest.param({"at": NOON + timedelta(seconds=1)}, False, id="later"),
+    ],
+)
+def test_what_a_recall_is_about(recall: dict[str, Any], recalled: bool) -> None:
+    assert is_recalled(NAME, [replace(CALLED, **recall)], NOON) is recalled
+
+
 def test_a_way_that_is_open_is_named_before_one_that_is_shut() -> None:
     shut = replace(CLAUSE, art="3", third_party="forbidden")
     asked = replace(CLAUSE, art="4", originator_control=True)
@@ -267,11 +295,14 @@ knowns = st.builds(
     named=st.booleans(),
     tear_line=st.booleans(),
     confirmed_at=st.just(NOON),
+    recalled=st.sampled_from([False, False, True]),
 )
 
 
 def allowed(handling: Handling, given_: list[Channel], to: Recipient, known: Known) -> bool:
     """In words of its own: whether a recipient is among those an item may ever reach."""
+    if known.recalled:
+        return False
     if to.party == RIVER:
         return True
     clauses = [each for each in given_ if handling.tlp <= each.max_tlp]
@@ -310,17 +341,26 @@ def allowed(handling: Handling, given_: list[Channel], to: Recipient, known: Kno
 def test_nobody_outside_is_ever_reached_however_many_hops(
     handling: Handling, given_: list[Channel], hops: list[tuple[Recipient, Known]]
 ) -> None:
-    """P16 over chains: each holder passes it on wherever it is permitted."""
+    """P16 over chains: each holder passes it on wherever it is permitted.
+
+    And a recall finds everybody who was reached, each through somebody who was.
+    """
     held = HandlingClass(RIVER, frozenset({Demand(Kind.INDICATOR, RIVER, handling)}))
-    releaser = RIVER
+    releaser, copies = RIVER, []
     for recipient, known in hops:
         verdict = decide(held, recipient, given_, NOON, releaser=releaser, known=known)
         assert verdict.permitted == (verdict.outcome == Outcome.PERMIT)
         if verdict.permitted:
             assert allowed(handling, given_, recipient, known)
+            copies.append(Copy(NAME, recipient.party, releaser, NOON, handling.tlp))
             releaser = recipient.party
         else:
             assert verdict.would_change
+    found = fold(CALLED, copies, NOON)
+    reached = {each.holder for each in copies} - {RIVER}
+    assert reached == {each.holder for each in found.duties} | set(found.corrections)
+    tellers = {each.through for each in found.duties}
+    assert tellers <= reached | {RIVER}
 
 
 @given(handlings, handlings, st.lists(channels, min_size=1, max_size=2), recipients, knowns)

@@ -18,6 +18,7 @@
     limits      by when, until when, on which knowledge: times and conditions of a clause
     actions     what a holder may do with an item
     topics      what an agreement forbids to talk about, as far as labels tell
+    personal    which parts of an object are about people
     lineage     which items were made of which
     recall      who has to give an item up, by when, and who has said so
     anonymity   a new item in place of a submission, without its sender

@@ -147,6 +147,7 @@ class Known:
         tear_line: the originator supplied this item as an extract to be passed on.
         contributed: the kinds that the recipient has itself shared under the agreement.
         confirmed_at: when it was last confirmed who is a party; None if it never was.
+        recalled: its originator has recalled this item; see `recall.is_recalled`.
     """
 
     consented: frozenset[PartyId] = frozenset()
@@ -155,6 +156,7 @@ class Known:
     tear_line: bool = False
     contributed: frozenset[str] = frozenset()
     confirmed_at: datetime | None = None
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ release depends on, with every reference to parties resolved: by the text alone
 (`channels_of`, `recipient_of`), or as the register stands at a moment (`channels_at`,
 `recipient_at`, `sees_from`), with who joined, changed its tier or is suspended.
 
-Rules that hold everywhere here. Only operative clauses make channels. A clause that names
+Rules that hold everywhere here. Only operative clauses make channels. Where the hub takes
+the sender's name out, everything goes through it, whatever direction is named. A clause that names
 whom it binds lets only them send. A conditional role counts as the one that a party has
 while the condition is not met. Days begin and end in the agreement's time zone; `until` is
 included. A time zone that is not known here keeps the channel shut.
@@ -140,6 +141,7 @@ def decide_over_agreement(
 
 
 def _channel(agreement: Agreement, clause: InformationSharing, people: _People) -> Channel:
+    by_hub = clause.anonymise is not None and clause.anonymise.by == "hub"
     senders = frozenset(PartyId(each) for each in clause.binds) or None
     receivers = None
     hubs = None
@@ -147,9 +149,8 @@ def _channel(agreement: Agreement, clause: InformationSharing, people: _People) 
         one_way = _parties(people, clause.direction.senders)
         senders = one_way if senders is None else senders & one_way
         receivers = _parties(people, clause.direction.recipients)
-    elif clause.direction == "hub":
+    if clause.direction == "hub" or by_hub:
         hubs = people.hubs
-    by_hub = clause.anonymise is not None and clause.anonymise.by == "hub"
     listed = clause.third_party if isinstance(clause.third_party, AllowedTo) else None
     since, until = _days(clause.since, clause.until, agreement.timezone)
     return Channel(

@@ -286,6 +286,12 @@ def _outright(handling: HandlingClass, asked: _Asked) -> Failure | None:
             "only its originator releases it; passing on is not enabled yet",
             "ask the originator to share it with them",
         )
+    if asked.known is not None and asked.known.recalled:
+        return Failure(
+            "exchange.recalled",
+            "its originator has recalled it",
+            "share a new version of it",
+        )
     if not asked.recipient.bound and not (passing_on and asked.recipient.outside):
         return Failure(
             "exchange.not-bound",

@@ -13,6 +13,7 @@ Words used here:
     through      who passes the recall on to a holder: the originator, or who forwarded a copy
 
 Rules that hold everywhere here. Only the originator recalls, and only where a clause says so.
+What is recalled is given to nobody any more, by nobody.
 A duty is missed at the very instant at which its period ends. Without the holder's receipt
 no period runs: it is listed as not reached, and so as not confirmed. An answer that came too
 late is an answer and stays late; the last answer of a holder counts. What is TLP:CLEAR is
@@ -197,6 +198,16 @@ def recall(
             facts={"art": clause.art},
         )
     return Recall(item, by, at, why, clause.recall.comply_within, clause.recall.confirm)
+
+
+def is_recalled(item: ItemName, recalls: Iterable[Recall], at: datetime) -> bool:
+    """Whether a version of an item is recalled at a moment: for `Known.recalled`.
+
+    Recalls by anybody but its originator have no effect.
+    """
+    return any(
+        each.by == item.originator and each.at <= at and each.item.covers(item) for each in recalls
+    )
 
 
 def fold(
