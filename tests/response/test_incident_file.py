@@ -231,7 +231,9 @@ whole = st.builds(
     id=names,
     title=st.sampled_from(["", "A title: with a colon", "no"]),
     campaign=st.none() | names,
-    versions=st.lists(versions, min_size=1, max_size=3, unique=True).map(tuple),
+    versions=st.lists(
+        versions, min_size=1, max_size=3, unique_by=lambda version: version.known_at
+    ).map(tuple),
     findings=st.lists(
         st.builds(
             Finding,
@@ -250,7 +252,7 @@ whole = st.builds(
             at=moments,
         ),
         max_size=2,
-        unique=True,
+        unique_by=lambda each: each.at,
     ).map(tuple),
     decisions=st.lists(
         st.builds(
@@ -262,7 +264,7 @@ whole = st.builds(
             objectors=tags,
         ),
         max_size=2,
-        unique=True,
+        unique_by=lambda each: each.at,
     ).map(tuple),
 )
 

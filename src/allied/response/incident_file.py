@@ -11,8 +11,9 @@ Words used here:
 Rules that hold everywhere below. `read_facts(facts_json(facts)) == facts`, and a file that is
 written out reads back to the same incident: nothing is lost. What contradicts itself is
 refused: an act against its own author, an act in response to one that is not there, two acts
-of one id in a version, facts known before they occurred. On a node an incident file holds
-facts only, because findings, calls and decisions are acts of people.
+of one id in a version, facts known before they occurred, two answers at one moment
+(`contradiction`). On a node an incident file holds facts only, because findings, calls and
+decisions are acts of people.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from allied.agreement.values import Confidence, Severity
 from allied.agreement.writing import write
 from allied.errors import MalformedError, RefusedError
 from allied.record.canonical import Json
+from allied.response.contradiction import FORESEEN, note_contradictions
 from allied.response.fact_words import CAPACITY, ORIGIN, PHASE, PROVOCATION
 from allied.response.incident import (
     Act,
@@ -43,7 +45,6 @@ from allied.response.rescue import Rescue
 
 FORMAT: Final = "incident/1"
 
-_FORESEEN: Final = frozenset({"threatened", "imminent"})
 _LEVELS: Final = 8
 _VALUES: Final = 100_000
 
@@ -77,19 +78,21 @@ def load_incidents(raw: bytes, source: str, *, acts_allowed: bool = True) -> tup
         MalformedError: it is no such file; `incident.*` and `yaml.*`, with every mistake.
         RefusedError: `incident.acts-in-file`.
     """
-    incidents = []
+    incidents: dict[str, Incident] = {}
     for node in load_yaml(raw, source):
         reading = Reading(source, area="incident")
         incident = _document(node, reading)
         if not acts_allowed:
             _require_facts_only(node, reading)
-        incidents.append(incident)
-    names = [incident.id for incident in incidents]
-    if len(set(names)) != len(names):
-        raise MalformedError(
-            "incident.twice", "two incidents of the file have the same id", hint="rename one"
-        )
-    return tuple(incidents)
+        if incident.id in incidents:
+            raise MalformedError(
+                "incident.twice",
+                "two incidents of the file have the same id",
+                hint="rename one",
+                place=reading.place(node),
+            )
+        incidents[incident.id] = incident
+    return tuple(incidents.values())
 
 
 def dump_incident(incident: Incident) -> str:
@@ -196,6 +199,7 @@ def _document(node: Node, reading: Reading) -> Incident:
         ids.update(act.id for act in version.facts.acts)
     for finding, its in zip(incident.findings, _items(node.get("findings")), strict=False):
         _check_finding(finding, its, reading)
+    note_contradictions(incident, node, reading)
     reading.finish()
     return incident
 
@@ -231,7 +235,7 @@ def _check_version(
     _check_rescues(facts, its or node, reading)
     if (
         facts.occurred_at is not None
-        and facts.phase not in _FORESEEN
+        and facts.phase not in FORESEEN
         and begin(facts.occurred_at) > end(version.known_at)
     ):
         reading.note(
