@@ -101,7 +101,10 @@ def electorates(draw: st.DrawFn) -> Electorate:
 
 
 proposals = st.builds(
-    lambda subjects, by: question(subjects=subjects, by=by), st.just(frozenset()) | some, names
+    lambda subjects, by, sponsors: question(subjects=subjects, by=by, sponsors=sponsors),
+    st.just(frozenset()) | some,
+    names,
+    st.sampled_from([0, 0, 0, 1, 2, 3]),
 )
 ballots = st.builds(
     Vote,

@@ -20,6 +20,7 @@ from allied.errors import MalformedError, NotFoundError, RefusedError, UsageErro
 from allied.record.ids import PartyId
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HOUR = timedelta(hours=2)
 TOP = """\
 format: alliance/1
 id: pact
@@ -386,6 +387,18 @@ def test_only_who_is_bound_votes_and_proposes(events: tuple[Event, ...], voters:
     found = ask(membership(RULED), "admission", *events, party="elm")
 
     assert letters(found.electorate.members) == letters(found.proposers) == voters
+
+
+def test_a_party_that_is_to_decide_decides_while_it_is_bound() -> None:
+    said = "  - {art: '7', type: amendment, proposer: steward, rule: RULE}\n"
+    agreement = text(said.replace("RULE", "{kind: named-party, party: keeper}"))
+    found = ask(agreement, "amendment")
+    put = found.tabled(id="q", text="t", by=PartyId("keeper"), tabled_at=AT)
+    assert count(found.rule, put, found.electorate, [vote("keeper")], AT + HOUR).outcome == ADOPTED
+
+    with pytest.raises(NoWayError) as refusal:
+        ask(agreement, "amendment", event(SUSPENDED, "keeper"))
+    assert refusal.value.code == "question.nobody-decides"
 
 
 def test_a_suspended_party_may_be_expelled() -> None:

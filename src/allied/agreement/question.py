@@ -137,6 +137,13 @@ def question(
     chair = chair_of(agreement, body, at, standing.in_force_since, seated=seats, elected=chosen)
     members = electorate.members if way.voters is None else way.voters & standing.bound
     rule = _rule(agreement, matter, way, body, at)
+    if rule.kind == "named-party" and rule.party and rule.party not in standing.bound:
+        raise NoWayError(
+            "question.nobody-decides",
+            f"{rule.party} is to decide, and is not bound by the agreement now",
+            hint="the parties can agree on a new text",
+            facts={"clause": way.clause, "party": rule.party},
+        )
     bound = seated(agreement, standing)
     return Question(
         matter=matter,
