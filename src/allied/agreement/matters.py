@@ -69,7 +69,8 @@ class NoWayError(RefusedError):
     """The text gives no way to decide a matter: it is to be changed first.
 
     Codes: `question.no-rule`, `question.no-clause`, `question.nothing-to-decide`,
-    `question.pair-not-allowed`, `question.nobody-decides`. `facts` names the article, if there is one.
+    `question.pair-not-allowed`, `question.nobody-decides`. `facts` names the article, if there
+    is one.
     """
 
 
