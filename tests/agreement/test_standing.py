@@ -219,6 +219,7 @@ def test_who_is_awaited_is_named_until_it_is_in_force() -> None:
     assert stands(terms, everybody, day(3)).awaited == (A, B, C)
     assert stands(terms, everybody + ratified(C, at=3), day(3)).awaited == (A, B)
     assert stands(terms, everybody + ratified(A, B, C, at=3), day(5)).awaited == ()
+    assert stands(terms, ratified(A, B), day(3)).awaited == (C,)  # nobody signs after ratifying
 
 
 def test_it_begins_in_the_very_moment_of_the_last_signature_and_not_before() -> None:

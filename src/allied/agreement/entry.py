@@ -66,8 +66,8 @@ class Entry:
 
     @property
     def is_signed_by_all(self) -> bool:
-        """Whether every expected party has signed."""
-        return not self._unsigned
+        """Whether every expected party has signed, or ratified where that is asked for."""
+        return not self._silent()
 
     @property
     def has_window(self) -> bool:
@@ -131,10 +131,16 @@ class Entry:
 
     def awaited(self) -> tuple[PartyId, ...]:
         """On whom entry into force waits, in the order of the text."""
-        missing = self._unsigned
+        missing = self._silent()
         if not missing and self._by_ratification:
             missing = self._unratified
         return tuple(party for party in self._named if party in missing)
+
+    def _silent(self) -> set[PartyId]:
+        """Who has handed in nothing; where ratifications count, one is as good as a signature."""
+        if self._by_ratification and self.ratified:
+            return self._unsigned - self.ratified.keys()
+        return self._unsigned
 
 
 def _not_succeeding(terms: Agreement) -> set[PartyId]:
