@@ -48,6 +48,7 @@ class Candidacy:
         until: the end of the time for objections; None while sponsors are missing.
         refused_by: whose objection ended it.
         inviters: who invited it, where every member must.
+        awaits: the place in the text of the first member that has not invited it.
         invited: an invitation by those entitled is recorded.
     """
 
@@ -56,6 +57,7 @@ class Candidacy:
     until: datetime | None = None
     refused_by: PartyId | None = None
     inviters: set[PartyId] = field(default_factory=set)
+    awaits: int = 0
     invited: bool = False
 
 

@@ -10,7 +10,7 @@ Source: agreement format, membership (`partial`); France 1966, Greece 1974.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -59,14 +59,25 @@ class Participation:
         left = self._left.get((body, seat))
         return left is None or at < left
 
-    def all(
-        self, bound: Collection[tuple[PartyId, str]], at: datetime
-    ) -> dict[str, frozenset[PartyId]]:
-        """Who of the parties bound, with their roles, takes part in which body.
+    def all(self, bound: Mapping[PartyId, str], at: datetime) -> dict[str, frozenset[PartyId]]:
+        """Who of the parties bound takes part in which body.
 
-        Cost: bodies times parties.
+        Args:
+            bound: the role of each party that is bound.
+
+        Cost: linear in the parties, the bodies and whom they name.
         """
-        return {
-            body: frozenset(p for p, role in bound if self.takes_part(p, role, body, at))
-            for body in self._named
-        }
+        if not self._named:
+            return {}
+        holders, sitters = self._seats.holders(), self._seats.sitters()
+        members = frozenset(party for party, role in bound.items() if role == "member")
+        out: dict[str, set[PartyId]] = {}
+        for (body, seat), left in self._left.items():
+            if left <= at and seat in sitters:
+                out.setdefault(body, set()).add(sitters[seat])
+        found: dict[str, frozenset[PartyId]] = {}
+        for body, named in self._named.items():
+            inside = frozenset(holders[place] for place in named) & bound.keys()
+            inside = inside if named else members
+            found[body] = inside - out[body] if body in out else inside
+        return found

@@ -169,7 +169,7 @@ def standing(register: Register, agreement: str, at: datetime) -> Standing:
         may_leave=terms.withdrawal is not None,
         warnings=tuple(seen.warnings),
         suspended_clauses=seen.suspensions.articles(),
-        participation=seen.participation.all([(p, parties[p].role) for p in sorted(bound)], at),
+        participation=seen.participation.all({p: parties[p].role for p in bound}, at),
         reservations=seen.reserving.all(),
         surviving=terms.life.survives_end if state in ("expired", "terminated") else (),
         signing_from=seen.entry.signing_from,

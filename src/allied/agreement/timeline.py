@@ -334,14 +334,22 @@ class Timeline:
             self._warn("invitation-not-entitled", track.party, f"invited by {by}")
         elif wanted == "all":
             candidacy.inviters.add(PartyId(by))
-            candidacy.invited = all(
-                each in candidacy.inviters or not self._is_member(each, event.at)
-                for each in self.tracks
-            )
+            candidacy.invited = self._is_invited_by_all(candidacy, event.at)
         elif wanted in ("", "any-member"):
             candidacy.invited = True
         else:
             self._warn("invitation-not-entitled", track.party, f"invited by {by}, not {wanted}")
+
+    def _is_invited_by_all(self, candidacy: Candidacy, at: datetime) -> bool:
+        """Whether every member has invited it; goes on where it had to stop before."""
+        everybody = self._terms.parties
+        for start in (candidacy.awaits, 0):
+            for at_place in range(start, len(everybody)):
+                party = everybody[at_place].id
+                if party not in candidacy.inviters and self._is_member(party, at):
+                    candidacy.awaits = at_place
+                    return False
+        return True
 
     def _take_objected(self, event: Event, objector: Track) -> None:
         track = self.tracks.get(event.about) if event.about is not None else None
