@@ -348,3 +348,30 @@ def test_incidents_are_added_up_in_one_campaign_or_in_any(
         apart = both.replace("2025-05-03", "2025-05-09")
         far = [e.outcome for e in hold(pact, apart).results if e.art == "1" and e.incident == "b"]
         assert far == ["not-met"]
+
+
+# --- who attacks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attacker", "by", "expected"),
+    [
+        pytest.param("[not-a-party, cedar]", "fox", ("met", ""), id="an outsider"),
+        pytest.param("[not-a-party, cedar]", "cedar", ("met", ""), id="a party that is named"),
+        pytest.param("[not-a-party, cedar]", "birch", ("not-met", "intra-party"), id="another one"),
+        pytest.param("[not-a-party, cedar]", "", ("undetermined", "intra-party"), id="unknown"),
+        pytest.param("[anyone, cedar]", "", ("met", ""), id="unknown, presumed an outsider"),
+        pytest.param("not-a-party", "cedar", ("not-met", "intra-party"), id="the twin: not named"),
+        pytest.param("cedar", "fox", ("not-met", "attacker-not-named"), id="names only"),
+    ],
+)
+def test_attackers_that_are_named_count_beside_outsiders(
+    attacker: str, by: str, expected: tuple[str, str]
+) -> None:
+    yaml = PACT.replace("{incident: attack.armed}", f"{{incident: attack, attacker: {attacker}}}")
+    for word in ("TOP", "LEAVING", "MORE"):
+        yaml = yaml.replace(word, "")
+    (pact,) = load(yaml.encode(), "pact")
+    assert isinstance(pact, Agreement)
+    who = called("2025-05-01").replace("by: fox, ", f"by: {by}, " if by else "")
+    assert verdict(hold(pact, who), "1") == expected

@@ -453,7 +453,7 @@ REASONS = frozenset({
     "victim-withdrawn", "suspended-towards", "intra-party", "attacker-not-named", "no-case", "kind",
     "out-of-scope", "below-threshold", "not-attributed", "provoked", "capacity", "phase",
     "not-invoked", "late", "wrong-caller", "pending-decision", "rejected", "silence-broken",
-    "ended", "gate-not-enforced",
+    "ended", "condition", "text-mismatch", "not-a-beneficiary",
 })  # fmt: skip
 
 

@@ -132,6 +132,8 @@ def _attacker(condition: Condition, ground: Ground, act: Act, said: Matter) -> G
     custom = practice(condition, "attacker")
     if condition.attacker == "named":
         return _named_attacker(condition.attackers, act, field, who + custom)
+    if act.by in condition.attackers and act.by != act.against:
+        return Gate("G3", Answer.YES, f"attacker {act.by} is named{who}")
     if act.by is None:
         return _unknown_attacker(condition, act, field, custom)
     itself = act.by == act.against

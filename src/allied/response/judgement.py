@@ -7,8 +7,7 @@ Rules that hold everywhere below. Any no, a late or wrong call and a rejected de
 *not met*. Else anything unknown among the facts gives *undetermined*; or *provisional*, once
 somebody entitled called in time and the clause tolerates every gap. Facts that are all yes,
 but not called or decided yet, are *open*. Only yes throughout is *met*. The headline is the
-first no in the order of the gates, else the first unknown, else what is awaited. A field that
-no gate decides is unknown with the code `gate-not-enforced`.
+first no in the order of the gates, else the first unknown, else what is awaited.
 
 Source: obligation semantics of the agreement format, "Points settled" 1 and 2.
 """
@@ -137,7 +136,6 @@ def judge(rule: Rule, ground: Ground, said: Matter, kinds: Mapping[str, str]) ->
             g7(condition, said, kinds),
             *g8(condition, said),
         ]
-    facts += [_not_enforced(field) for field in rule.undecided]
     victims = frozenset(
         each.act.against
         for each in acts
@@ -234,20 +232,6 @@ def _law(rule: Rule, ground: Ground, said: Matter) -> Gate:
             ("occurred_at: a day",),
         )
     return gate
-
-
-def _not_enforced(field: str) -> Gate:
-    return Gate(
-        _GATE_OF.get(field, "G8"),
-        Answer.UNKNOWN,
-        f"the field {field} is in use, and this release does not decide it",
-        "gate-not-enforced",
-        (Missing("not-enforced", field),),
-        notes=(Note("gate-not-enforced", f"{field} is not decided yet; people decide."),),
-    )
-
-
-_GATE_OF = {"attribution": "G7", "aggregate": "G6"}
 
 
 def _requested(rule: Rule, said: Matter, victims: frozenset[str]) -> Gate:

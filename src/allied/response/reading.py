@@ -5,9 +5,9 @@ The one place that knows both the declarations of `agreement.clauses` and the va
 its readers are applied here. Only clauses that speak about incidents become rules; the others
 are for other folders.
 
-Rules that hold everywhere below. Every field that can decide is either carried into the rule
-or named in `undecided`; nothing is dropped silently. `should` is read as *may*: it invites
-and is never overdue. A clause that is not operative creates nothing and is no rule.
+Rules that hold everywhere below. Every field that can decide is carried into the rule; nothing is
+dropped silently. `should` is read as *may*: it invites and is never overdue. A clause that is not
+operative creates nothing and is no rule.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ from allied.response.rule import (
 from allied.response.scope import Area
 
 _MODALITIES = {"must": "must", "should": "may", "may": "may", "discuss": "discuss"}
-_STANCES = frozenset({"anyone", "not-a-party", "even-a-party"})
 _TALK = frozenset({"consult", "discuss", "confer", "attend"})
 
 
@@ -145,7 +144,6 @@ def _response(agreement: Agreement, clause: c.CollectiveResponse, notes: tuple[N
         consent=consent,
         reports=tuple(Reporting(each.to, str(each.when)) for each in clause.report),
         ends_when=clause.ends_when,
-        undecided=_undecided(clause.trigger),
         notes=notes if interim is None else (*notes, interim),
     )
 
@@ -177,7 +175,6 @@ def _consultation(agreement: Agreement, clause: c.Consultation, notes: tuple[Not
         meets_in=clause.body,
         outcome_binding=clause.outcome_binding,
         duties=(duty,),
-        undecided=_undecided(trigger) if trigger is not None else (),
         notes=notes,
     )
 
@@ -295,7 +292,7 @@ def _condition(agreement: Agreement, trigger: c.Trigger) -> Condition:
         against=trigger.against,
         victims_at_least=trigger.victims or 0,
         victim_is=trigger.victim_is,
-        attacker="named" if named else _stance(trigger.attacker),
+        attacker=_stance(trigger.attacker),
         attackers=named,
         attackers_at_least=trigger.attackers or 0,
         supported_by=trigger.supported_by,
@@ -322,17 +319,11 @@ def _condition(agreement: Agreement, trigger: c.Trigger) -> Condition:
 
 
 def _stance(attacker: tuple[str, ...]) -> str:
-    """Of several words the one that asks for most."""
+    """Of several words the one that asks for most; "named" where only names stand there."""
     for stance in ("not-a-party", "anyone", "even-a-party"):
         if stance in attacker:
             return stance
-    return "not-a-party"
-
-
-def _undecided(trigger: c.Trigger) -> tuple[str, ...]:
-    """Name the fields in use that no gate decides."""
-    mixed = set(trigger.attacker) & _STANCES and trigger.attackers_named
-    return ("attacker",) if mixed else ()
+    return "named" if attacker else "not-a-party"
 
 
 def _areas(agreement: Agreement, scope: tuple[str, ...] | c.Scope) -> tuple[Area, ...]:

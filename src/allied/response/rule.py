@@ -1,8 +1,7 @@
 """A clause as the evaluator reads it: references resolved, ranks counted, nothing left to look up.
 
 A `Rule` is made once for each clause of an agreement (`reading`) and asked many times. It
-holds what decides and nothing that only informs. Whatever a clause says that is not decided
-here stands in `undecided`, and a rule with such a field never comes to *met*.
+holds what decides and nothing that only informs.
 
 Words used here:
     condition     the trigger: what has to be so before a clause speaks
@@ -64,6 +63,7 @@ class Condition:
         found_kinds: kinds that count only once a body found them to be one of `kinds`.
         severity: the least.
         attacker: "anyone", "not-a-party", "even-a-party" or "named".
+        attackers: those who are named; beside another word they count as well.
         attribution: "not-needed", "from-outside", "to-anyone" or "to-a-state".
         confidence: the least for an attribution.
         stated: conditions in words of their own, each of which has to be stated to hold.
@@ -191,7 +191,6 @@ class Rule:
         meets_in: the body in which a consultation takes place; empty where none is named.
         outcome_binding: what comes out of a consultation binds the parties.
         by_impact: roles of parties depend on the severity of the incident.
-        undecided: fields in use that no gate decides yet.
         notes: what the agreement says about all of its duties, a `no-duty` statement say.
         kept_back: those notes that come from a restricted clause.
     """
@@ -225,6 +224,5 @@ class Rule:
     meets_in: str = ""
     outcome_binding: bool = False
     by_impact: bool = False
-    undecided: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     kept_back: frozenset[Note] = frozenset()
