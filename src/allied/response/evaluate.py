@@ -147,7 +147,7 @@ def evaluate(
     seen = [
         each
         for each in prepared.agreements
-        if prepared.sees(each, viewpoint, end(at, each.timezone))
+        if viewpoint is None or prepared.sees(each, viewpoint, end(at, each.timezone))
     ]
     texts = {text.id: text for each in seen for text in prepared.texts_of(each.id)}
     ties = Register(texts, prepared.register.events)

@@ -166,7 +166,7 @@ def ground_of(
         notes=tuple(notes),
         since=stands.in_force_since,
         sides={party.id: party.side for party in agreement.parties if party.side},
-        left=_left(register, found.agreement, known_at),
+        left=_left(register, found, law_at, known_at),
         open_incidents=agreement.withdrawal.open_incidents
         if agreement.withdrawal is not None
         else "finish-accrued",
@@ -229,13 +229,22 @@ def in_role(ground: Ground, agreement: Agreement, severity: Severity | None) -> 
     )
 
 
-def _left(register: Register, agreement: str, by: datetime | None) -> dict[str, datetime]:
+def _left(
+    register: Register, found: Versions, law_at: datetime, by: datetime | None
+) -> dict[str, datetime]:
     """Say who was bound once and is not any more on the day of knowledge."""
     if by is None or not any(each.event in _LEAVING for each in register.events):
         return {}
+    parties = found.standing.parties
+    moved = by < law_at or any(
+        each.event == AMENDED or (each.event in _LEAVING and law_at < each.at)
+        for each in register.events
+    )
+    if moved or any(its.until and law_at < its.until <= by for its in parties.values()):
+        parties = versions(register, found.agreement, by).standing.parties
     return {
         party: each.until
-        for party, each in versions(register, agreement, by).standing.parties.items()
+        for party, each in parties.items()
         if each.legal in {"former", "expelled"} and each.until is not None
     }
 

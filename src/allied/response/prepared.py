@@ -80,10 +80,8 @@ class Prepared:
             tuple(event for event in events if event.at <= limit),
         )
 
-    def sees(self, agreement: Agreement, viewpoint: PartyId | None, limit: datetime) -> bool:
+    def sees(self, agreement: Agreement, viewpoint: PartyId, limit: datetime) -> bool:
         """Whether a viewpoint may see an agreement."""
-        if viewpoint is None:
-            return True
         chain = self.chains.get(agreement.id, ())
         adopted = {
             event.version
