@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -18,6 +19,7 @@ from allied.exchange.statement import (
     Kept,
     Leaf,
     Proof,
+    Stated,
     commitment,
     holds,
     packed_place,
@@ -329,3 +331,55 @@ def test_a_place_is_told_from_a_proof(place: int) -> None:
     assert place_of(packed_place(place)) == place
     assert place_of(signed(3).proofs[0].packed()) is None
     assert place_of(b"") is None
+
+
+@given(
+    count=st.integers(1, 20),
+    asked=st.lists(
+        st.tuples(st.integers(0, 19), st.integers(0, 4), st.integers(0, 9)), max_size=30
+    ),
+)
+def test_held_one_after_the_other_items_hold_exactly_as_each_alone(
+    count: int, asked: list[tuple[int, int, int]]
+) -> None:
+    made = signed(count)
+    stated = Stated.under(made.statement, originator=RIVER_ID, agreement=HERE)
+    for at, change, where in asked:
+        leaf, proof = leaves(20)[at], made.proofs[min(at, count - 1)]
+        path = list(proof.path)
+        if change == 1 and path:
+            path[where % len(path)] = b"x" * 32
+        elif change == 2:
+            path.insert(where % (len(path) + 1), b"y" * 32)
+        elif change == 3 and path:
+            path.pop(where % len(path))
+        elif change == 4:
+            leaf = replace(leaf, version="2026-03-09T12:00:00Z")
+        changed = replace(proof, path=tuple(path))
+        alone = holds(made.statement, leaf, changed)
+        try:
+            stated.require_holds(leaf, changed)
+        except UnverifiedError:
+            assert not alone
+        else:
+            assert alone
+
+
+@pytest.mark.parametrize(
+    ("context", "code"),
+    [
+        pytest.param(
+            {"originator": OrganisationId("d" * 64)}, "exchange.wrong-originator", id="who"
+        ),
+        pytest.param({"agreement": digest(b"?")}, "exchange.wrong-agreement", id="under what"),
+    ],
+)
+def test_a_statement_is_held_against_originator_and_agreement_once(
+    context: dict[str, Any], code: str
+) -> None:
+    right = {"originator": RIVER_ID, "agreement": HERE}
+    Stated.under(signed().statement, **right)  # type: ignore[arg-type] # the twin
+
+    with pytest.raises(UnverifiedError) as refusal:
+        Stated.under(signed().statement, **(right | context))
+    assert refusal.value.code == code

@@ -25,11 +25,13 @@ Source: RFC 6962 (trees), DSSE (envelopes), RFC 8785 (canonical JSON).
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import struct
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
@@ -185,17 +187,30 @@ class Kept:
         Raises:
             MalformedError: `exchange.bad-proof`, there is no such leaf.
         """
+        return Proof.read(self.packed_proof(index))
+
+    def packed_proof(self, index: int) -> bytes:
+        """The proof of one leaf as `Proof.packed` writes it.
+
+        Raises:
+            MalformedError: as `proof`.
+        """
         if not 0 <= index < len(self.definitions):
             raise _bad_proof()
-        path = []
+        nodes, definitions = self.nodes, self.definitions[index]
+        parts = [
+            _PROOF.pack(index, len(definitions)),
+            merkle.salt(self.seed, index),
+            *map(bytes.fromhex, definitions),
+        ]
         start, width, place = 0, len(self.definitions), index
         while width > 1:
             beside = place ^ 1
             if beside < width:
-                at = (start + beside) * merkle.HASH_BYTES
-                path.append(self.nodes[at : at + merkle.HASH_BYTES])
-            start, width, place = start + width, (width + 1) // 2, place >> 1
-        return Proof(index, merkle.salt(self.seed, index), tuple(path), self.definitions[index])
+                at = (start + beside) << 5  # of 32 bytes each
+                parts.append(nodes[at : at + 32])
+            start, width, place = start + width, (width + 1) >> 1, place >> 1
+        return b"".join(parts)
 
     def packed(self) -> bytes:
         """As it is stored: the seed, each list of definitions once, which leaf has which."""
@@ -416,6 +431,86 @@ def require_holds(
         UnverifiedError: `exchange.wrong-originator`, `exchange.wrong-agreement`,
             `exchange.not-in-statement`.
     """
+    _require_context(statement, originator, agreement)
+    if not holds(statement, leaf, proof):
+        raise _not_in_statement()
+
+
+@dataclass(slots=True)
+class Stated:
+    """A statement that many items are held against, one after the other.
+
+    Items of one statement share most of their paths. What a proof has shown once is
+    remembered, so that the next one has to be hashed only up to there; every byte of its path
+    is compared all the same, because it travels on with the item.
+    """
+
+    statement: Statement
+    _shown: dict[tuple[int, int], bytes] = field(default_factory=dict)
+
+    @classmethod
+    def under(
+        cls, statement: Statement, *, originator: OrganisationId, agreement: Digest
+    ) -> Stated:
+        """A statement by this originator under the agreement with this commitment.
+
+        Raises:
+            UnverifiedError: as `require_holds`, for all its items at once.
+        """
+        _require_context(statement, originator, agreement)
+        return cls(statement)
+
+    def require_holds(self, leaf: Leaf, proof: Proof) -> None:
+        """Return if the statement speaks of an item.
+
+        Raises:
+            UnverifiedError: `exchange.not-in-statement`.
+        """
+        if not self._holds(leaf, proof):
+            raise _not_in_statement()
+
+    def _holds(self, leaf: Leaf, proof: Proof) -> bool:
+        if len(proof.salt) != SALT_BYTES or not 0 <= proof.index < self.statement.count:
+            return False
+        found = merkle.leaf(proof.salt, leaf.content())
+        shown = self._shown
+        path = iter(proof.path)
+        fresh: list[tuple[tuple[int, int], bytes]] = []
+        level, place, width = 0, proof.index, self.statement.count
+        while width > 1:
+            known = shown.get((level, place))
+            if known is not None:
+                if known != found or not self._known_above(level, place, width, path):
+                    return False
+                shown.update(fresh)
+                return True
+            fresh.append(((level, place), found))
+            beside = place ^ 1
+            if beside < width:
+                sibling = next(path, b"")
+                if len(sibling) != merkle.HASH_BYTES:
+                    return False
+                fresh.append(((level, beside), sibling))
+                pair = found + sibling if beside > place else sibling + found
+                found = hashlib.sha256(b"\1" + pair).digest()
+            level, place, width = level + 1, place >> 1, (width + 1) // 2
+        if next(path, None) is not None or not hmac.compare_digest(found, self.statement.root):
+            return False
+        shown.update(fresh)
+        return True
+
+    def _known_above(self, level: int, place: int, width: int, path: Iterator[bytes]) -> bool:
+        """Whether the rest of a path is what was shown before, all of it."""
+        shown = self._shown
+        while width > 1:
+            beside = place ^ 1
+            if beside < width and next(path, b"") != shown[level, beside]:
+                return False
+            level, place, width = level + 1, place >> 1, (width + 1) // 2
+        return next(path, None) is None
+
+
+def _require_context(statement: Statement, originator: OrganisationId, agreement: Digest) -> None:
     if statement.originator != originator:
         raise UnverifiedError(
             "exchange.wrong-originator", "the statement is by another organisation"
@@ -424,12 +519,14 @@ def require_holds(
         raise UnverifiedError(
             "exchange.wrong-agreement", "the statement was made under another agreement"
         )
-    if not holds(statement, leaf, proof):
-        raise UnverifiedError(
-            "exchange.not-in-statement",
-            "the statement does not speak of these bytes",
-            hint="the item was changed on its way; ask the originator for it again",
-        )
+
+
+def _not_in_statement() -> UnverifiedError:
+    return UnverifiedError(
+        "exchange.not-in-statement",
+        "the statement does not speak of these bytes",
+        hint="the item was changed on its way; ask the originator for it again",
+    )
 
 
 def _bad_proof() -> MalformedError:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError, MalformedError, UnverifiedError
@@ -22,10 +23,9 @@ from allied.exchange.marking import WELL_KNOWN
 from allied.exchange.statement import (
     Leaf,
     Proof,
-    Statement,
+    Stated,
     commitment,
     read as read_statement,
-    require_holds,
 )
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.validity import problems
@@ -34,11 +34,14 @@ from allied.node.messages import ItemsQuestion
 from allied.node.node import Actor
 from allied.node.pages import ItemsAnswer, SentItem
 from allied.node.release import pull_root
-from allied.node.rows import ItemRow
+from allied.node.rows import ItemBatch
 from allied.record.canonical import digest
 from allied.record.identity import open_chain
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allied.exchange.stix import Head
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Keys, Reading, Writing
@@ -166,7 +169,7 @@ class _Arrival:
         self._organisation = organisation
         self._releaser = releaser
         self._agreement = agreement
-        self._statements: dict[Digest, Statement | AlliedError] = {}
+        self._statements: dict[Digest, Stated | AlliedError] = {}
         self._classes: dict[Digest, int] = {}
 
     def take(
@@ -186,31 +189,33 @@ class _Arrival:
             held = []
             for item in page.items:
                 try:
-                    held.append((item, *self._require_stated(reading, folded, page, item)))
+                    held.append(self._require_stated(reading, folded, page, item))
                 except AlliedError as refusal:
                     refused.append(refusal.code)
                     cursors = {**cursors, **if_broken}
+        now = self._node.clock.now()
         with self._node.store.write() as writing:
-            rows = [
-                (self._row(writing, folded, item, statement, proof), item.raw)
-                for item, statement, proof in held
-            ]
-            for name in {item.statement for item, _, _ in held}:
+            for name in {each.item.statement for each in held}:
                 writing.add_statement(name, page.statements[name])
-            added = writing.add_items(rows)
+            added = writing.add_batches(
+                [
+                    self._batch(writing, folded, list(group), now)
+                    for _, group in groupby(held, key=_together)
+                ]
+            )
             refused += [
                 "exchange.other-bytes" for id_, _ in added.contradicting if id_ not in WELL_KNOWN
             ]
             if added.stored:
-                self._acknowledge(writing, folded, [row for row, _ in rows])
+                self._acknowledge(writing, folded, [each.digest for each in held])
             for place, value in cursors.items():
                 writing.set_cursor(place, value)
         return added.stored
 
     def _require_stated(
         self, reading: Reading, folded: Folded, page: ItemsAnswer, item: SentItem
-    ) -> tuple[Statement, Proof]:
-        """Return what the originator stated of an item; raise when it does not hold."""
+    ) -> _Held:
+        """Return an item with its originator's statement; raise when it does not hold."""
         if item.originator != self._releaser:
             raise UnverifiedError("exchange.third-party", "the releaser is not the originator")
         head = read_head(item.raw)
@@ -220,32 +225,19 @@ class _Arrival:
             raise UnverifiedError("exchange.misnamed", "an item is not what it was sent as")
         if found := problems(item.raw, head):
             raise MalformedError(found[0].code, "an item is not valid STIX 2.1")
-        statement = self._statement(reading, page, item)
+        stated = self._stated(reading, folded, page, item)
         proof = Proof.read(item.proof)
-        require_holds(
-            statement,
-            Leaf(head.id, version, bytes_digest, proof.definitions),
-            proof,
-            originator=item.originator,
-            agreement=commitment(self._agreement, bytes.fromhex(folded.instrument.genesis.nonce)),
-        )
-        party = folded.instrument.party(item.originator)
-        if any(each.originator != party for each in statement.demands):
-            raise UnverifiedError(
-                "exchange.wrong-originator", "the statement speaks for another party"
-            )
-        return statement, proof
+        stated.require_holds(Leaf(head.id, version, bytes_digest, proof.definitions), proof)
+        return _Held(item, head, bytes_digest)
 
-    def _statement(self, reading: Reading, page: ItemsAnswer, item: SentItem) -> Statement:
-        """The statement that an item names, read and verified once a page."""
+    def _stated(
+        self, reading: Reading, folded: Folded, page: ItemsAnswer, item: SentItem
+    ) -> Stated:
+        """The statement that an item names, held against originator and agreement once a page."""
         found = self._statements.get(item.statement)
         if found is None:
-            raw = page.statements[item.statement]
-            if digest(raw) != item.statement:
-                raise UnverifiedError("exchange.misnamed", "a statement is not what it is sent as")
-            identity = open_chain(reading.descriptors(item.originator))
             try:
-                found = read_statement(raw, identity.keys_ever("automatic"))
+                found = self._read_statement(reading, folded, page, item)
             except AlliedError as refusal:
                 found = refusal
             self._statements[item.statement] = found
@@ -253,50 +245,66 @@ class _Arrival:
             raise found
         return found
 
-    def _row(
-        self,
-        writing: Writing,
-        folded: Folded,
-        item: SentItem,
-        statement: Statement,
-        proof: Proof,
-    ) -> ItemRow:
-        head = read_head(item.raw)
-        return ItemRow(
-            seq=0,
-            holder=self._organisation.id,
+    def _read_statement(
+        self, reading: Reading, folded: Folded, page: ItemsAnswer, item: SentItem
+    ) -> Stated:
+        raw = page.statements[item.statement]
+        if digest(raw) != item.statement:
+            raise UnverifiedError("exchange.misnamed", "a statement is not what it is sent as")
+        identity = open_chain(reading.descriptors(item.originator))
+        statement = read_statement(raw, identity.keys_ever("automatic"))
+        party = folded.instrument.party(item.originator)
+        if any(each.originator != party for each in statement.demands):
+            raise UnverifiedError(
+                "exchange.wrong-originator", "the statement speaks for another party"
+            )
+        return Stated.under(
+            statement,
             originator=item.originator,
-            agreement=self._agreement,
-            id=item.id,
-            modified=item.modified,
-            type=head.type,
-            kind=head.kind.value,
-            digest=digest(item.raw),
-            size=len(item.raw),
-            class_id=self._class(writing, folded, item, statement),
-            statement=item.statement,
-            proof=proof.packed(),
-            via=self._releaser,
-            received_at=self._node.clock.now(),
-            share=item.share,
+            agreement=commitment(self._agreement, bytes.fromhex(folded.instrument.genesis.nonce)),
         )
 
-    def _class(self, writing: Writing, folded: Folded, item: SentItem, statement: Statement) -> int:
+    def _batch(
+        self, writing: Writing, folded: Folded, held: list[_Held], now: datetime
+    ) -> ItemBatch:
+        """Items of one statement and share, to be stored."""
+        one = held[0].item
+        return ItemBatch(
+            holder=self._organisation.id,
+            originator=one.originator,
+            agreement=self._agreement,
+            via=self._releaser,
+            share=one.share,
+            received_at=now,
+            class_id=self._class(writing, folded, one),
+            statement=one.statement,
+            ids=[each.item.id for each in held],
+            modified=[each.item.modified for each in held],
+            types=[each.head.type for each in held],
+            kinds=[each.head.kind.value for each in held],
+            digests=[bytes.fromhex(each.digest) for each in held],
+            raws=[each.item.raw for each in held],
+            proofs=[each.item.proof for each in held],
+        )
+
+    def _class(self, writing: Writing, folded: Folded, item: SentItem) -> int:
         """The class of everything under a statement, asked for once a page."""
         known = self._classes.get(item.statement)
         if known is None:
             party = folded.instrument.party(item.originator)
+            stated = self._statements[item.statement]
             assert party is not None  # noqa: S101 - `_require_stated` has compared it
-            handling = HandlingClass(party, statement.demands)
+            assert isinstance(stated, Stated)  # noqa: S101 - the item was held against it
+            handling = HandlingClass(party, stated.statement.demands)
             known = writing.handling_class(self._agreement, handling.key, handling.canonical())
             self._classes[item.statement] = known
         return known
 
-    def _acknowledge(self, writing: Writing, folded: Folded, rows: list[ItemRow]) -> None:
+    def _acknowledge(self, writing: Writing, folded: Folded, digests: list[Digest]) -> None:
         """Sign for a pull, in the circle of the two."""
         mine = folded.instrument.party(self._organisation.id)
         theirs = folded.instrument.party(self._releaser)
-        if not rows or mine is None or theirs is None:
+        if not digests or mine is None or theirs is None:
             return
         journal.append(
             self._node,
@@ -307,10 +315,24 @@ class _Arrival:
             "exchange.receipt",
             {
                 "releaser": self._releaser,
-                "root": pull_root([row.digest for row in rows]),
-                "count": len(rows),
+                "root": pull_root(digests),
+                "count": len(digests),
             },
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An item that holds."""
+
+    item: SentItem
+    head: Head
+    digest: Digest
+
+
+def _together(held: _Held) -> tuple[Digest, str]:
+    """What is the same for items that are stored together."""
+    return held.item.statement, held.item.share
 
 
 def acknowledge(node: Node, keys: Keys, organisation: Organisation) -> int:

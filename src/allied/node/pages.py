@@ -22,10 +22,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import orjson
+
 from allied.node.frames import MAX_HEAD, Frames, cut, require_end, take
 from allied.node.messages import ANSWER_LIMITS, BLOBS, ITEMS, MAX_BLOBS, MAX_ITEMS, RECORDS
 from allied.node.strict import count, elements, fields, flag, malformed, octets, row, text
-from allied.record.canonical import Json, decode, digest, encode
+from allied.record.canonical import Json, decode, digest
 from allied.record.ids import Digest, OrganisationId, digest_text
 
 MAX_RECORDS: Final = 10_000
@@ -160,8 +162,8 @@ class SentItem:
     raw: bytes
 
     def head(self) -> bytes:
-        """All but `raw`, as canonical JSON."""
-        return encode(
+        """All but `raw`, as canonical JSON: texts under plain keys that are sorted here."""
+        return orjson.dumps(
             {
                 "id": self.id,
                 "modified": self.modified,
@@ -175,7 +177,7 @@ class SentItem:
     @classmethod
     def read(cls, head: bytes, raw: bytes) -> SentItem:
         """Read what `head` writes; raises MalformedError."""
-        value = fields(decode(head, limit=_MAX_ITEM_HEAD), _ITEM_KEYS)
+        value = fields(_texts(head), _ITEM_KEYS)
         return cls(
             id=text(value["id"]),
             modified=text(value["modified"]),
@@ -185,6 +187,24 @@ class SentItem:
             share=text(value["share"]),
             raw=raw,
         )
+
+
+def _texts(raw: bytes) -> Json:
+    """Read a canonical object; quicker than `decode` where it holds texts and nothing else."""
+    if len(raw) <= _MAX_ITEM_HEAD and raw.count(b"{") == 1:
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            value = None
+        # Sorted JSON of texts under plain keys is canonical; all else takes the long way.
+        if (
+            isinstance(value, dict)
+            and value.keys() == _ITEM_KEYS
+            and all(isinstance(each, str) for each in value.values())
+            and orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == raw
+        ):
+            return value
+    return decode(raw, limit=_MAX_ITEM_HEAD)
 
 
 _ITEM_KEYS: Final = frozenset({"id", "modified", "originator", "proof", "share", "statement"})

@@ -68,4 +68,4 @@ def packed(reading: Reading, row: ItemRow) -> bytes:
     place = place_of(row.proof)
     if place is None:
         return row.proof
-    return _TREES.of(reading, row.statement).proof(place).packed()
+    return _TREES.of(reading, row.statement).packed_proof(place)

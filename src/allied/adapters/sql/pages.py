@@ -21,11 +21,26 @@ from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    func,
+    select,
+    type_coerce,
+)
 
 from allied.adapters.sql.dialect import among, ask, by_index
 from allied.adapters.sql.names import Names
-from allied.adapters.sql.schema import bodies, class_counts, counters, items
+from allied.adapters.sql.schema import (
+    bodies,
+    class_counts,
+    counters,
+    from_microseconds,
+    items,
+)
 from allied.node.rows import ItemRow
 from allied.record.ids import AgreementId, Digest, OrganisationId
 
@@ -42,7 +57,13 @@ _BY_CLASS: Final = "ix_items_by_class"
 _BY_KEY: Final = "ix_items_key"
 _BY_SHARE: Final = "ix_items_share"
 
-_COLUMNS: Final = tuple(items.c[field.name] for field in fields(ItemRow))
+_COLUMNS: Final = tuple(
+    # An instant is converted once per batch, see `_item_rows`.
+    type_coerce(items.c[field.name], BigInteger()).label(field.name)
+    if field.name == "received_at"
+    else items.c[field.name]
+    for field in fields(ItemRow)
+)
 _NAMED: Final = tuple(
     place
     for place, field in enumerate(_COLUMNS)
@@ -50,6 +71,7 @@ _NAMED: Final = tuple(
     in {"holder", "originator", "agreement", "via", "statement", "share", "type", "kind"}
 )
 """Where in a row a number stands for a name."""
+_RECEIVED: Final = [field.name for field in fields(ItemRow)].index("received_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +361,8 @@ def _dated_until(names: Names, wanted: Wanted) -> ColumnElement[int]:
 
 
 def _item_rows(names: Names, rows: Sequence[Any]) -> list[ItemRow]:
-    texts = names.texts(row[place] for row in rows for place in _NAMED)
+    texts = names.texts({row[place] for place in _NAMED for row in rows})
+    instants = {at: from_microseconds(at) for at in {row[_RECEIVED] for row in rows}}
     return [
         ItemRow(
             seq,
@@ -356,7 +379,7 @@ def _item_rows(names: Names, rows: Sequence[Any]) -> list[ItemRow]:
             Digest(texts[statement]),
             proof,
             OrganisationId(texts[via]),
-            received_at,
+            instants[received_at],
             texts[share],
             added,
             repeated,
