@@ -102,6 +102,75 @@ def test_the_tables_of_items_are_known_to_the_store_alone() -> None:
     assert outside == set()
 
 
+REST_MAY_USE = {
+    # What `/api/v1/` may import of the use cases. Everything it reads goes through the sight of
+    # a token, everything it does is an errand for one; the others give it shapes and words.
+    "sight": "what a token sees: narrowed there, and by `collections` for items",
+    "collections": "what the sight of a token looks through",
+    "errands": "what a token does",
+    "roles": "the table of permissions",
+    "ports": "the type of the keys that errands sign with",
+    "rows": "shapes: a token, a row of the ledger",
+    "agreements": "a shape",
+    "cases": "a shape",
+    "doctor": "a shape",
+    "incidents": "a shape",
+    "items": "a shape",
+    "overview": "a shape",
+    "sharing": "shapes, and a wish",
+    "sync": "a shape",
+    "tables": "a shape",
+}
+
+
+def imported(module: str) -> set[tuple[str, str]]:
+    """(use case, name) that a module imports from `allied.node`; the name is empty for all."""
+    found = set()
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.ImportFrom) and node.module == "allied.node":
+            found |= {(alias.name, "") for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("allied.node."):
+            use_case = (node.module or "").split(".")[2]
+            found |= {(use_case, alias.name) for alias in node.names}
+        elif isinstance(node, ast.Import):
+            assert not [each for each in node.names if each.name.startswith("allied.node")]
+    return found
+
+
+REST = sorted(name for name in MODULES if name.startswith("entrypoints/rest/"))
+
+
+@pytest.mark.parametrize("module", REST)
+def test_rest_reads_through_the_sight_of_a_token_and_in_no_other_way(module: str) -> None:
+    whole = {"sight", "errands", "roles", "items"}
+    for use_case, name in imported(module):
+        if use_case == "node":
+            assert name == "Node"  # handed on, in the door and where it is mounted
+            continue
+        assert use_case in REST_MAY_USE
+        shape = name[:1].isupper()
+        assert shape or use_case in whole, f"{use_case}.{name} is asked without a token"
+        if use_case == "items" and not name:
+            assert module == "entrypoints/rest/models.py"  # names of shapes
+    members = {each.attr for each in ast.walk(MODULES[module]) if isinstance(each, ast.Attribute)}
+    assert not members & {"store", "item_bytes", "statement", "folds", "vault"}
+
+
+def test_the_sight_of_a_token_narrows_whatever_items_it_asks_for() -> None:
+    calls = [
+        node
+        for module in ("node/sight.py", "node/errands.py")
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "items"
+    ]
+    assert len(calls) >= 4
+    for call in calls:
+        assert "within" in {keyword.arg for keyword in call.keywords}, ast.unparse(call)
+
+
 def test_the_walk_would_find_a_way_round() -> None:
     tree = ast.parse("def leak(reading, digests):\n    return reading.item_bytes(digests)\n")
     MODULES["entrypoints/leak.py"] = tree

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ from allied.agreement.diff import Change
 from allied.agreement.outcome import Ballot, Count
 from allied.agreement.reading import Finding
 from allied.agreement.tally import Condition
+from allied.entrypoints import shapes
 from allied.entrypoints.cli import build
+from allied.entrypoints.rest import reference
+from allied.entrypoints.rest.acts import ACTS
+from allied.entrypoints.rest.routes import application
 from allied.node import agreements, cases, doctor, incidents, items, overview, sharing, sync, tables
 from tests.docs.codes import STATUSES, Code, codes
 
@@ -28,14 +33,20 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SHAPES: tuple[type[Any], ...] = (
     agreements.AgreementView,
     agreements.PartyView,
+    shapes.AgreementSummary,
     agreements.LateView,
     Finding,
     Change,
     sharing.Decision,
     sharing.RecipientDecision,
+    shapes.ShareSummary,
+    shapes.RecipientSummary,
+    shapes.RefusalCount,
+    shapes.ItemShown,
     items.ItemView,
     items.RecipientView,
     incidents.IncidentView,
+    shapes.ConsideredIncident,
     cases.ObligationView,
     cases.StepView,
     tables.ProposalView,
@@ -45,6 +56,7 @@ SHAPES: tuple[type[Any], ...] = (
     Condition,
     Recused,
     PassedOver,
+    shapes.PeerSummary,
     sync.Outcome,
     overview.Overview,
     doctor.Examined,
@@ -139,9 +151,21 @@ def errors_body() -> str:
     return "\n".join(parts)
 
 
-MADE = {
+@cache
+def rest_parts() -> dict[str, str]:
+    """The REST interface, from its OpenAPI document."""
+    return dict(reference.markdown(reference.document(application()), ACTS))
+
+
+def rest_part(name: str) -> str:
+    """One of them."""
+    return rest_parts()[name]
+
+
+MADE: dict[str, dict[str, Callable[[], str]]] = {
     "cli.md": {"verbs": verbs_body, "shapes": shapes_body},
     "errors.md": {"codes": errors_body},
+    "rest.md": {name: partial(rest_part, name) for name in ("roles", "routes", "acts", "shapes")},
 }
 
 

@@ -15,6 +15,7 @@ from allied.node import agreements, incidents, items, obligations, people
 from allied.node.overview import overview
 from allied.node.people import NewToken
 from allied.node.sight import Sight
+from allied.record.ids import AgreementId
 from tests.console.stage import ATTACK
 from tests.rest.stand import Stand, code, opened
 from tests.taxii.shelf import Given, open_shelf
@@ -94,12 +95,12 @@ def test_the_ledger_gives_its_rows_in_order(stand: Stand) -> None:
         rows = [plain(each) for each in reading.ledger(stand.river.organisation.id)]
     assert stand.get("/ledger?limit=1000", role="auditor") == {"rows": rows, "next": None}
     harbour = stand.get("/ledger?recipient=harbour", role="auditor")["rows"]
-    assert harbour == [row for row in rows if row["recipient"] == "harbour"]  # type: ignore[index, call-overload]
+    assert harbour == [row for row in rows if row["recipient"] == "harbour"]  # type: ignore[index]
     about = stand.get("/ledger?item=1", role="auditor")["rows"]
     assert about
     assert all(row["first"] <= 1 <= row["last"] for row in about)
     named = stand.get("/ledger?agreement=river-harbour", role="auditor")["rows"]
-    assert named == [row for row in rows if row["agreement"] == stand.stage.agreement]  # type: ignore[index, call-overload]
+    assert named == [row for row in rows if row["agreement"] == stand.stage.agreement]  # type: ignore[index]
 
 
 def test_doctor_looks_where_the_organisation_is_alone(stand: Stand) -> None:
@@ -110,7 +111,10 @@ def test_doctor_looks_where_the_organisation_is_alone(stand: Stand) -> None:
         findings = harbour.get("/doctor", token=token)["findings"]
         assert {each["state"] for each in findings} <= {"ok", "warning", "problem"}
         narrow = people.new_token(
-            house.node, house.organisation, role="auditor", agreements=[stand.stage.agreement]
+            house.node,
+            house.organisation,
+            role="auditor",
+            agreements=[AgreementId(stand.stage.agreement)],
         )
         assert code(harbour.ask("GET", "/doctor", token=narrow), 403) == "token.narrowed"
 

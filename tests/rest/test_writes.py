@@ -126,11 +126,11 @@ def test_what_is_no_bundle_is_refused(stand: Stand, body: bytes) -> None:
         ),
         pytest.param({"content": INTEL}, 415, "rest.media-type", id="no media type"),
         pytest.param(
-            {"content": INTEL, "headers": {**STIX, "content-encoding": "gzip"}},
+            {"content": INTEL, "headers": STIX | {"content-encoding": "gzip"}},
             415, "rest.encoding", id="compressed",
         ),
         pytest.param(
-            {"content": b"{}", "headers": {**STIX, "content-length": "99999999999"}},
+            {"content": b"{}", "headers": STIX | {"content-length": "99999999999"}},
             413, "rest.too-large", id="announced as too large",
         ),
         pytest.param(

@@ -10,8 +10,9 @@ sight of the token, or as an errand for it) and returns its value, and a line in
 
     Way("GET", "/peers/{name}", roles.PEERS_READ, show_peer, gives=PeerSummary),
 
-A new file's `TABLE` joins those in `routes.TABLE`. `scripts/rest_reference.py` then writes
-docs/reference/rest.md anew; the tests walk the table, so refusals need none of their own.
+A new file's `TABLE` joins those in `routes.TABLE`. `python -m tests.docs.pages`
+writes docs/reference/rest.md anew; the tests walk the table, so that a route is refused without
+credentials and without the permission needs no test of its own.
 
     door          who gets in: credentials, bounds, headers, what is public
     routes        the whole table, the application around it, how refusals are said

@@ -60,6 +60,9 @@ _OF_WRITES: Final[dict[int | str, str]] = {
     415: "the media type is not read here",
 }
 
+_REFUSAL: Final = {JSON: {"schema": {"$ref": f"#/components/schemas/{Refusal.__name__}"}}}
+"""A refusal where the answer is not JSON; the framework would say it in the answer's type."""
+
 _UNREAD: Final = frozenset({408, 413, 415})
 """Statuses at which the rest of the body is not waited for."""
 
@@ -104,10 +107,11 @@ class _WayRoute(APIRoute):
         described = " ".join(more.split())
         needs = f"Needs the permission `{way.needs}`."
         refusals = _ALWAYS | _OF_WRITES if way.method == "POST" else _ALWAYS
+        saying: dict[str, Any] = {"model": Refusal} if way.gives else {"content": _REFUSAL}
         responses: dict[int | str, dict[str, Any]] = {
-            status: {"model": Refusal, "description": text} for status, text in refusals.items()
+            status: {**saying, "description": text} for status, text in refusals.items()
         }
-        responses[200] = {"content": {media: _text() for media in way.media[1:]}}
+        responses[200] = {"content": {} if way.gives else {each: _raw(each) for each in way.media}}
         super().__init__(
             way.path,
             way.answer,
@@ -159,8 +163,9 @@ def _extra(way: Way) -> dict[str, Any]:
     return extra
 
 
-def _text() -> dict[str, Any]:
-    return {"schema": {"type": "string"}}
+def _raw(media: str) -> dict[str, Any]:
+    """What comes byte by byte: a text, or an object where the media type says that it is one."""
+    return {"schema": {"type": "object" if media.endswith("json") else "string"}}
 
 
 def _require_known(query: QueryParams, parameters: Mapping[str, bool]) -> None:
