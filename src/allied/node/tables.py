@@ -19,6 +19,7 @@ from allied.agreement.certificate import assemblers
 from allied.agreement.outcome import OPEN, Count
 from allied.agreement.silence import is_by_silence
 from allied.agreement.tabled import (
+    OPEN as OPENING,
     Heard,
     OnTable,
     Said,
@@ -146,8 +147,13 @@ def seats(node: Node, reading: Reading, organisation: Organisation) -> Iterator[
     for row in reading.agreements():
         folded = node.folds.of(reading, row.id)
         mine = folded.instrument.party(organisation.id)
+        asked = {
+            each.header.circle for each in folded.state.statements if each.header.kind == OPENING
+        }
+        if mine is None or not asked:
+            continue
         for circle in visibility.circles(folded, organisation.id).values():
-            if mine is not None:
+            if circle.id in asked:
                 for on in table_of(folded, circle).tabled:
                     yield Seat(folded, circle, mine, on)
 
@@ -184,8 +190,6 @@ def find(node: Node, reading: Reading, organisation: Organisation, name: str) ->
 def table_of(folded: Folded, circle: Circle) -> OnTable:
     """The questions of one circle."""
     records = _records(folded.state, circle)
-    if not any(each.header.kind == "proposal.open" for each in records):
-        return OnTable((), ())
     instrument = folded.instrument
     return tabled(
         instrument.terms,
