@@ -253,9 +253,28 @@ def test_an_observer_neither_sponsors_nor_sits_in_a_body_of_all_members() -> Non
     assert now.bound == {A, B, C}
     assert now.participation == {"council": {A, B}}
     assert now.parties[D].legal == "nominated"
-    changed = (on(CHANGED, C, 5, role="member"), *events)
+    changed = (on(NOMINATED, C, 4, by=A), on(CHANGED, C, 5, role="member"), *events)
     assert stands(terms, changed, 20).parties[D].legal == "invited"
     assert stands(terms, changed, 20).participation == {"council": {A, B, C}}
+
+
+def test_an_observer_needs_no_invitation_until_it_becomes_a_member() -> None:
+    terms = text(OPEN, VETTED, parties=ROLES)
+    came = (*BOTH, on(ACCEDED, C, 10))
+    assert stands(terms, BOTH, 5).parties[C].legal == "invited"
+    assert stands(terms, came, 20).bound == {A, B, C}
+
+    change = on(CHANGED, C, 40, role="member")
+    refused = stands(terms, (*came, change), 50)
+    assert refused.parties[C].role == "observer"
+    assert codes(refused) == ["not-invited"]
+    vetted = stands(terms, (*came, *nominated(A, B, at=20), change), 50)
+    assert vetted.parties[C].role == "member"
+    assert vetted.bound == {A, B, C}
+    gone = (*came, on(INVITED, C, 20), on(EXPELLED, C, 30), on(ACCEDED, C, 40))
+    assert stands(terms, gone, 50).bound == {A, B}  # what was said of the observer is over
+    down = on(CHANGED, B, 40, role="observer")
+    assert stands(terms, (*came, down), 50).parties[B].role == "observer"
 
 
 # --- succession -------------------------------------------------------------------------

@@ -11,10 +11,12 @@ Words used here:
                 by a decision, which an event `invited` records
 
 Rules that hold everywhere below. An invitation is asked for where a membership clause says who
-invites, how admission is decided, or how candidates are vetted. An objection counts strictly
-before the end of the vetting, and ends the candidacy where nobody's objection may stand against
-it (silence, consensus, unanimity, or no rule at all); elsewhere the body weighs it and decides.
-A new nomination begins anew. A period that began with a day ends with the end of a day.
+invites, how admission is decided, or how candidates are vetted. It is asked of members: observers
+and associates come in by their paper, and become members by the way of a candidate. An objection
+counts strictly before the end of the vetting, and ends the candidacy where nobody's objection may
+stand against it (silence, consensus, unanimity, or no rule at all); elsewhere the body weighs it
+and decides. A new nomination begins anew, and so does whoever is out: what was said about it
+before counts no more. A period that began with a day ends with the end of a day.
 
 Source: agreement format, "Clauses", membership; REN-ISAC (six working days), NATO 10.
 """

@@ -220,7 +220,7 @@ def _legal(seen: Timeline, track: Track, ground: str | None, at: datetime) -> st
         return "signed"
     if track.spells and track.candidacy is None:
         return track.going
-    if not seen.admission.asks or (not track.spells and _may_still_sign(seen, at)):
+    if not seen.asks_admission(track) or (not track.spells and _may_still_sign(seen, at)):
         return "invited"
     return seen.admission.word(track.candidacy or Candidacy(), at)
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from allied.agreement.events import Event
     from allied.agreement.terms import Agreement
 
+MEMBER: Final = "member"
+
 _RANK: Final = {word: rank for rank, word in enumerate((e.JOINED, *e.EVENTS))}
 
 
@@ -210,7 +212,7 @@ class Timeline:
     def _close(self, track: Track, at: datetime) -> None:
         if track.since is not None:
             track.spells += (Spell(track.since, at),)
-        track.since = track.until = None
+        track.since = track.until = track.candidacy = None
         self.entry.forget(track.party)
         self.seats.vacate(track.party)
         self._present -= 1
@@ -289,11 +291,15 @@ class Timeline:
         lack: tuple[str, str] | None = None
         if track.is_banned:
             lack = "not-invited", "who was expelled comes back by invitation only"
-        elif self.admission.asks and not self._is_original(event, track):
+        elif self.asks_admission(track) and not self._is_original(event, track):
             lack = self.admission.lack(track.candidacy or Candidacy(), event.at)
         if lack is not None:
             self._warn(lack[0], track.party, lack[1])
         return lack is None
+
+    def asks_admission(self, track: Track) -> bool:
+        """Whether a party comes in by invitation only; observers and associates do not."""
+        return self.admission.asks and track.role == MEMBER
 
     def _is_original(self, event: Event, track: Track) -> bool:
         """Whether a party needs no invitation of its own: it signed in time, or was named."""
@@ -366,11 +372,11 @@ class Timeline:
             candidacy.refused_by = objector.party
 
     def _is_settled(self, event: Event, track: Track) -> bool:
-        """Whether a party is in and stays, so that nothing about its coming matters."""
-        return track.is_in(event.at) and track.until is None
+        """Whether a party is a member already, so that nothing about its coming matters."""
+        return track.is_in(event.at) and track.role == MEMBER
 
     def _is_member(self, party: PartyId, at: datetime) -> bool:
-        return self.tracks[party].role == "member" and self.is_bound(party, at)
+        return self.tracks[party].role == MEMBER and self.is_bound(party, at)
 
     def _may_object(self, objector: Track, at: datetime) -> bool:
         body = self.admission.body
@@ -413,7 +419,7 @@ class Timeline:
             old.spells += (Spell(old.since, at),)
             new.since, new.until, new.going = at, old.until, old.going
             new.candidacy, new.ground = None, old.ground
-            old.since = old.until = None
+            old.since = old.until = old.candidacy = None
             if new.until is not None:
                 heappush(self._leaving, (new.until, new.party))
 
@@ -422,6 +428,12 @@ class Timeline:
         return event.predecessor or self._successor_of[track.party]
 
     def _take_changed(self, event: Event, track: Track) -> None:
+        if event.role == MEMBER != track.role and self.admission.asks:
+            lack = self.admission.lack(track.candidacy or Candidacy(), event.at)
+            if lack is not None:
+                self._warn(lack[0], track.party, f"{lack[1]}; it stays {track.role}")
+                return
+            track.candidacy = None
         track.role = event.role or track.role
         track.tier = event.tier or track.tier
 
