@@ -111,6 +111,7 @@ def over_rescues(rule: Rule, ground: Ground, said: Matter, terms: Terms) -> tupl
 def _rescue(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Rescue) -> _Judged:
     """Hold one rescue against the terms at its start."""
     name = rescue.id
+    frozen = rule.harbour is None or rule.harbour.frozen
     if rescue.started_at is None:
         began: Gate | None = Gate(
             "G1",
@@ -118,7 +119,7 @@ def _rescue(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Resc
             "it is not stated when the rescue began, so the terms of which day hold is unknown",
             "not-in-force",
             (Missing("kind", f"{name}.started_at"),),
-            (f"{name}.started_at: a day",),
+            (f"{name}.started_at: a day" + ("" if frozen else f" and {name}.ended_at: a day"),),
         )
     else:
         began = None
@@ -201,7 +202,8 @@ def _owners(rule: Rule, ground: Ground) -> frozenset[str]:
 
 def _owner(rule: Rule, ground: Ground, said: Matter, rescue: Rescue) -> Gate:
     field, able = f"{rescue.id}.for", _owners(rule, ground)
-    change = (f"{field}: {first(able)}",) if able else ()
+    others = able - {rescue.by or ""}
+    change = (f"{field}: {first(others)}",) if others else ()
     if rescue.owner is None:
         return Gate(
             "G2",
@@ -233,9 +235,11 @@ def _beneficiary(rule: Rule, ground: Ground, said: Matter, rescue: Rescue) -> Ga
     whom = (rule.harbour or Harbour()).beneficiary
     named = whom in ground.legal
     able = frozenset({whom}) if named else ground.everyone
-    others = able - {rescue.owner or ""}
+    # An owner that is still unknown will be the first who can be one.
+    others = able - {rescue.owner or first(_owners(rule, ground))}
     anybody = bool(whom) and not named
-    change = (f"{field}: {first(others) if others else 'somebody'}",) if others or anybody else ()
+    somebody = "somebody" if anybody else first(others)
+    change = (f"{field}: {somebody}",) if anybody or others else ()
     if rescue.by is None:
         return Gate(
             "G3",
