@@ -58,6 +58,10 @@ CLAUSE = Channel(
 GREEN, AMBER = tlp(Tlp.GREEN), tlp(Tlp.AMBER)
 
 
+def _never() -> list[bytes]:
+    raise AssertionError("a bundle that was kept is not read again")
+
+
 class Taken:
     """What an intake gave, for looking things up."""
 
@@ -72,11 +76,15 @@ class Taken:
     ) -> None:
         bounds = limits or Limits()
         self.channels = channels
-        self.survey = survey(given_, MemoryScratch(), limits=bounds)
         terms = Terms(RIVER, channels, AT, tightening, (known or {}).get)
+        kept = survey(given_, MemoryScratch(), limits=bounds, keep=1 << 24)
+        from_memory = list(Intake(kept, terms, bounds).run(_never))
+        self.survey = survey(given_, MemoryScratch(), limits=bounds)
         intake = Intake(self.survey, terms, bounds)
         self.outcomes: list[Outcome] = list(intake.run(given_))
         self.classes = intake.classes
+        assert (kept.kept is None, self.survey.kept) == (False, None)
+        assert from_memory == self.outcomes, "what is kept gives the same as what is read twice"
 
     @property
     def accepted(self) -> dict[str, Accepted]:
@@ -442,6 +450,27 @@ def test_a_source_that_changes_meanwhile_is_found_out() -> None:
     with pytest.raises(MalformedError) as refusal:
         list(intake.run(source(indicator(2))))
     assert refusal.value.code == "stix.changed"
+
+
+@pytest.mark.parametrize(
+    ("room", "kept"),
+    [
+        pytest.param(0, False, id="none"),
+        pytest.param(3_000, False, id="too little"),
+        pytest.param(30_000, True, id="enough"),
+    ],
+)
+def test_a_bundle_is_kept_where_there_is_room(room: int, kept: bool) -> None:
+    found = survey(source(*(indicator(n) for n in range(1, 9))), MemoryScratch(), keep=room)
+    assert (found.kept is not None) == kept
+
+
+def test_only_the_topics_that_matter_are_noted() -> None:
+    given_ = source(indicator(1, labels=["prices", "spam"]))
+    id_ = str(indicator(1)["id"])
+    assert survey(given_, MemoryScratch()).labels(id_) == {"prices", "spam"}
+    assert survey(given_, MemoryScratch(), topics=frozenset({"spam"})).labels(id_) == {"spam"}
+    assert survey(given_, MemoryScratch(), topics=frozenset()).labels(id_) == frozenset()
 
 
 def test_too_many_combinations_of_markings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,7 +157,7 @@ class Intake:
     _plain: dict[_Sort, _Classified | _Reason] = field(default_factory=dict)
     _keys: dict[HandlingClass, Digest] = field(default_factory=dict)
     _admitted: dict[Demand, _Reason | None] = field(default_factory=dict)
-    _noted: set[tuple[str, Digest]] = field(default_factory=set)
+    _noted: set[tuple[bytes, Digest]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._default = default_tlp(self.terms.channels, self.terms.at)
@@ -186,21 +186,22 @@ class Intake:
     def _judge(self, each: Sighted) -> Outcome | None:
         """Accept, refuse, or keep for later (None)."""
         index, head, raw, exact = each.index, each.head, each.raw, each.digest
-        note = self.survey.note(head.id, exact)
+        note = self.survey.note(each)
         if note.flags:
             return self._unsound(each, note)
         if note.index != index:
             return Repeated(index, head.id)
+        kind = head.kind
         try:
             if self._topics:
                 self._require_topics(head, raw)
-            if self._goes_along(head):
-                self._effective(head.kind, note.marks)
+            if self._goes_along(kind, head):
+                self._effective(kind, note.marks)
                 self.survey.scratch.put(
                     _RAW, head.id.encode() + exact, _KEPT.pack(index, note.marks) + raw
                 )
                 return None
-            handled, handling, key = self._classify(head, note.marks)
+            handled, handling, key = self._classify(kind, head, note.marks)
         except _RefusedError as error:
             return Refused(index, head.id, error.code, error.reason)
         for name in companions(raw):
@@ -234,11 +235,11 @@ class Intake:
                 )
 
     @staticmethod
-    def _goes_along(head: Head) -> bool:
+    def _goes_along(kind: Kind, head: Head) -> bool:
         """Companions, and links that connect nothing but companions."""
-        if head.kind == Kind.COMPANION:
+        if kind is Kind.COMPANION:
             return True
-        return head.kind == Kind.LINK and all(
+        return kind is Kind.LINK and all(
             kind_of(type_of(end)) == Kind.COMPANION for end in head.ends
         )
 
@@ -252,12 +253,14 @@ class Intake:
         default = Tlp.CLEAR if kind == Kind.COMPANION and type_ in _DEFINITIONS else self._default
         return effective(self._marked(marks), default, self.terms.tightening)
 
-    def _classify(self, head: Head, marks: int) -> _Classified:
+    def _classify(self, kind: Kind, head: Head, marks: int) -> _Classified:
         """The handling and class of an object that goes by itself."""
-        ends = tuple((type_of(end), self._marks_here(end)) for end in head.ends)
-        if not all(found for _, found in ends):  # an end is stored already, or unknown
-            return self._classified(head, marks)
-        sort = (head.kind, marks, ends)
+        ends: tuple[tuple[str, tuple[int, ...]], ...] = ()
+        if head.ends:
+            ends = tuple([(type_of(end), self._marks_here(end)) for end in head.ends])
+            if not all(found for _, found in ends):  # an end is stored already, or unknown
+                return self._classified(head, marks)
+        sort = (kind, marks, ends)
         known = self._plain.get(sort)
         if known is None:
             try:
@@ -280,7 +283,10 @@ class Intake:
 
     def _marks_here(self, end: str) -> tuple[int, ...]:
         """The marks of the sound objects of one id in the bundle."""
-        return tuple(sorted({each.marks for each in self.survey.notes(end) if not each.flags}))
+        notes = self.survey.notes(end)
+        if len(notes) == 1:
+            return () if notes[0].flags else (notes[0].marks,)
+        return tuple(sorted({each.marks for each in notes if not each.flags}))
 
     def _class_of(
         self, demands: frozenset[Demand], along: frozenset[Digest] | None = None
@@ -339,7 +345,7 @@ class Intake:
                     "exchange.end-refused", f"it connects an object that is refused: {error.reason}"
                 ) from None
 
-    def _note_referrer(self, table: str, name: str, key: Digest) -> None:
+    def _note_referrer(self, table: str, name: bytes, key: Digest) -> None:
         """Remember that the class `key` holds something that refers to a companion."""
         if (name, key) in self._noted:
             return
@@ -347,12 +353,12 @@ class Intake:
             self._noted.clear()
         self._noted.add((name, key))
         exact, scratch = bytes.fromhex(key), self.survey.scratch
-        before = scratch.get(table, name.encode()) or b""
+        before = scratch.get(table, name) or b""
         if exact not in _keys_in(before):
-            scratch.put(table, name.encode(), before + exact)
+            scratch.put(table, name, before + exact)
 
-    def _referrers(self, table: str, name: str) -> frozenset[Digest]:
-        raw = self.survey.scratch.get(table, name.encode()) or b""
+    def _referrers(self, table: str, name: bytes) -> frozenset[Digest]:
+        raw = self.survey.scratch.get(table, name) or b""
         return frozenset(Digest(each.hex()) for each in _keys_in(raw))
 
     def _companions(self) -> Iterator[Outcome]:
@@ -376,7 +382,7 @@ class Intake:
         _, marks = _KEPT.unpack_from(kept)
         raw = kept[_KEPT.size :]
         head = read_head(raw)
-        direct = self._referrers(_REFERRERS, head.id)
+        direct = self._referrers(_REFERRERS, head.id.encode())
         if head.kind != Kind.COMPANION or not direct:
             return
         try:
@@ -384,7 +390,7 @@ class Intake:
             _, key = self._class_of(frozenset({self._own(handled)}), direct)
         except _RefusedError:
             return
-        for name in companions(raw) - {head.id}:
+        for name in companions(raw) - {head.id.encode()}:
             if not direct <= self._referrers(_REFERRERS, name):
                 self._note_referrer(_ALONG, name, key)
 
@@ -394,9 +400,10 @@ class Intake:
     def _along(self, head: Head, handled: Effective) -> tuple[frozenset[Demand], frozenset[Digest]]:
         """The demands of what goes along, and the classes with one of which it goes."""
         if head.kind == Kind.COMPANION:
-            along = self._referrers(_REFERRERS, head.id) | self._referrers(_ALONG, head.id)
+            name = head.id.encode()
+            along = self._referrers(_REFERRERS, name) | self._referrers(_ALONG, name)
             return frozenset({self._own(handled)}), along
-        both = [self._referrers(_REFERRERS, end) for end in head.ends]
+        both = [self._referrers(_REFERRERS, end.encode()) for end in head.ends]
         return (
             frozenset(self._end_demands(head.ends, handled.handling)),
             frozenset.intersection(*both),

@@ -88,6 +88,9 @@ Instant: TypeAlias = tuple[datetime, str]
 """Whole seconds, and the digits of the fraction without trailing zeros: compares in order."""
 
 
+_LINKING = frozenset({"relationship", "sighting", "language-content"})
+
+
 class GranularMarking(msgspec.Struct, frozen=True):
     """A marking on a part of an object; a `lang` in its place marks nothing."""
 
@@ -120,13 +123,13 @@ class Head(msgspec.Struct, frozen=True):
     @property
     def ends(self) -> tuple[str, ...]:
         """The objects without which it may not go anywhere; none for most types."""
+        if self.type not in _LINKING:
+            return ()
         if self.type == "relationship":
             return (self.source_ref, self.target_ref)
         if self.type == "sighting":
             return (self.sighting_of_ref, *self.where_sighted_refs)
-        if self.type == "language-content":
-            return (self.object_ref,)
-        return ()
+        return (self.object_ref,)
 
     @property
     def granular_refs(self) -> tuple[str, ...]:
@@ -253,6 +256,6 @@ def version_key(head: Head, digest: Digest) -> str:
     return f"{whole.replace(tzinfo=None).isoformat()}.{fraction.ljust(3, '0')}Z"
 
 
-def companions(raw: bytes) -> frozenset[str]:
-    """The companions whose ids stand anywhere in an object, itself included."""
-    return frozenset(found.decode() for found in _COMPANION.findall(raw))
+def companions(raw: bytes) -> frozenset[bytes]:
+    """The ids of the companions that stand anywhere in an object, its own included; ASCII."""
+    return frozenset(_COMPANION.findall(raw))

@@ -84,6 +84,13 @@ class Sighted(msgspec.Struct, frozen=True, gc=False):
     digest: bytes
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """A bundle that was kept: every element by its place, and the note of each object."""
+
+    elements: list[Sighted | Refused]
+    notes: list[Note | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What the first pass found.
@@ -105,7 +112,7 @@ class Survey:
     definitions: Mapping[str, Definition]
     broken: BrokenError | None
     scratch: Scratch
-    kept: Sequence[Sighted | Refused] | None = None
+    kept: Kept | None = None
 
     def notes(self, id_: str) -> tuple[Note, ...]:
         """What was noted of the objects of one id, in the order of the bundle."""
@@ -116,18 +123,22 @@ class Survey:
         kept = self.scratch.get(_LABELS, id_.encode())
         return frozenset(kept.decode().split("\n")) if kept else frozenset()
 
-    def note(self, id_: str, bytes_digest: bytes) -> Note:
+    def note(self, each: Sighted) -> Note:
         """The note of one object that the first pass has seen.
 
         Raises:
             MalformedError: `stix.changed`: the source gives other bytes the second time.
         """
-        notes = self.notes(id_)
-        for each in notes:
-            if each.digest == bytes_digest:
-                return each
+        if self.kept is not None:
+            kept = self.kept.notes[each.index]
+            if kept is not None:
+                return kept
+        notes = self.notes(each.head.id)
+        for note in notes:
+            if note.digest == each.digest:
+                return note
         if len(notes) >= MOST_NOTES:
-            return Note(b"", bytes_digest, 0, -1, CONFLICT)
+            return Note(b"", each.digest, 0, -1, CONFLICT)
         raise MalformedError(
             "stix.changed", "the bundle changed while it was read", hint="share it again"
         )
@@ -135,7 +146,7 @@ class Survey:
     def again(self, source: Source, limits: Limits) -> Iterator[Sighted | Refused]:
         """Every element once more, in order: as it was kept, or read again."""
         if self.kept is not None:
-            yield from self.kept
+            yield from self.kept.elements
             return
         try:
             for each in rows(source(), limits):
@@ -221,7 +232,7 @@ class _Seeing:
         self.count = 0
         self.numbers: dict[_Refs, int] = {}
         self.definitions: dict[str, Definition] = {}
-        self.kept: list[Sighted | Refused] | None = [] if keep else None
+        self.kept: Kept | None = Kept([], []) if keep else None
         self._room = keep
         self._scratch = scratch
         self._topics = topics
@@ -251,7 +262,8 @@ class _Seeing:
         """Keep an element, unless there is no more room; then let go of all."""
         if self.kept is not None:
             self._room -= size + _HELD_BESIDE
-            self.kept.append(each)
+            self.kept.elements.append(each)
+            self.kept.notes.append(None)
             if self._room < 0:
                 self.kept = None
 
@@ -279,11 +291,12 @@ class _Seeing:
             any(note.version == version for note in before) or len(before) >= MAX_VERSIONS
         ):
             flags |= CONFLICT
-            before = tuple(
-                _conflicting(note) if note.version == version else note for note in before
-            )
+            before = tuple(self._in_conflict(note, version) for note in before)
+        note = Note(version, exact, number, seen.index, flags)
         if len(before) < MOST_NOTES:
-            before += (Note(version, exact, number, seen.index, flags),)
+            before += (note,)
+            if self.kept is not None:
+                self.kept.notes[seen.index] = note
         self._scratch.put(_NOTES, key, _packed(before))
         if flags & INVALID:
             return
@@ -291,6 +304,15 @@ class _Seeing:
             self._note_labels(key, raw)
         if head.type == "marking-definition":
             _define(raw, head, flags, self.definitions)
+
+    def _in_conflict(self, note: Note, version: bytes) -> Note:
+        """The note of an earlier object of that id, flagged if it is of that version."""
+        if note.version != version:
+            return note
+        flagged = Note(note.version, note.digest, note.marks, note.index, note.flags | CONFLICT)
+        if self.kept is not None:
+            self.kept.notes[note.index] = flagged
+        return flagged
 
     def _note_labels(self, key: bytes, raw: bytes) -> None:
         words = words_of(raw)
@@ -321,11 +343,10 @@ def _define(raw: bytes, head: Head, flags: int, definitions: dict[str, Definitio
         definitions[head.id] = read_definition(raw, head)
 
 
-def _conflicting(note: Note) -> Note:
-    return Note(note.version, note.digest, note.marks, note.index, note.flags | CONFLICT)
-
-
-def _packed(notes: Iterable[Note]) -> bytes:
+def _packed(notes: Sequence[Note]) -> bytes:
+    if len(notes) == 1:
+        (one,) = notes
+        return _NOTE.pack(one.version, one.digest, one.marks, one.index, one.flags)
     return b"".join(
         [
             _NOTE.pack(note.version, note.digest, note.marks, note.index, note.flags)

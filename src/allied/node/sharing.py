@@ -279,9 +279,8 @@ class _Sharing:
 
     def _look_up_ends(self, found: Survey) -> None:
         """Look up at once what links of a bundle connect that is not in it."""
-        ends = {
-            end for each in found.kept or () if isinstance(each, Sighted) for end in each.head.ends
-        }
+        elements = found.kept.elements if found.kept else ()
+        ends = {end for each in elements if isinstance(each, Sighted) for end in each.head.ends}
         missing = [end for end in sorted(ends) if not found.notes(end)]
         if missing:
             self._look_up(missing)
