@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
-from allied.exchange.channels import channels_of, recipient_of
+from allied.exchange.channels import channels_at, recipient_at
+from allied.exchange.handling import read_class
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
@@ -27,7 +28,7 @@ from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place,
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.survey import Sighted, survey
 from allied.exchange.topics import forbidden
-from allied.node import ledger, release
+from allied.node import ledger
 from allied.node.agreements import party_of, resolve
 from allied.node.rows import ItemBatch
 from allied.record.ids import PartyId
@@ -153,6 +154,8 @@ def share(
     *,
     dry_run: bool = False,
     on_decision: Callable[[Decision], None] | None = None,
+    on_trouble: Callable[[Decision], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Shared:
     """Share a STIX 2.1 bundle under an agreement.
 
@@ -160,6 +163,8 @@ def share(
         keys: None only for a dry run, which signs nothing.
         source: gives the bytes of the bundle from the start; called twice.
         on_decision: called with every object's decision, in the order of the second pass.
+        on_trouble: called with the decisions on what is not taken, and with no others.
+        on_progress: called now and then with how many more objects are done.
 
     Raises:
         RefusedError: `exchange.not-in-force`, `exchange.no-clause`.
@@ -170,7 +175,10 @@ def share(
     """
     with node.store.read() as reading:
         folded = node.folds.of(reading, resolve(reading, agreement).id)
-    sharing = _Sharing(node, organisation, None if dry_run else keys, folded, wish, on_decision)
+    sharing = _Sharing(node, organisation, None if dry_run else keys, folded, wish)
+    sharing.on_decision = on_decision
+    sharing.on_trouble = on_trouble
+    sharing.on_progress = on_progress
     return sharing.run(source)
 
 
@@ -184,27 +192,28 @@ class _Sharing:
         keys: Keys | None,
         folded: Folded,
         wish: Wish,
-        on_decision: Callable[[Decision], None] | None,
     ) -> None:
+        self.on_decision: Callable[[Decision], None] | None = None
+        self.on_trouble: Callable[[Decision], None] | None = None
+        self.on_progress: Callable[[int], None] | None = None
         self._node = node
         self._organisation = organisation
         self._keys = keys
         self._folded = folded
-        self._on_decision = on_decision
         self._at = node.clock.now()
         self._party = party_of(folded, organisation)
-        self._bound = folded.state.standing(folded.instrument, self._at).bound
-        if self._party not in self._bound:
+        standing = folded.state.standing(folded.instrument, self._at)
+        if self._party not in standing.bound:
             raise RefusedError(
                 "exchange.not-in-force",
                 f"{folded.row.alias} does not bind {self._party} now; nothing is shared under it",
                 hint="`allied agreement show` says who is awaited",
             )
-        self._channels = channels_of(folded.instrument.terms)
-        self._tightening = _tightening(wish, folded)
         terms = folded.instrument.terms
+        self._channels = channels_at(terms, standing)
+        self._tightening = _tightening(wish, folded)
         self._recipients = [
-            recipient_of(terms, party.id, bound=party.id in self._bound)
+            recipient_at(standing, party.id)
             for party in terms.parties
             if party.id != self._party
         ]
@@ -292,7 +301,12 @@ class _Sharing:
             self._stored_classes.clear()
         with self._node.store.read() as reading:
             stored = reading.classes_of_items(agreement, organisation, organisation, ids)
-            classes = release.classes_of(reading, agreement) if stored else {}
+            wanted = set(stored.values())
+            classes = {
+                row.id: read_class(row.value)
+                for row in (reading.handling_classes(agreement) if stored else ())
+                if row.id in wanted
+            }
         for id_ in ids:
             number = stored.get(id_)
             self._stored_classes[id_] = None if number is None else classes[number]
@@ -303,16 +317,19 @@ class _Sharing:
         result = self._result
         if isinstance(outcome, Repeated):
             result.repeated += 1
-            self._tell(outcome.index, outcome.id, "", "exchange.repeated", "the same bytes again")
-            return
-        counted = result.refused if outcome.code.startswith("exchange.") else result.invalid
-        counted[outcome.code] = counted.get(outcome.code, 0) + 1
-        self._tell(outcome.index, outcome.id or "", "", outcome.code, outcome.reason)
-
-    def _tell(self, index: int, id_: str, tlp: str, code: str, reason: str) -> None:
-        if self._on_decision:
-            type_ = id_.partition("--")[0]
-            self._on_decision(Decision(index, id_, type_, code, reason, tlp, ()))
+            if self.on_decision:
+                reason = "the same bytes again"
+                self.on_decision(_decision(outcome.index, outcome.id, "exchange.repeated", reason))
+        else:
+            counted = result.refused if outcome.code.startswith("exchange.") else result.invalid
+            counted[outcome.code] = counted.get(outcome.code, 0) + 1
+            trouble = _decision(outcome.index, outcome.id or "", outcome.code, outcome.reason)
+            if self.on_decision:
+                self.on_decision(trouble)
+            if self.on_trouble:
+                self.on_trouble(trouble)
+        if self.on_progress:
+            self.on_progress(1)
 
     def _decide(
         self, accepted: Accepted, classes: Mapping[Digest, HandlingClass]
@@ -356,10 +373,12 @@ class _Sharing:
                 tally.refused[why] = tally.refused.get(why, 0) + number
 
     def _tell_admitted(self, batch: Sequence[Accepted]) -> None:
-        if self._on_decision is None:
+        if self.on_progress:
+            self.on_progress(len(batch))
+        if self.on_decision is None:
             return
         for accepted in batch:
-            self._on_decision(
+            self.on_decision(
                 Decision(
                     accepted.index,
                     accepted.head.id,
@@ -494,6 +513,11 @@ class _Sharing:
             for party, verdict in self._verdicts[key]
         ]
         ledger.append(writing, self._organisation.id, entries)
+
+
+def _decision(index: int, id_: str, code: str, reason: str) -> Decision:
+    """The decision on something that is not taken, or was taken before."""
+    return Decision(index, id_, id_.partition("--")[0], code, reason, "", ())
 
 
 def _parts(members: Sequence[Accepted]) -> Iterator[Sequence[Accepted]]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 items = typer.Typer(help="Items that this node holds.", no_args_is_help=True)
 
-_WENT_WELL: Final = ("exchange.admitted", "exchange.repeated")
 _SHOWN_AT_MOST: Final = 20
 
 ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="Its STIX id, or its number here.")]
@@ -74,11 +73,8 @@ def share(
         for file in files:
             with progress(f"sharing {file.name}", shown=not as_json) as step:
 
-                def decided(decision: Decision) -> None:
-                    step()
-                    if as_json:
-                        objects.add(decision)
-                    elif decision.code not in _WENT_WELL and len(told) < _SHOWN_AT_MOST:
+                def in_trouble(decision: Decision) -> None:
+                    if len(told) < _SHOWN_AT_MOST:
                         told.append(decision)
 
                 results.append(
@@ -90,7 +86,9 @@ def share(
                         agreement,
                         wish,
                         dry_run=dry_run,
-                        on_decision=decided,
+                        on_decision=objects.add if as_json else None,
+                        on_trouble=in_trouble,
+                        on_progress=step,
                     )
                 )
         if as_json:

@@ -116,10 +116,10 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def progress(what: str, *, shown: bool) -> Iterator[Callable[[], None]]:
+def progress(what: str, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """A counter on the terminal while something long runs; silent elsewhere."""
     if not shown or not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _: None
         return
     from rich.console import Console as RichConsole
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -133,7 +133,7 @@ def progress(what: str, *, shown: bool) -> Iterator[Callable[[], None]]:
     )
     with bar:
         task = bar.add_task(visible(what), total=None)
-        yield lambda: bar.advance(task)
+        yield lambda more: bar.advance(task, more)
 
 
 def console() -> Console:
