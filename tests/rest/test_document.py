@@ -124,6 +124,7 @@ def strict(shape: type[Any]) -> type[BaseModel]:
         ("/items/1/explanation?to=harbour", "viewer"),
         ("/incidents", "viewer"),
         ("/obligations", "viewer"),
+        ("/proposals", "viewer"),
         ("/ledger", "auditor"),
         ("/token", "viewer"),
         ("/status", "viewer"),

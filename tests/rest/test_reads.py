@@ -11,7 +11,7 @@ import pytest
 from allied.agreement.values import Tlp
 from allied.entrypoints.shapes import agreement_summary, item_shown, peer_summary, plain
 from allied.errors import NotFoundError
-from allied.node import agreements, incidents, items, obligations, people
+from allied.node import agreements, incidents, items, obligations, people, proposals
 from allied.node.overview import overview
 from allied.node.people import NewToken
 from allied.node.sight import Sight
@@ -78,6 +78,12 @@ def test_incidents_and_obligations_are_those_of_the_command_line(stand: Stand) -
     assert stand.get(f"/obligations/{owed[0].key}") == plain(owed[0])
 
 
+def test_proposals_are_those_of_the_command_line(stand: Stand) -> None:
+    shown = plain(proposals.show(stand.river.node, stand.river.organisation, stand.stage.proposal))
+    assert stand.get(f"/proposals/{stand.stage.proposal}") == shown
+    assert stand.get("/proposals?open=true") == {"proposals": [shown], "next": None}
+
+
 def test_status_and_peers_are_those_of_the_organisation(stand: Stand) -> None:
     node, river = stand.river.node, stand.river.organisation
     assert stand.get("/status") == plain(overview(node, river.id))
@@ -132,6 +138,7 @@ def test_what_a_token_may_not_know_of_is_not_there(stand: Stand, whose: Any) -> 
     assert stand.get("/items", token=token) == {"total": 0, "items": [], "next": None}
     assert stand.get("/incidents", token=token)["incidents"] == []
     assert stand.get("/obligations", token=token)["obligations"] == []
+    assert stand.get("/proposals", token=token)["proposals"] == []
     assert stand.get("/ledger", token=whose(stand, "auditor"))["rows"] == []
     status = stand.get("/status", token=token)
     assert status["agreements"] == []
@@ -149,6 +156,7 @@ def test_what_a_token_may_not_know_of_is_not_there(stand: Stand, whose: Any) -> 
         (f"/incidents/{incident}", f"/incidents/{NOBODY}"),
         (f"/incidents/{incident}/report", f"/incidents/{NOBODY}/report"),
         (f"/obligations/{key}", f"/obligations/{NOBODY}"),
+        (f"/proposals/{stand.stage.proposal}", f"/proposals/{NOBODY}"),
     ):
         refused = stand.ask("GET", there, token=token)
         assert refused.status_code == 404
@@ -158,10 +166,10 @@ def test_what_a_token_may_not_know_of_is_not_there(stand: Stand, whose: Any) -> 
 
 def test_a_narrowed_token_sees_what_it_lists(stand: Stand) -> None:
     token = stand.token("analyst", agreements=[stand.stage.agreement])
-    for path in ("/agreements", "/items", "/incidents", "/obligations"):
+    for path in ("/agreements", "/items", "/incidents", "/obligations", "/proposals"):
         assert stand.get(path, token=token) == stand.get(path)
     status = stand.get("/status", token=token)
-    assert status["agreements"] == stand.get("/status")["agreements"]
+    assert status == stand.get("/status")
     assert code(stand.ask("POST", "/sync", token=token), 403) == "token.narrowed"
     auditor = stand.token("auditor", agreements=[stand.stage.agreement])
     assert stand.get("/ledger", token=auditor) == stand.get("/ledger", role="auditor")
@@ -222,6 +230,7 @@ def test_filters_give_what_they_say(stand: Stand) -> None:
         ("/agreements?", "agreements", "viewer"),
         ("/incidents?", "incidents", "viewer"),
         ("/obligations?", "obligations", "viewer"),
+        ("/proposals?", "proposals", "viewer"),
     ],
 )
 def test_pages_lose_nothing_and_end(stand: Stand, path: str, name: str, role: str) -> None:

@@ -229,7 +229,7 @@ def test_reports_that_are_refused(
 
 
 def test_a_file_with_acts_is_refused(stand: Stand) -> None:
-    acts = ATTACK + b"\ninvocations:\n  - {by: harbour, agreement: x, art: 2, at: 2026-01-01}\n"
+    acts = ATTACK + b"\ninvocations:\n  - {by: harbour, agreement: x, art: 2, at: 2026-11-24}\n"
     for path in ("/incidents?agreement=river-harbour", "/incidents/considered"):
         answer = stand.post(path, content=acts, headers=YAML)
         assert code(answer, 403) == "incident.acts-in-file"

@@ -33,14 +33,15 @@ OBLIGATIONS_ACKNOWLEDGE: Final = "obligations:acknowledge"
 OBLIGATIONS_READ: Final = "obligations:read"
 PAGES_READ: Final = "pages:read"
 PEERS_READ: Final = "peers:read"
+PROPOSALS_READ: Final = "proposals:read"
 SELF_READ: Final = "self:read"
 STATUS_READ: Final = "status:read"
 SYNC_RUN: Final = "sync:run"
 
 _LOOKS: Final = frozenset(
     {
-        AGREEMENTS_READ, INCIDENTS_READ, ITEMS_READ, OBLIGATIONS_READ, PEERS_READ, STATUS_READ,
-        SELF_READ,
+        AGREEMENTS_READ, INCIDENTS_READ, ITEMS_READ, OBLIGATIONS_READ, PEERS_READ, PROPOSALS_READ,
+        SELF_READ, STATUS_READ,
     }
 )  # fmt: skip
 
@@ -59,7 +60,7 @@ ROLES: Mapping[str, frozenset[str]] = MappingProxyType(
         "auditor": frozenset(
             {
                 AGREEMENTS_READ, INCIDENTS_READ, LEDGER_READ, NODE_EXAMINE, OBLIGATIONS_READ,
-                PEERS_READ, STATUS_READ, SELF_READ,
+                PEERS_READ, PROPOSALS_READ, SELF_READ, STATUS_READ,
             }
         ),
         PERSON: frozenset({PAGES_READ}),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
 from allied.errors import NotAuthorisedError, NotFoundError, UsageError
-from allied.node import agreements, incidents, items, obligations
+from allied.node import agreements, incidents, items, obligations, proposals
 from allied.node.node import hosted
 from allied.node.overview import Overview, overview
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow, LedgerRow, Organisation, Peer, Token
+    from allied.node.tables import ProposalView
     from allied.record.ids import AgreementId, OrganisationId
 
 
@@ -237,6 +238,27 @@ class Sight:
             raise _no_obligation()
         return found
 
+    # --- proposals ----------------------------------------------------------------------
+
+    def proposals(self, *, open_only: bool = False) -> Sequence[ProposalView]:
+        """Questions that the organisation may see."""
+        found = proposals.list_proposals(self.node, self.organisation, open_only=open_only)
+        return [each for each in found if self.permits(each.agreement)]
+
+    def proposal(self, proposal: str) -> ProposalView:
+        """One question by its whole id.
+
+        Raises:
+            NotFoundError: `proposal.unknown`.
+        """
+        try:
+            found = proposals.show(self.node, self.organisation, proposal)
+        except (NotFoundError, UsageError):
+            raise _no_proposal() from None
+        if found.id != proposal or not self.permits(found.agreement):
+            raise _no_proposal()
+        return found
+
     # --- the ledger, the neighbours, the state of it all ---------------------------------
 
     def ledger(
@@ -298,6 +320,7 @@ class Sight:
         seen = {peer.id for peer in self.peers()}
         links = {f"/agreements/{each}" for each in self.token.agreements}
         links |= {f"/incidents/{each.incident}" for each in self.obligations(mine_only=True)}
+        links |= {f"/proposals/{each.id}" for each in self.proposals(open_only=True)}
         return replace(
             found,
             agreements=tuple(each for each in found.agreements if self.permits(each.id)),
@@ -308,6 +331,10 @@ class Sight:
 
 def _no_incident() -> NotFoundError:
     return NotFoundError("incident.unknown", "no incident here goes by that name")
+
+
+def _no_proposal() -> NotFoundError:
+    return NotFoundError("proposal.unknown", "no proposal here goes by that name")
 
 
 def _no_obligation() -> NotFoundError:

@@ -45,10 +45,14 @@ ACTS: Final = (
     PersonAct("obligation.waive", "/obligations/{key}/waive"),
     PersonAct("obligation.confirm-excuse", "/obligations/{key}/confirm-excuse"),
     PersonAct("obligation.refuse-excuse", "/obligations/{key}/refuse-excuse"),
-    PersonAct("proposal.open", "/proposals"),
-    PersonAct("proposal.acknowledge", "/proposals/{proposal}/acknowledge"),
-    PersonAct("proposal.withdraw", "/proposals/{proposal}/withdraw"),
-    PersonAct("vote.cast", "/proposals/{proposal}/votes"),
+    PersonAct("proposal.open", "/proposals", "allied proposal open"),
+    PersonAct(
+        "proposal.acknowledge",
+        "/proposals/{proposal}/acknowledge",
+        "allied proposal acknowledge",
+    ),
+    PersonAct("proposal.withdraw", "/proposals/{proposal}/withdraw", "allied proposal withdraw"),
+    PersonAct("vote.cast", "/proposals/{proposal}/votes", "allied proposal vote"),
     PersonAct("redaction", "/redactions"),
     PersonAct("key.revoke", "/keys/revocations"),
 )

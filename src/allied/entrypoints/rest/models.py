@@ -63,7 +63,8 @@ def _kind(hint: Any) -> Any:
     if origin in (types.UnionType, typing.Union):
         return typing.Union[tuple(_kind(each) for each in of)]  # noqa: UP007 - made at run time
     if origin in _LISTS:
-        return list[_kind(of[0])]  # type: ignore[misc]
+        elements = tuple(_kind(each) for each in of if each is not Ellipsis)
+        return list[typing.Union[elements]]  # type: ignore[valid-type]  # noqa: UP007
     if origin in (dict, Mapping):
         return dict[str, _kind(of[1])]  # type: ignore[misc]
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):

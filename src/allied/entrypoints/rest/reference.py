@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from allied.entrypoints.rest.acts import PersonAct
 
 _ORDER: Final = (
-    "agreements", "items", "shares", "incidents", "obligations", "ledger", "token", "status",
-    "peers", "sync", "doctor",
+    "agreements", "items", "shares", "incidents", "obligations", "proposals", "ledger",
+    "token", "status", "peers", "sync", "doctor",
 )  # fmt: skip
 _ABOUT: Final = (
     "The use cases of the command line, for machines. A token acts for one organisation and"

@@ -18,7 +18,15 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from allied.entrypoints.rest import agreements, house, incidents, items, ledger, obligations
+from allied.entrypoints.rest import (
+    agreements,
+    house,
+    incidents,
+    items,
+    ledger,
+    obligations,
+    proposals,
+)
 from allied.entrypoints.rest.acts import ACTS, PersonAct, refuse
 from allied.entrypoints.rest.door import PREFIX, Door, routes_of
 from allied.entrypoints.rest.models import Refusal, model_of
@@ -40,6 +48,7 @@ TABLE: Final[tuple[Way, ...]] = (
     *items.TABLE,
     *incidents.TABLE,
     *obligations.TABLE,
+    *proposals.TABLE,
     *ledger.TABLE,
     *house.TABLE,
 )
