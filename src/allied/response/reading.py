@@ -20,7 +20,7 @@ from allied.agreement.parties import ConditionalRole
 from allied.agreement.shape import show_group
 from allied.agreement.terms import Agreement
 from allied.record.canonical import digest, encode
-from allied.response.results import THE_GROUP, Note
+from allied.response.results import THE_GROUP, Note, natural
 from allied.response.rule import (
     AID,
     CONSULTATION,
@@ -68,8 +68,8 @@ def hidden(clause: c.Clause) -> bool:
 
 
 def _statements(agreement: Agreement) -> Iterable[tuple[Note, bool]]:
-    """Write each denied duty as a note, and say whether it is restricted."""
-    for clause in agreement.clauses(c.Statement):
+    """Write each denied duty as a note, by number, and say whether it is restricted."""
+    for clause in sorted(agreement.clauses(c.Statement), key=lambda each: natural(each.art)):
         for what in clause.no_duty:
             yield Note("no-duty", f"{_ref(agreement, clause)}: no duty of {what}."), hidden(clause)
 
