@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
+import socket
 import threading
 from datetime import timedelta
 
 import pytest
 
-from allied.entrypoints.rest import door as doors
+from allied.entrypoints.rest import bodies, door as doors
 from allied.entrypoints.rest.routes import TABLE
 from allied.node.sight import Sight
+from tests.federation.houses import serving
 from tests.rest.stand import Stand, basic, code
 
 PUBLIC = ("", "/", "/openapi.json", "/reference.css")
@@ -226,3 +229,46 @@ def test_what_is_public_is_what_was_meant_to_be(stand: Stand) -> None:
     )
     assert set(door._public) == {"/", "/openapi.json", "/reference.css"}
     assert not set(door._public) & {way.path for way in TABLE}
+
+
+# --- over a real connection -------------------------------------------------------------
+
+
+def exchanged(url: str, request: bytes, *, wait: float = 10) -> bytes:
+    """What a server says to these bytes, until it closes the connection."""
+    port = int(url.rpartition(":")[2])
+    said = bytearray()
+    with socket.create_connection(("127.0.0.1", port), timeout=wait) as line:
+        line.sendall(request)
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while piece := line.recv(65_536):
+                said += piece
+    return bytes(said)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
+    head = (
+        "POST /api/v1/shares?agreement=river-harbour&dry_run=1 HTTP/1.1\r\nhost: node\r\n"
+        f"authorization: Bearer {stand.token('analyst').bearer}\r\n"
+        "content-type: application/json\r\ncontent-length: 50\r\n\r\n{"
+    )
+    with serving(stand.app) as url:
+        said = exchanged(url, head.encode())
+        assert said.startswith(b"HTTP/1.1 408 ")
+        assert b"rest.too-slow" in said
+        whole = head.replace("content-length: 50", "content-length: 2\r\nconnection: close") + "}"
+        assert exchanged(url, whole.encode()).startswith(b"HTTP/1.1 422 ")  # it came: no bundle
+
+
+def test_a_stranger_sends_nothing_that_is_read(stand: Stand) -> None:
+    head = (
+        "POST /api/v1/shares?agreement=river-harbour HTTP/1.1\r\nhost: node\r\n"
+        "content-type: application/json\r\ncontent-length: 900000000\r\n\r\n"
+    )
+    with serving(stand.app) as url:
+        said = exchanged(url, head.encode() + b"x" * 200_000)
+        assert said.startswith(b"HTTP/1.1 401 ")
+        assert exchanged(url, b"GET /api/v1 HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
