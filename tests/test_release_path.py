@@ -22,7 +22,7 @@ MAY_READ_BYTES = {
     "adapters/sql/reading.py": "the store answering the port",
 }
 MAY_DECIDE = {
-    "node/release.py": "the path itself",
+    "node/verdicts.py": "the verdicts of the path itself, remembered while they hold",
     "node/sharing.py": "the verdicts shown to the author and written down before anything leaves",
     "exchange/policy.py": "what goes along with something is decided as that is",
     "exchange/channels.py": "the verdict over an agreement as a whole",

@@ -1,9 +1,9 @@
 """The node as its use cases see it, and who acts.
 
-A `Node` is the ports put together; it holds no state of its own besides what was folded
-already (`Folds`), which is derived and can be thrown away. Every use case takes the node
-first and then the `Actor`: one hosted organisation, its unlocked keys, and the person who
-answers for it where an act is done.
+A `Node` is the ports put together; it holds no state of its own besides what was folded and
+judged already (`Folds`, `Verdicts`), which is derived and can be thrown away. Every use case
+takes the node first and then the `Actor`: one hosted organisation, its unlocked keys, and the
+person who answers for it where an act is done.
 
 Words used here:
     actor   in whose name something is done; resolved once, at the edge of a use case
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from allied.errors import NotFoundError, UsageError
 from allied.exchange.scratch import Scratch
 from allied.node.folds import Folds
+from allied.node.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from allied.node.ports import Chance, Clock, Keys, Notifier, Peers, Reading, Store, Vault
@@ -38,6 +39,7 @@ class Node:
     notifier: Notifier
     scratch: Callable[[], AbstractContextManager[Scratch]]
     folds: Folds = field(default_factory=Folds)
+    verdicts: Verdicts = field(default_factory=Verdicts)
 
     def close(self) -> None:
         """Let go of the store and of open connections."""

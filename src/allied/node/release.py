@@ -1,120 +1,131 @@
 """The one path by which items leave this node.
 
-Federation, TAXII, console and command line all ask here, and here `exchange.policy` is
-asked, at the moment of the question: a change of membership, clause or marking takes effect
-on the next request. What leaves is written into the disclosure ledger before it is sent.
+Federation, TAXII, console and command line all ask here, and here the verdicts of the policy
+are asked (`allied.node.verdicts`), at the moment of the question: a change of membership,
+clause, marking or recall takes effect on the next request. What leaves is written into the
+disclosure ledger before it is sent.
 
 Words used here:
     holder      the hosted organisation whose copies are looked at
     reach       which handling classes may go to one recipient now, each with its verdict
+    place       how far a recipient is: a number, and a digest of what it could see then; where
+                it may see other than it could, it starts again from the beginning
     own view    a hosted organisation looking at what it holds itself; that is no release
 
 Rules. Unless a verdict says yes, an item stays. A recipient is a party of the agreement;
-nobody else gets anything. Only items of which the holder is the originator are released
-(onward release comes later). The page is made of stored bytes; nothing is parsed.
+nobody else gets anything. What was shared before a late party joined stays as
+`life.history` says. What is refused only because it was not confirmed recently who is a party
+is written down once. The page is made of stored bytes; nothing is parsed.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from allied.errors import MalformedError, NotFoundError
-from allied.exchange import channels
-from allied.exchange.handling import HandlingClass, read_class
-from allied.exchange.policy import Recipient, Verdict, decide
-from allied.node import ledger, proofs
+from allied.exchange import limits
+from allied.node import ledger, proofs, verdicts
 from allied.node.pages import ItemsPage, SentItem
-from allied.record.canonical import digest
+from allied.record.canonical import digest, encode
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from allied.exchange.handling import HandlingClass
+    from allied.exchange.policy import Verdict
     from allied.node.folds import Folded
     from allied.node.messages import ItemsQuestion
     from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import ItemRow
+    from allied.node.verdicts import Classes, Footing
     from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
 
-_PAGE_BYTES = 24 * 2**20
+_PAGE_BYTES: Final = 24 * 2**20
+_DIGITS: Final = 12
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What may go to one recipient now: a verdict for every handling class of an agreement."""
+    """What may go to one recipient now.
 
-    recipient: Recipient
+    Attributes:
+        verdicts: over every handling class that the holder has items of.
+    """
+
+    footing: Footing
     verdicts: Mapping[int, Verdict]
-    classes: Mapping[int, HandlingClass]
+    classes: Classes
+    at: datetime
+
+    @property
+    def party(self) -> PartyId:
+        """The recipient."""
+        return self.footing.recipient.party
 
     @property
     def permitted(self) -> tuple[int, ...]:
         """The classes that may go, ascending."""
         return tuple(sorted(each for each, verdict in self.verdicts.items() if verdict.permitted))
 
+    @property
+    def stale(self) -> tuple[int, ...]:
+        """The classes that stay until it is confirmed anew who is a party, ascending."""
+        refused = (each for each, verdict in self.verdicts.items() if verdict.code == limits.STALE)
+        return tuple(sorted(refused))
 
-class _Classes:
-    """Parsed handling classes; a class never changes, so each is parsed once per process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._parsed: dict[Digest, HandlingClass] = {}
-
-    def of(self, reading: Reading, agreement: AgreementId) -> dict[int, HandlingClass]:
-        """Every class of an agreement, by its id on this node."""
-        found = {}
-        for row in reading.handling_classes(agreement):
-            with self._lock:
-                parsed = self._parsed.get(row.key)
-            if parsed is None:
-                parsed = read_class(row.value)
-                with self._lock:
-                    self._parsed[row.key] = parsed
-            found[row.id] = parsed
-        return found
+    def sight(self, until: int) -> str:
+        """A digest of what may be seen, of the classes that were there before a number."""
+        sees_from = self.footing.sees_from
+        seen = [each for each in self.permitted if each <= until]
+        return digest(encode([seen, sees_from.isoformat() if sees_from else None]))[:_DIGITS]
 
 
-_CLASSES = _Classes()
-
-
-def classes_of(reading: Reading, agreement: AgreementId) -> Mapping[int, HandlingClass]:
+def classes_of(node: Node, reading: Reading, agreement: AgreementId) -> Mapping[int, HandlingClass]:
     """The handling classes of an agreement, by their ids on this node."""
-    return _CLASSES.of(reading, agreement)
-
-
-def recipient_of(folded: Folded, party: PartyId, at: datetime) -> Recipient:
-    """A party with the role and tier it has at `at`; a stranger counts as not bound."""
-    bound = folded.state.standing(folded.instrument, at).bound
-    return channels.recipient_of(folded.instrument.terms, party, bound=party in bound)
+    return node.verdicts.classes(reading, agreement).by_id
 
 
 def reach(
-    reading: Reading, folded: Folded, releaser: PartyId, party: PartyId, at: datetime
-) -> Reach:
-    """What `releaser` may release to `party` at `at`, class by class.
+    node: Node, reading: Reading, folded: Folded, holder: OrganisationId, party: PartyId
+) -> Reach | None:
+    """What `holder` may release to `party` now, class by class; None if it is no party.
 
-    A releaser that is itself not bound (any more) releases nothing.
+    Cost: one look at the register; a verdict only where none is remembered that still holds.
     """
-    recipient = recipient_of(folded, party, at)
-    sender = recipient_of(folded, releaser, at)
-    classes = classes_of(reading, folded.row.id)
-    by_key = {each.key: each for each in classes.values()}
-    clauses = channels.channels_of(folded.instrument.terms)
-    verdicts = {
-        number: decide(
-            each,
-            recipient if sender.bound else Recipient(party, bound=False),
-            clauses,
-            at,
-            releaser=releaser,
-            classes=by_key,
-        )
-        for number, each in classes.items()
-    }
-    return Reach(recipient, verdicts, classes)
+    at = node.clock.now()
+    footing = verdicts.footing(reading, folded, holder, party, at)
+    if footing is None:
+        return None
+    counts = reading.item_counts(folded.row.id, holder)
+    classes = node.verdicts.classes(reading, folded.row.id)
+    passes_on = footing.is_hub
+    wanted = [
+        number
+        for number in counts
+        if classes.by_id[number].originator == footing.releaser
+        or (passes_on and classes.by_id[number].originator != party)
+    ]
+    found = node.verdicts.over(folded.row.id, footing, wanted, classes, at)
+    return Reach(footing, found, classes, at)
+
+
+def verdict_of(
+    node: Node, reading: Reading, folded: Folded, row: ItemRow, party: PartyId
+) -> Verdict:
+    """What the agreement says to releasing one item to a party now.
+
+    Raises:
+        NotFoundError: `exchange.not-a-party`, its holder is none.
+    """
+    at = node.clock.now()
+    footing = verdicts.footing(reading, folded, row.holder, party, at)
+    if footing is None:
+        raise NotFoundError("exchange.not-a-party", "the agreement does not name the holder")
+    classes = node.verdicts.classes(reading, folded.row.id)
+    return node.verdicts.over(folded.row.id, footing, [row.class_id], classes, at)[row.class_id]
 
 
 def visible_count(
@@ -136,15 +147,12 @@ def visible_counts(
     organisation: OrganisationId,
 ) -> Mapping[int, int]:
     """How many items of `holder` may go to `organisation` now, by handling class."""
-    releaser = folded.instrument.party(holder)
     party = folded.instrument.party(organisation)
-    if releaser is None or party is None or holder == organisation:
+    if party is None or holder == organisation:
         return {}
     counts = reading.item_counts(folded.row.id, holder)
-    if not counts:
-        return {}
-    allowed = reach(reading, folded, releaser, party, node.clock.now()).permitted
-    return {number: counts[number] for number in allowed if number in counts}
+    allowed = reach(node, reading, folded, holder, party) if counts else None
+    return {number: counts[number] for number in allowed.permitted} if allowed else {}
 
 
 def page(
@@ -158,29 +166,117 @@ def page(
         NotFoundError: there is no such agreement, or one of both is no party of it.
         MalformedError: `exchange.bad-cursor`.
     """
-    after = _cursor(question.after)
-    filled = ItemsPage(question.limit)
+    place = _Place.read(question.after)
     with node.store.read() as reading:
-        if reading.agreement(question.agreement) is None:
-            raise NotFoundError("peer.not-found", "nothing here goes by that name")
-        folded = node.folds.of(reading, question.agreement)
-        releaser, party = folded.instrument.party(holder), folded.instrument.party(caller)
-        if releaser is None or party is None:
-            raise NotFoundError("peer.not-found", "nothing here goes by that name")
-        allowed = reach(reading, folded, releaser, party, node.clock.now())
-        rows = reading.items(
-            question.agreement,
-            holder,
-            after=after,
-            limit=question.limit + 1,
-            classes=allowed.permitted,
-            originator=holder,
-        )
-        sent = rows[: _add(reading, filled, _fitting(rows[: question.limit]))]
-    if sent:
-        after = sent[-1].seq
-        _write_down(node, folded, holder, allowed, sent, via="federation")
-    return filled.encode(str(after), more=len(sent) < len(rows))
+        changes = reading.changes()
+        made = _make(node, reading, caller, holder, question, place)
+    if not made.entries:
+        return made.answer
+    with node.store.write() as writing:
+        if writing.changes() != changes:
+            # Something has changed meanwhile; a recall must find every release written down.
+            made = _make(node, writing, caller, holder, question, place)
+        ledger.append(writing, holder, made.entries)
+        for name, value in made.noted.items():
+            writing.set_cursor(name, value)
+    return made.answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far a recipient is.
+
+    Attributes:
+        after: the number to go on after.
+        top: the highest handling class that there was then.
+        sight: what could be seen then, see `Reach.sight`.
+    """
+
+    after: int = 0
+    top: int = 0
+    sight: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> _Place:
+        """Read what `__str__` writes; MalformedError for anything else."""
+        if not text:
+            return cls()
+        parts = text.split(".")
+        numbers = parts[:2]
+        if len(parts) != 3 or not all(each.isdecimal() and len(each) < 19 for each in numbers):
+            raise MalformedError("exchange.bad-cursor", "this is no cursor of this node")
+        return cls(int(parts[0]), int(parts[1]), parts[2])
+
+    def __str__(self) -> str:
+        return f"{self.after}.{self.top}.{self.sight}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A page, and what is to be written down before it leaves.
+
+    Attributes:
+        noted: cursors that are set in the same unit.
+    """
+
+    answer: bytes
+    entries: Sequence[ledger.Entry]
+    noted: Mapping[str, str]
+
+
+def _make(
+    node: Node,
+    reading: Reading,
+    caller: OrganisationId,
+    holder: OrganisationId,
+    question: ItemsQuestion,
+    place: _Place,
+) -> _Made:
+    if reading.agreement(question.agreement) is None:
+        raise NotFoundError("peer.not-found", "nothing here goes by that name")
+    folded = node.folds.of(reading, question.agreement)
+    party = folded.instrument.party(caller)
+    allowed = reach(node, reading, folded, holder, party) if party else None
+    if allowed is None:
+        raise NotFoundError("peer.not-found", "nothing here goes by that name")
+    after = place.after if place.sight == allowed.sight(place.top) else 0
+    filled = ItemsPage(question.limit)
+    rows = reading.items(
+        question.agreement,
+        holder,
+        after=after,
+        limit=question.limit + 1,
+        classes=allowed.permitted,
+        added_after=_before(allowed.footing.sees_from),
+    )
+    sent = rows[: _add(reading, filled, _fitting(rows[: question.limit]))]
+    top = max(allowed.classes.by_id, default=0)
+    reached = _Place(sent[-1].seq if sent else after, top, allowed.sight(top))
+    noted = _stale_note(reading, folded, holder, allowed)
+    entries = [
+        *_released(folded, allowed, sent, via="federation"),
+        *(_refused(folded, allowed, reading.item_counts(folded.row.id, holder)) if noted else ()),
+    ]
+    return _Made(filled.encode(str(reached), more=len(sent) < len(rows)), entries, noted)
+
+
+def _before(sees_from: datetime | None) -> int | None:
+    """The last microsecond before an instant, as `Reading.items` asks for it."""
+    if sees_from is None:
+        return None
+    return (sees_from - _EPOCH) // timedelta(microseconds=1) - 1
+
+
+def _stale_note(
+    reading: Reading, folded: Folded, holder: OrganisationId, allowed: Reach
+) -> Mapping[str, str]:
+    """What to note so that a refusal for want of confirmation is written down only once."""
+    if not allowed.stale:
+        return {}
+    name = f"stale:{holder}:{folded.row.id}:{allowed.party}"
+    confirmed = allowed.footing.known.confirmed_at
+    value = confirmed.isoformat() if confirmed else "never"
+    return {} if reading.cursor(name) == value else {name: value}
 
 
 def _fitting(rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
@@ -219,25 +315,18 @@ def pull_root(digests: Sequence[Digest]) -> Digest:
     return digest("\n".join(digests).encode())
 
 
-def _write_down(
-    node: Node,
-    folded: Folded,
-    holder: OrganisationId,
-    allowed: Reach,
-    sent: Sequence[ItemRow],
-    *,
-    via: str,
-) -> None:
+def _released(
+    folded: Folded, allowed: Reach, sent: Sequence[ItemRow], *, via: str
+) -> list[ledger.Entry]:
     """One row per handling class of what is about to leave."""
-    now = node.clock.now()
     root = pull_root([row.digest for row in sent])
     by_class: dict[int, list[ItemRow]] = {}
     for row in sent:
         by_class.setdefault(row.class_id, []).append(row)
-    entries = [
+    return [
         ledger.Entry(
             agreement=folded.row.id,
-            recipient=allowed.recipient.party,
+            recipient=allowed.party,
             outcome=ledger.RELEASED,
             code=allowed.verdicts[number].code,
             art=allowed.verdicts[number].art,
@@ -247,17 +336,28 @@ def _write_down(
             count=len(rows),
             via=via,
             proof=root,
-            at=now,
+            at=allowed.at,
         )
         for number, rows in sorted(by_class.items())
     ]
-    with node.store.write() as writing:
-        ledger.append(writing, holder, entries)
 
 
-def _cursor(text: str) -> int:
-    if not text:
-        return 0
-    if not text.isdecimal() or len(text) > 18:
-        raise MalformedError("exchange.bad-cursor", "this is no cursor of this node")
-    return int(text)
+def _refused(folded: Folded, allowed: Reach, counts: Mapping[int, int]) -> list[ledger.Entry]:
+    """One row per handling class that stays because it is not confirmed who is a party."""
+    return [
+        ledger.Entry(
+            agreement=folded.row.id,
+            recipient=allowed.party,
+            outcome=ledger.REFUSED,
+            code=allowed.verdicts[number].code,
+            art=allowed.verdicts[number].art,
+            class_id=number,
+            first=0,
+            last=0,
+            count=counts[number],
+            via="federation",
+            proof="",
+            at=allowed.at,
+        )
+        for number in allowed.stale
+    ]

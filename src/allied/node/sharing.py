@@ -213,9 +213,7 @@ class _Sharing:
         self._channels = channels_at(terms, standing)
         self._tightening = _tightening(wish, folded)
         self._recipients = [
-            recipient_at(standing, party.id)
-            for party in terms.parties
-            if party.id != self._party
+            recipient_at(standing, party.id) for party in terms.parties if party.id != self._party
         ]
         self._verdicts: dict[Digest, list[tuple[PartyId, Verdict]]] = {}
         self._told: dict[Digest, tuple[RecipientDecision, ...]] = {}

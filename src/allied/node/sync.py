@@ -26,7 +26,7 @@ from allied.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from allied.node import arrivals, journal, messages, peers, release, visibility
+from allied.node import arrivals, freshness, journal, messages, peers, release, visibility
 from allied.node.messages import (
     AgreementsAnswer,
     BlobsQuestion,
@@ -46,6 +46,8 @@ from allied.record.ids import AgreementId, Digest
 from allied.record.record import ChainKey, read
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Keys, Writing
@@ -187,9 +189,7 @@ def _from_neighbours(node: Node, keys: Keys, organisation: Organisation) -> None
         for neighbour in near:
             for row in reading.agreements():
                 folded = node.folds.of(reading, row.id)
-                mark = str(
-                    release.visible_count(node, reading, folded, neighbour.id, organisation.id)
-                )
+                mark = str(visibility.mark(node, reading, folded, neighbour.id, organisation.id))
                 name = f"near:{organisation.id}:{neighbour.id}:{row.id}"
                 if mark != "0" and reading.cursor(name) != mark:
                     due.append((neighbour, row.id, name, mark))
@@ -248,16 +248,19 @@ class _Exchange:
 
     def run(self, outcome: Outcome) -> None:
         """Pull everything that is new."""
+        begun = self._node.clock.now()
         named = AgreementsAnswer.decode(self.ask(messages.AGREEMENTS, messages.NOTHING))
         problems: list[AlliedError] = []
         for one in named.agreements:
             mark = f"{one.rows}"
             cursor = f"seen:{self._organisation.id}:{self._peer.id}:{one.id}"
             with self._node.store.read() as reading:
-                if reading.cursor(cursor) == mark:
-                    continue
+                nothing_new = reading.cursor(cursor) == mark
+            if nothing_new:
+                self._heard(one.id, begun)
+                continue
             try:
-                whole = self._pull(one, outcome)
+                whole = self._pull(one, outcome, begun)
             except UnreachableError:
                 raise
             except AlliedError as problem:
@@ -269,7 +272,16 @@ class _Exchange:
         if problems:
             raise problems[0]
 
-    def _pull(self, named: Named, outcome: Outcome) -> bool:
+    def _heard(self, agreement: AgreementId, begun: datetime) -> None:
+        """Remember that nothing of an agreement that the peer shows is missing here."""
+        mine, theirs = self._organisation.id, self._peer.id
+        with self._node.store.read() as reading:
+            due = freshness.is_due(reading, mine, theirs, agreement, begun)
+        if due:
+            with self._node.store.write() as writing:
+                freshness.heard(writing, mine, theirs, [agreement], begun)
+
+    def _pull(self, named: Named, outcome: Outcome, begun: datetime) -> bool:
         """Records, blobs and items of one agreement; False when something is still missing."""
         agreement = named.id
         if not self._is_known(agreement):
@@ -277,6 +289,8 @@ class _Exchange:
         self._require_named(agreement)
         before = len(outcome.refused)
         self._records(agreement, outcome)
+        if len(outcome.refused) == before and not self._parked(agreement):
+            self._heard(agreement, begun)
         whole = self._blobs(agreement, outcome)
         outcome.items += arrivals.pull(
             self._node,
