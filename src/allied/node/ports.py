@@ -25,6 +25,7 @@ from typing import Protocol
 
 from allied.node.rows import (
     AgreementRow,
+    Feed,
     HandlingClassRow,
     ItemBatch,
     ItemRow,
@@ -37,6 +38,7 @@ from allied.node.rows import (
     Person,
     RecordRow,
     Token,
+    WarningListRow,
 )
 from allied.record.ids import (
     AgreementId,
@@ -234,6 +236,16 @@ class Reading(Protocol):
 
     def tokens(self, organisation: OrganisationId) -> Sequence[Token]: ...
 
+    def feed(self, feed: str) -> Feed | None: ...
+
+    def feeds(self, organisation: OrganisationId) -> Sequence[Feed]:
+        """The feeds of an organisation, by creation then id."""
+        ...
+
+    def warning_lists(self) -> Sequence[WarningListRow]:
+        """All warning lists, by name."""
+        ...
+
     def login(self, secret: Digest) -> Login | None: ...
 
     def changes(self) -> int:
@@ -328,6 +340,18 @@ class Writing(Reading, Protocol):
     def set_cursor(self, name: str, value: str) -> None: ...
 
     def put_token(self, token: Token) -> None: ...
+
+    def put_feed(self, feed: Feed) -> None:
+        """Insert or replace by id."""
+        ...
+
+    def put_warning_list(self, row: WarningListRow) -> None:
+        """Insert or replace by name."""
+        ...
+
+    def drop_warning_list(self, name: str) -> bool:
+        """Remove a warning list; whether there was one of that name."""
+        ...
 
     def put_login(self, login: Login) -> None: ...
 

@@ -260,6 +260,37 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Feed:
+    """A list that a machine fetches at an address of its own; only its secret's digest is kept.
+
+    Attributes:
+        form: in which form it is written; see `allied.exchange.feed_forms`.
+        ceiling: the highest TLP in it.
+        purpose: what it is used for, in the words of clauses.
+    """
+
+    id: str
+    organisation: OrganisationId
+    secret: Digest
+    agreement: AgreementId
+    form: str
+    ceiling: str
+    purpose: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WarningListRow:
+    """A list of what is known to give false alarms; `raw` is for `exchange.warning_lists`."""
+
+    name: str
+    version: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """A one-time console link or a session (`kind`), by the digest of its secret."""
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from allied.node.ports import Writing
 from allied.node.rows import (
     AgreementRow,
+    Feed,
     ItemRow,
     LedgerRow,
     Login,
@@ -152,6 +153,22 @@ def classes(writing: Writing, count: int, under: AgreementId = PACT) -> list[int
         writing.handling_class(under, hexed(f"class {n}"), f'{{"tlp":{n}}}'.encode(), (n,))
         for n in range(count)
     ]
+
+
+def feed(word: str, **changed: object) -> Feed:
+    values: dict[str, object] = {
+        "id": word,
+        "organisation": RIVER,
+        "secret": hexed(word),
+        "agreement": PACT,
+        "form": "domain",
+        "ceiling": "GREEN",
+        "purpose": "",
+        "created_at": START,
+        "expires_at": None,
+        "revoked_at": None,
+    }
+    return Feed(**(values | changed))  # type: ignore[arg-type]
 
 
 def token(word: str, **changed: object) -> Token:

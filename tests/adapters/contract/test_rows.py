@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from allied.errors import ConflictError, NotFoundError
 from allied.node.ports import Store
+from allied.node.rows import WarningListRow
 from allied.record.ids import AgreementId
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import ALL, HARBOUR, PACT, PAIR, RIVER, TREATY, hexed
@@ -119,6 +120,30 @@ def test_agreements_are_listed_by_alias_then_id(store: Store) -> None:
         assert list(reading.agreements()) == sorted(given_rows, key=lambda r: (r.alias, r.id))
         assert reading.agreement(given_rows[0].id) == given_rows[0]
         assert reading.agreement(PACT) is None
+
+
+def test_feeds_and_warning_lists_are_replaced_by_what_names_them(store: Store) -> None:
+    revoked = rows.feed("one", revoked_at=rows.at(5))
+    banks = WarningListRow("banks", 1, b"{}")
+    with store.write() as writing:
+        writing.add_organisation(rows.organisation())
+        writing.put_feed(rows.feed("two", created_at=rows.at(1)))
+        writing.put_feed(rows.feed("one"))
+        writing.put_feed(revoked)
+        writing.put_warning_list(WarningListRow("resolvers", 2, b"[]"))
+        writing.put_warning_list(banks)
+        writing.put_warning_list(replace(banks, version=3, raw=b"\x00"))
+    with store.read() as reading:
+        assert reading.feed("one") == revoked
+        assert reading.feed("three") is None
+        assert [feed.id for feed in reading.feeds(RIVER)] == ["one", "two"]
+        assert not reading.feeds(HARBOUR)
+        assert [each.name for each in reading.warning_lists()] == ["banks", "resolvers"]
+        assert reading.warning_lists()[0] == WarningListRow("banks", 3, b"\x00")
+    with store.write() as writing:
+        assert writing.drop_warning_list("banks")
+        assert not writing.drop_warning_list("banks")
+        assert len(writing.warning_lists()) == 1
 
 
 def test_tokens_and_logins_are_replaced_by_what_names_them(store: Store) -> None:

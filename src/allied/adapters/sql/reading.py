@@ -19,6 +19,7 @@ from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
 from allied.node.rows import (
     AgreementRow,
+    Feed,
     HandlingClassRow,
     ItemRow,
     Joined,
@@ -29,6 +30,7 @@ from allied.node.rows import (
     Person,
     RecordRow,
     Token,
+    WarningListRow,
 )
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
 
@@ -98,6 +100,22 @@ class SqlReading:
         table = schema.tokens
         query = select(table).where(table.c.organisation == organisation)
         return [_token(row) for row in self._all(query.order_by(table.c.created_at, table.c.id))]
+
+    def feed(self, feed: str) -> Feed | None:
+        """See `Reading.feed`."""
+        row = self._first(select(schema.feeds).where(schema.feeds.c.id == feed))
+        return None if row is None else Feed(*row)
+
+    def feeds(self, organisation: OrganisationId) -> Sequence[Feed]:
+        """See `Reading.feeds`."""
+        table = schema.feeds
+        query = select(table).where(table.c.organisation == organisation)
+        return [Feed(*row) for row in self._all(query.order_by(table.c.created_at, table.c.id))]
+
+    def warning_lists(self) -> Sequence[WarningListRow]:
+        """See `Reading.warning_lists`."""
+        table = schema.warning_lists
+        return [WarningListRow(*row) for row in self._all(select(table).order_by(table.c.name))]
 
     def login(self, secret: Digest) -> Login | None:
         """See `Reading.login`."""

@@ -231,6 +231,25 @@ logins = Table(
     _at_or_never("used_at"),
 )
 
+feeds = Table(
+    "feeds",
+    metadata,
+    _id("id", primary_key=True),
+    Column("organisation", Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    _id("secret"),
+    _id("agreement"),
+    _text("form"),
+    _text("ceiling"),
+    _text("purpose"),
+    _at("created_at"),
+    _at_or_never("expires_at"),
+    _at_or_never("revoked_at"),
+)
+
+warning_lists = Table(
+    "warning_lists", metadata, _id("name", primary_key=True), _number("version"), _raw("raw")
+)
+
 # --- agreements and their records -------------------------------------------------------
 
 agreements = Table(

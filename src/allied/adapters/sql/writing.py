@@ -27,6 +27,7 @@ from allied.adapters.sql.reading import SqlReading
 from allied.errors import ConflictError, NotFoundError
 from allied.node.rows import (
     AgreementRow,
+    Feed,
     ItemBatch,
     ItemRow,
     ItemsAdded,
@@ -37,6 +38,7 @@ from allied.node.rows import (
     Person,
     RecordRow,
     Token,
+    WarningListRow,
 )
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
 
@@ -138,6 +140,19 @@ class SqlWriting(SqlReading):
         self._put(
             schema.tokens, {**asdict(token), "agreements": json.dumps(list(token.agreements))}
         )
+
+    def put_feed(self, feed: Feed) -> None:
+        """Insert or replace a feed by id."""
+        self._put(schema.feeds, asdict(feed))
+
+    def put_warning_list(self, row: WarningListRow) -> None:
+        """Insert or replace a warning list by name."""
+        self._put(schema.warning_lists, asdict(row))
+
+    def drop_warning_list(self, name: str) -> bool:
+        """See `Writing.drop_warning_list`."""
+        table = schema.warning_lists
+        return bool(self._do(delete(table).where(table.c.name == name)))
 
     def put_login(self, login: Login) -> None:
         """Insert or replace a login by the digest of its secret."""

@@ -290,6 +290,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_tokens"),
     )
     op.create_index("ix_tokens_organisation", "tokens", ["organisation"])
+    op.create_table(
+        "feeds",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("form", sa.Text(), nullable=False),
+        sa.Column("ceiling", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=True),
+        sa.Column("revoked_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation"], ["organisations.id"], name="fk_feeds_organisation"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_feeds"),
+    )
+    op.create_index("ix_feeds_organisation", "feeds", ["organisation"])
+    op.create_table(
+        "warning_lists",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_warning_lists"),
+    )
     counters = sa.table("counters", sa.column("name", sa.Text()), sa.column("value", WHOLE))
     op.bulk_insert(
         counters,
