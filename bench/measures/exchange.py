@@ -104,12 +104,12 @@ def measure(quick: bool) -> Iterator[Row]:
             folder = Path(name)
             bundle = folder / "bundle.json"
             weight = intel.write(bundle, size, _SEED)
-            river, harbour, agreement = stack.enter_context(_alliance(folder))
+            river, harbour, agreement = stack.enter_context(alliance(folder))
             server = stack.enter_context(river.served())
 
             shared = river.verb("share", str(bundle), "--agreement", agreement, "--json")
             received = harbour.verb("sync", "--json")
-            held = _items(harbour)
+            held = items(harbour)
             if held < size - 5:  # the frame of the bundle goes along; it is not counted
                 raise RuntimeError(f"{held} of {size} objects arrived at harbour")
 
@@ -132,7 +132,7 @@ def measure(quick: bool) -> Iterator[Row]:
 
 
 @contextmanager
-def _alliance(folder: Path) -> Iterator[tuple[Node, Node, str]]:
+def alliance(folder: Path) -> Iterator[tuple[Node, Node, str]]:
     """Two nodes under an agreement in force, no server running; and the agreement's id.
 
     Raises:
@@ -172,7 +172,7 @@ def _fingerprint(node: Node) -> str:
     return str(own["fingerprint"])
 
 
-def _items(node: Node) -> int:
+def items(node: Node) -> int:
     """How many items the node holds."""
     listed = node.asked("item", "list")
     if isinstance(listed, dict):
