@@ -37,7 +37,9 @@ from allied.node.rows import (
     Peer,
     Person,
     RecordRow,
+    StatusRow,
     Token,
+    Version,
     WarningListRow,
 )
 from allied.record.ids import (
@@ -181,6 +183,21 @@ class Reading(Protocol):
         """
         ...
 
+    def versions(
+        self, holder: OrganisationId, *, ids: Sequence[str] = (), numbers: Sequence[int] = ()
+    ) -> Sequence[Version]:
+        """A holder's items, of any agreement and class: all of some objects, or some by number.
+
+        Args:
+            ids: objects; the answer goes object by object, each by seq.
+            numbers: in place of `ids`; what is not the holder's is absent.
+        """
+        ...
+
+    def bytes_at(self, numbers: Sequence[int]) -> Mapping[int, bytes]:
+        """Exact bytes of items, by seq; what is not stored is absent."""
+        ...
+
     def classes_of_items(
         self,
         agreement: AgreementId,
@@ -203,6 +220,37 @@ class Reading(Protocol):
 
     def item_counts(self, agreement: AgreementId, holder: OrganisationId) -> Mapping[int, int]:
         """How many items per handling class."""
+        ...
+
+    def withdrawn(
+        self,
+        agreement: AgreementId,
+        holder: OrganisationId,
+        *,
+        item: str | None = None,
+        record: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> Sequence[WithdrawnRow]:
+        """What were items here, by the numbers that they had; only of an object or a recall."""
+        ...
+
+    def withdrawn_names(
+        self, agreement: AgreementId, holder: OrganisationId, items: Iterable[str]
+    ) -> frozenset[tuple[OrganisationId, str, str]]:
+        """Originator, id and version of withdrawn items of some objects."""
+        ...
+
+    def remarks(
+        self, organisation: OrganisationId, items: Iterable[str] | None = None
+    ) -> Sequence[RemarkRow]:
+        """What was said here of some objects, or of all; in the order in which it was said."""
+        ...
+
+    def passed_on(
+        self, agreement: AgreementId, holder: OrganisationId, recipient: str
+    ) -> Sequence[ItemRow]:
+        """The items of others that a holder decided to pass on to a party, by seq."""
         ...
 
     def statement(self, statement: Digest) -> bytes | None: ...
@@ -244,6 +292,10 @@ class Reading(Protocol):
 
     def warning_lists(self) -> Sequence[WarningListRow]:
         """All warning lists, by name."""
+        ...
+
+    def status(self, status: str) -> StatusRow | None:
+        """What became of an addition through TAXII; None when it is unknown."""
         ...
 
     def login(self, secret: Digest) -> Login | None: ...
@@ -327,6 +379,40 @@ class Writing(Reading, Protocol):
         """As `add_items`, for many items that share what is the same for all of them."""
         ...
 
+    def withdraw_items(
+        self, rows: Sequence[ItemRow], reason: str, record: str, at: datetime, *, erase: bool
+    ) -> None:
+        """Make items vanish from every view; with `erase` their bytes as well.
+
+        Bytes that another item has too stay for that one.
+        """
+        ...
+
+    def erase_withdrawn(self, numbers: Sequence[int]) -> None:
+        """Erase the bytes that are kept of withdrawn items."""
+        ...
+
+    def add_remark(self, remark: RemarkRow) -> bool:
+        """Keep a remark; False if the same was said already."""
+        ...
+
+    def remove_remark(
+        self, organisation: OrganisationId, item: str, kind: str, text: str | None
+    ) -> bool:
+        """Take a remark back, or all of that kind; False if there was none."""
+        ...
+
+    def pass_on(
+        self,
+        agreement: AgreementId,
+        holder: OrganisationId,
+        recipient: str,
+        numbers: Iterable[int],
+        at: datetime,
+    ) -> None:
+        """Remember that items are to be passed on to a party."""
+        ...
+
     def add_statement(self, statement: Digest, raw: bytes) -> None: ...
 
     def add_tree(self, statement: Digest, raw: bytes) -> None:
@@ -351,6 +437,14 @@ class Writing(Reading, Protocol):
 
     def drop_warning_list(self, name: str) -> bool:
         """Remove a warning list; whether there was one of that name."""
+        ...
+
+    def put_status(self, status: StatusRow) -> None:
+        """Insert or replace by id."""
+        ...
+
+    def forget_statuses(self, before: datetime) -> None:
+        """Remove those that expired before `before`."""
         ...
 
     def put_login(self, login: Login) -> None: ...

@@ -163,6 +163,18 @@ class ItemRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """One item, as far as it tells versions apart; the words are those of `ItemRow`."""
+
+    seq: int
+    id: str
+    originator: OrganisationId
+    modified: str
+    added: int
+    class_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ItemBatch:
     """Items that came together under one statement, to be stored: columns instead of rows.
 
@@ -214,6 +226,41 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawnRow:
+    """What was an item here and is none any more.
+
+    Attributes:
+        item: as it was.
+        reason: `recalled`, `expired`, `retention` or `deleted`.
+        record: the record that recalled it, or an empty string.
+        raw: its bytes; None once they are erased.
+    """
+
+    item: ItemRow
+    reason: str
+    record: str
+    at: datetime
+    raw: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemarkRow:
+    """What somebody here said of an object, for this organisation alone.
+
+    Attributes:
+        item: the STIX id; what is said of it holds for every version.
+        kind: `note`, `tag` or `false-positive`.
+    """
+
+    organisation: OrganisationId
+    item: str
+    kind: str
+    text: str
+    person: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One row of the node's own hash-chained disclosure ledger.
 
@@ -246,7 +293,14 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An API token; only the digest of its secret is kept."""
+    """An API token; only the digest of its secret is kept.
+
+    Attributes:
+        role: what it may do; see `node.roles`.
+        agreements: what it is narrowed to; empty for all of its organisation.
+        ceiling: the highest TLP that it may read.
+        purpose: what it is for, for the people who look after tokens.
+    """
 
     id: str
     organisation: OrganisationId
@@ -257,6 +311,7 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +356,22 @@ class Login:
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """What became of an addition through TAXII.
+
+    Attributes:
+        root: the API root under which it was made.
+        raw: the status resource as it is given out.
+    """
+
+    id: str
+    organisation: OrganisationId
+    root: str
+    expires_at: datetime
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,16 @@ def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Sequ
     return connection.exec_driver_sql(statement, values).first()
 
 
+def placed(
+    connection: Connection, statement: str, values: tuple[Any, ...]
+) -> Sequence[Sequence[Any]]:
+    """All rows that a plain statement gives; as `ask`."""
+    mark = _MARKS[connection.dialect.paramstyle]
+    if mark != "?":
+        statement = statement.replace("?", mark)
+    return connection.exec_driver_sql(statement, values).all()
+
+
 def listed(connection: Connection, values: Sequence[int]) -> ColumnElement[int]:
     """A column with these numbers as its rows, to select from."""
     if connection.dialect.name != "sqlite":

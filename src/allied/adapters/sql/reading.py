@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from allied.adapters.sql import pages, schema
+from allied.adapters.sql import beside, pages, schema, versions
 from allied.adapters.sql.dialect import ask
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
@@ -29,7 +29,9 @@ from allied.node.rows import (
     Peer,
     Person,
     RecordRow,
+    StatusRow,
     Token,
+    Version,
     WarningListRow,
 )
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
@@ -267,6 +269,18 @@ class SqlReading:
         )
         return joined(self._connection, self._names, wanted)
 
+    def versions(
+        self, holder: OrganisationId, *, ids: Sequence[str] = (), numbers: Sequence[int] = ()
+    ) -> Sequence[Version]:
+        """See `Reading.versions`."""
+        if numbers:
+            return versions.at(self._connection, self._names, holder, numbers)
+        return versions.of_objects(self._connection, self._names, self._secret, holder, ids)
+
+    def bytes_at(self, numbers: Sequence[int]) -> Mapping[int, bytes]:
+        """See `Reading.bytes_at`."""
+        return versions.bytes_at(self._connection, numbers)
+
     def classes_of_items(
         self,
         agreement: AgreementId,
@@ -295,6 +309,46 @@ class SqlReading:
     def item_counts(self, agreement: AgreementId, holder: OrganisationId) -> Mapping[int, int]:
         """See `Reading.item_counts`."""
         return pages.counts(self._connection, self._names, agreement, holder)
+
+    def withdrawn(
+        self,
+        agreement: AgreementId,
+        holder: OrganisationId,
+        *,
+        item: str | None = None,
+        record: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> Sequence[WithdrawnRow]:
+        """See `Reading.withdrawn`."""
+        return beside.find_withdrawn(
+            self._connection,
+            agreement,
+            holder,
+            item=item,
+            record=record,
+            after=after,
+            limit=limit,
+        )
+
+    def withdrawn_names(
+        self, agreement: AgreementId, holder: OrganisationId, items: Iterable[str]
+    ) -> frozenset[tuple[OrganisationId, str, str]]:
+        """See `Reading.withdrawn_names`."""
+        return beside.withdrawn_names(self._connection, agreement, holder, items)
+
+    def remarks(
+        self, organisation: OrganisationId, items: Iterable[str] | None = None
+    ) -> Sequence[RemarkRow]:
+        """See `Reading.remarks`."""
+        return beside.find_remarks(self._connection, organisation, items)
+
+    def passed_on(
+        self, agreement: AgreementId, holder: OrganisationId, recipient: str
+    ) -> Sequence[ItemRow]:
+        """See `Reading.passed_on`."""
+        numbers = beside.passed_on_numbers(self._connection, agreement, holder, recipient)
+        return pages.numbered(self._connection, self._names, agreement, holder, numbers)
 
     def statement(self, statement: Digest) -> bytes | None:
         """See `Reading.statement`."""
@@ -339,6 +393,11 @@ class SqlReading:
         row = self._first(query.order_by(table.c.seq.desc()).limit(1))
         return (0, NO_HASH) if row is None else (row.seq, row.hash)
 
+    def status(self, status: str) -> StatusRow | None:
+        """See `Reading.status`."""
+        row = self._first(select(schema.statuses).where(schema.statuses.c.id == status))
+        return None if row is None else StatusRow(*row)
+
     def cursor(self, name: str) -> str:
         """See `Reading.cursor`."""
         table = schema.cursors
@@ -376,6 +435,7 @@ def _token(row: Row[Any]) -> Token:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        purpose=row.purpose,
     )
 
 

@@ -217,6 +217,7 @@ tokens = Table(
     _at("created_at"),
     _at_or_never("expires_at"),
     _at_or_never("revoked_at"),
+    _text("purpose"),
 )
 
 logins = Table(
@@ -244,6 +245,16 @@ feeds = Table(
     _at("created_at"),
     _at_or_never("expires_at"),
     _at_or_never("revoked_at"),
+)
+
+statuses = Table(
+    "statuses",
+    metadata,
+    _id("id", primary_key=True),
+    _id("organisation"),
+    _text("root"),
+    Column("expires_at", Instant, nullable=False, index=True),
+    _raw("raw"),
 )
 
 warning_lists = Table(
@@ -396,6 +407,59 @@ class_counts = Table(
     Column("class_id", Whole, primary_key=True, autoincrement=False, nullable=False),
     Column("agreement", Whole, primary_key=True, autoincrement=False, nullable=False),
     _number("count"),
+    sqlite_with_rowid=False,
+)
+
+# What was an item here and is none any more: recalled, expired, or past its time. The bytes
+# stay until they are erased; the row stays as the memory of it.
+withdrawn = Table(
+    "withdrawn",
+    metadata,
+    _counted("seq"),
+    _id("holder"),
+    _id("originator"),
+    _id("agreement"),
+    _id("via"),
+    _id("statement"),
+    _text("share"),
+    _text("type"),
+    _text("kind"),
+    _number("class_id"),
+    _number("size"),
+    _at("received_at"),
+    _number("added"),
+    _text("id"),
+    _text("modified"),
+    _id("digest"),
+    _raw("proof"),
+    _text("reason"),
+    _text("record"),
+    _at("at"),
+    Column("raw", Raw, nullable=True),
+    Index(None, "holder", "id"),
+)
+
+remarks = Table(
+    "remarks",
+    metadata,
+    _placed("place"),
+    _id("organisation"),
+    _text("item"),
+    _text("kind"),
+    _text("text"),
+    _text("person"),
+    _at("at"),
+    UniqueConstraint("organisation", "item", "kind", "text"),
+)
+
+passed_on = Table(
+    "passed_on",
+    metadata,
+    _id("organisation", primary_key=True),
+    _id("agreement", primary_key=True),
+    Column("recipient", Text, primary_key=True, nullable=False),
+    Column("seq", Whole, primary_key=True, autoincrement=False, nullable=False),
+    _at("at"),
     sqlite_with_rowid=False,
 )
 

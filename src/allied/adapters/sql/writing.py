@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Table, delete, func, select, update
 
-from allied.adapters.sql import schema
+from allied.adapters.sql import beside, schema
 from allied.adapters.sql.dialect import among, insert
 from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
@@ -37,6 +37,7 @@ from allied.node.rows import (
     Peer,
     Person,
     RecordRow,
+    StatusRow,
     Token,
     WarningListRow,
 )
@@ -153,6 +154,15 @@ class SqlWriting(SqlReading):
         """See `Writing.drop_warning_list`."""
         table = schema.warning_lists
         return bool(self._do(delete(table).where(table.c.name == name)))
+
+    def put_status(self, status: StatusRow) -> None:
+        """Insert or replace by id."""
+        self._put(schema.statuses, asdict(status))
+
+    def forget_statuses(self, before: datetime) -> None:
+        """Remove those that expired before `before`."""
+        table = schema.statuses
+        self._do(delete(table).where(table.c.expires_at < before))
 
     def put_login(self, login: Login) -> None:
         """Insert or replace a login by the digest of its secret."""
@@ -283,6 +293,51 @@ class SqlWriting(SqlReading):
     def add_batches(self, batches: Iterable[ItemBatch]) -> ItemsAdded:
         """See `Writing.add_batches` and `allied.adapters.sql.intake`."""
         return Intake(self._connection, self._names, self._secret, self._take).add(batches)
+
+    def withdraw_items(
+        self, rows: Sequence[ItemRow], reason: str, record: str, at: datetime, *, erase: bool
+    ) -> None:
+        """See `Writing.withdraw_items`."""
+        if rows:
+            told = {"reason": reason, "record": record, "at": at}
+            beside.withdraw(self._connection, self._names, self._secret, rows, told, erase=erase)
+            self._changed = True
+
+    def erase_withdrawn(self, numbers: Sequence[int]) -> None:
+        """See `Writing.erase_withdrawn`."""
+        table = schema.withdrawn
+        self._do(
+            update(table).where(among(self._connection, table.c.seq, numbers)).values(raw=None)
+        )
+
+    def add_remark(self, remark: RemarkRow) -> bool:
+        """See `Writing.add_remark`."""
+        new = beside.put_remark(self._connection, remark) > 0
+        self._changed = self._changed or new
+        return new
+
+    def remove_remark(
+        self, organisation: OrganisationId, item: str, kind: str, text: str | None
+    ) -> bool:
+        """See `Writing.remove_remark`."""
+        table = schema.remarks
+        gone = delete(table).where(
+            table.c.organisation == organisation, table.c.item == item, table.c.kind == kind
+        )
+        return self._do(gone if text is None else gone.where(table.c.text == text)) > 0
+
+    def pass_on(
+        self,
+        agreement: AgreementId,
+        holder: OrganisationId,
+        recipient: str,
+        numbers: Iterable[int],
+        at: datetime,
+    ) -> None:
+        """See `Writing.pass_on`."""
+        whose = {"organisation": holder, "agreement": agreement, "recipient": recipient, "at": at}
+        beside.put_passed_on(self._connection, [{**whose, "seq": each} for each in numbers])
+        self._changed = True
 
     def add_statement(self, statement: Digest, raw: bytes) -> None:
         """Keep an originator's statement, unless it is held."""

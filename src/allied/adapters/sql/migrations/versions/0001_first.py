@@ -284,6 +284,7 @@ def upgrade() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("revoked_at", INSTANT, nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation"], ["organisations.id"], name="fk_tokens_organisation"
         ),
@@ -309,11 +310,73 @@ def upgrade() -> None:
     )
     op.create_index("ix_feeds_organisation", "feeds", ["organisation"])
     op.create_table(
+        "statuses",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_statuses"),
+    )
+    op.create_index("ix_statuses_expires_at", "statuses", ["expires_at"])
+    op.create_table(
         "warning_lists",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", WHOLE, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_warning_lists"),
+    )
+    op.create_table(
+        "withdrawn",
+        sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("originator", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("statement", sa.Text(), nullable=False),
+        sa.Column("share", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("class_id", WHOLE, nullable=False),
+        sa.Column("size", WHOLE, nullable=False),
+        sa.Column("received_at", INSTANT, nullable=False),
+        sa.Column("added", WHOLE, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("modified", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("proof", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name="pk_withdrawn"),
+    )
+    op.create_index("ix_withdrawn_holder_id", "withdrawn", ["holder", "id"])
+    op.create_table(
+        "remarks",
+        sa.Column("place", WHOLE, autoincrement=True, nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("place", name="pk_remarks"),
+        sa.UniqueConstraint(
+            "organisation", "item", "kind", "text", name="uq_remarks_organisation_item_kind_text"
+        ),
+    )
+    op.create_table(
+        "passed_on",
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organisation", "agreement", "recipient", "seq", name="pk_passed_on"
+        ),
+        sqlite_with_rowid=False,
     )
     counters = sa.table("counters", sa.column("name", sa.Text()), sa.column("value", WHOLE))
     op.bulk_insert(
