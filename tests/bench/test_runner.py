@@ -31,7 +31,15 @@ def test_a_goal_is_met_or_missed(row: Row, met: bool | None) -> None:
 
 
 def test_each_measure_has_a_title_and_a_function() -> None:
-    assert runner.names() == ["command_line", "deciding", "demo", "exchange", "foundation"]
+    assert runner.names() == [
+        "command_line",
+        "deciding",
+        "demo",
+        "exchange",
+        "foundation",
+        "ingest",
+        "pages",
+    ]
 
 
 def test_the_foundation_is_measured_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
