@@ -14,7 +14,6 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
@@ -31,6 +30,7 @@ from allied.exchange.topics import forbidden
 from allied.node import ledger
 from allied.node.agreements import party_of, resolve
 from allied.node.rows import ItemBatch
+from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Keys, Writing
     from allied.node.rows import ItemsAdded, Organisation
-    from allied.record.ids import AgreementId, Digest
+    from allied.record.ids import Digest
     from allied.record.keys import Signer
+
+__all__ = ["Decision", "RecipientDecision", "Shared", "Source", "Tally", "Wish", "share"]
 
 BATCH = 10_000
 _BATCH_BYTES = 32 * 2**20
@@ -54,94 +56,6 @@ _KEPT_BYTES = 24 * 2**20
 _REMEMBERED = 100_000
 
 Source = Callable[[], Iterator[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How the author wants something shared; it can only make things stricter.
-
-    Attributes:
-        tlp: raise every object to this marking, as the user wrote it; empty for none.
-        caveats: added to every object.
-        to: the only recipients; empty for all that the agreement allows.
-    """
-
-    tlp: str = ""
-    caveats: tuple[str, ...] = ()
-    to: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientDecision:
-    """What the agreement says to one object and one recipient."""
-
-    party: PartyId
-    permitted: bool
-    code: str
-    art: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of one object of a bundle.
-
-    Attributes:
-        index: its place among the objects of the file, from 0.
-        code: `exchange.admitted`, `exchange.repeated`, or why it was refused.
-        recipients: empty unless it was admitted.
-    """
-
-    index: int
-    id: str
-    type: str
-    code: str
-    reason: str
-    tlp: str
-    recipients: tuple[RecipientDecision, ...]
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many objects one recipient may have, and why not the others.
-
-    Attributes:
-        alone: companions (identities, markings ...) that nothing it may have refers to; they
-            go along as soon as something does.
-        refused: by (code, clause).
-    """
-
-    permitted: int = 0
-    alone: int = 0
-    refused: dict[tuple[str, str], int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Shared:
-    """What one share came to.
-
-    Attributes:
-        objects: elements of the file.
-        admitted: those the agreement takes in; stored of them are new here.
-        invalid: by code, objects that are no valid STIX 2.1.
-        refused: by code, valid objects that the agreement does not take in.
-        contradicting: versions already shared with other bytes; not stored.
-        broken: code of what broke the file off; empty when it was whole.
-    """
-
-    id: str
-    agreement: AgreementId
-    alias: str
-    dry_run: bool
-    objects: int = 0
-    admitted: int = 0
-    stored: int = 0
-    repeated: int = 0
-    invalid: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
-    contradicting: int = 0
-    broken: str = ""
-    recipients: dict[PartyId, Tally] = field(default_factory=dict)
 
 
 def share(

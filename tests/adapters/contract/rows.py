@@ -182,6 +182,7 @@ def token(word: str, **changed: object) -> Token:
         "created_at": START,
         "expires_at": None,
         "revoked_at": None,
+        "purpose": f"what {word} is for",
     }
     return Token(**(values | changed))  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from allied.adapters.sql import SqlStore, pages
+from allied.adapters.sql import SqlStore, intake, pages
 from allied.errors import AlliedError
 from allied.node.ports import Store
 from allied.node.rows import ItemRow, ItemsAdded
@@ -425,3 +425,45 @@ def test_items_of_two_batches_never_share_a_number(store: Store) -> None:
             seen = [row.seq for row in reading.items(PACT, RIVER, limit=100)]
     assert seen == sorted(set(seen))
     assert len(seen) == 12
+
+
+def test_the_class_of_an_object_is_that_of_what_was_stored_last(store: Store) -> None:
+    with store.write() as writing:
+        green, amber = rows.classes(writing, 2)
+        (elsewhere,) = rows.classes(writing, 1, TREATY)
+        writing.add_items(
+            [
+                item("indicator--1", green),
+                item("indicator--1", amber, modified="2026-02-02T00:00:00Z"),
+                item("indicator--2", green),
+                item("indicator--2", amber, originator=NORTHGATE),
+                item("indicator--3", elsewhere, under=TREATY),
+                item("indicator--4", green, holder=NORTHGATE),
+            ]
+        )
+    asked = [f"indicator--{n}" for n in range(6)]
+    with store.read() as reading:
+        found = reading.classes_of_items(PACT, RIVER, HARBOUR, asked)
+        assert found == {"indicator--1": amber, "indicator--2": green}
+        assert reading.classes_of_items(TREATY, RIVER, HARBOUR, asked) == {
+            "indicator--3": elsewhere
+        }
+        assert reading.classes_of_items(PACT, RIVER, NORTHGATE, asked) == {"indicator--2": amber}
+        assert reading.classes_of_items(PACT, RIVER, HARBOUR, []) == {}
+
+
+def test_items_in_columns_are_stored_as_items_in_rows(store: Store) -> None:
+    fresh = AgreementId(hexed("in columns"))
+    with store.write() as writing:
+        one, two = rows.classes(writing, 2, fresh)
+        given_items = [
+            item(f"indicator--{n}", (one, two)[n % 3 == 0], under=fresh, share=f"s{n // 4}")
+            for n in range(12)
+        ]
+        batches = list(intake.batched([*given_items, given_items[0]]))
+        assert {batch.class_id for batch in batches} == {one, two}
+        added = writing.add_batches(batches)
+        assert (added.stored, added.known) == (12, 1)
+        found = writing.items(fresh, RIVER, limit=99)
+        assert [unstored(row) for row in found] == [row for row, _ in given_items]
+        assert writing.add_batches([]) == ItemsAdded(0, 0, 0, 0, ())
