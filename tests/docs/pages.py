@@ -57,6 +57,7 @@ SHAPES: tuple[type[Any], ...] = (
     Recused,
     PassedOver,
     shapes.PeerSummary,
+    shapes.TokenSummary,
     sync.Outcome,
     overview.Overview,
     doctor.Examined,

@@ -13,6 +13,7 @@ import pytest
 
 from allied.entrypoints.rest import bodies, door as doors
 from allied.entrypoints.rest.routes import TABLE
+from allied.node import people
 from allied.node.sight import Sight
 from tests.federation.houses import serving
 from tests.rest.stand import Stand, basic, code
@@ -62,6 +63,13 @@ def test_a_token_that_ended_is_none(busy: Stand) -> None:
     token = busy.token(lasts=timedelta(seconds=30))
     assert busy.ask("GET", "/token", token=token).status_code == 200
     busy.stage.network.advance(timedelta(seconds=30))
+    assert code(busy.ask("GET", "/token", token=token), 401) == "rest.unauthorised"
+
+
+def test_a_token_that_was_revoked_is_none(busy: Stand) -> None:
+    token = busy.token(purpose="a trial")
+    assert busy.get("/token", token=token)["purpose"] == "a trial"
+    people.revoke_token(busy.river.node, busy.river.organisation, token.token.id)
     assert code(busy.ask("GET", "/token", token=token), 401) == "rest.unauthorised"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from allied.node.agreements import AgreementView
     from allied.node.incidents import LocalEvaluation
     from allied.node.items import ItemDetails, ItemView, RecipientView
-    from allied.node.rows import Peer
+    from allied.node.rows import Peer, Token
     from allied.node.sharing import Shared
 
 
@@ -113,6 +113,40 @@ def peer_summary(peer: Peer) -> PeerSummary:
         seen_at=peer.seen_at,
         failures=peer.failures,
         last_problem=peer.last_problem or None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSummary:
+    """A token, without its secret.
+
+    Attributes:
+        role: what it may do.
+        agreements: those that it is narrowed to; empty for all.
+        ceiling: the highest TLP that it reads.
+    """
+
+    id: str
+    role: str
+    purpose: str
+    agreements: tuple[str, ...]
+    ceiling: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def token_summary(token: Token) -> TokenSummary:
+    """The line of a token."""
+    return TokenSummary(
+        id=token.id,
+        role=token.role,
+        purpose=token.purpose,
+        agreements=token.agreements,
+        ceiling=token.ceiling,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from allied.errors import ConflictError, NotAuthorisedError, UsageError
+from allied.errors import ConflictError, NotAuthorisedError, NotFoundError, UsageError
 from allied.node.roles import TOKEN_ROLES
 from allied.node.rows import Login, Organisation, Person, Token
 from allied.record.canonical import digest
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CEILINGS = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT")
 LINK_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
+TOKEN_LASTS = timedelta(days=365)
+_PURPOSE_LIMIT = 200
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
 
 
@@ -158,7 +160,8 @@ def new_token(
     role: str,
     agreements: Sequence[AgreementId] = (),
     ceiling: str = "AMBER",
-    lasts: timedelta | None = timedelta(days=365),
+    lasts: timedelta | None = TOKEN_LASTS,
+    purpose: str = "",
 ) -> NewToken:
     """Make an API token for `organisation`.
 
@@ -166,14 +169,20 @@ def new_token(
         role: one of `roles.TOKEN_ROLES`; what that may do stands in `roles.ROLES`.
         agreements: what it may see; empty means every agreement of the organisation.
         ceiling: the highest TLP it may read, at most AMBER+STRICT, never RED.
+        lasts: None for a token without an end, which nothing here makes by itself.
+        purpose: what it is for, in a few words.
 
     Raises:
-        UsageError: unknown role or ceiling.
+        UsageError: unknown role or ceiling, or a purpose that is no line of words.
     """
     if role not in TOKEN_ROLES:
         raise UsageError("token.role", f"a token's role is one of {', '.join(TOKEN_ROLES)}")
     if ceiling not in CEILINGS:
         raise UsageError("token.ceiling", f"a token's ceiling is one of {', '.join(CEILINGS)}")
+    if len(purpose) > _PURPOSE_LIMIT or not purpose.isprintable():
+        raise UsageError(
+            "token.purpose", f"a token's purpose has at most {_PURPOSE_LIMIT} printable characters"
+        )
     secret = node.chance.token(32).hex()
     now = node.clock.now()
     token = Token(
@@ -186,10 +195,35 @@ def new_token(
         created_at=now,
         expires_at=now + lasts if lasts else None,
         revoked_at=None,
+        purpose=purpose,
     )
     with node.store.write() as writing:
         writing.put_token(token)
     return NewToken(token, secret)
+
+
+def list_tokens(node: Node, organisation: Organisation) -> Sequence[Token]:
+    """The tokens of an organisation, oldest first, also those that have ended."""
+    with node.store.read() as reading:
+        return reading.tokens(organisation.id)
+
+
+def revoke_token(node: Node, organisation: Organisation, token_id: str) -> Token:
+    """End a token now; one that was revoked before stays as it is.
+
+    Raises:
+        NotFoundError: `token.unknown`, the organisation has no such token.
+    """
+    with node.store.write() as writing:
+        found = writing.token(token_id)
+        if found is None or found.organisation != organisation.id:
+            raise NotFoundError(
+                "token.unknown", "no token goes by that id", hint="`allied token list` shows them"
+            )
+        if found.revoked_at is None:
+            found = replace(found, revoked_at=node.clock.now())
+            writing.put_token(found)
+    return found
 
 
 def token_of(node: Node, token_id: str, secret: str) -> Token | None:

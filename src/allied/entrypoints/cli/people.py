@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import give, instant, say, table
+from allied.entrypoints.shapes import token_summary
 
 persons = typer.Typer(help="People who may act for an organisation.", no_args_is_help=True)
 tokens = typer.Typer(help="Tokens for machines; a token can never do an act.", no_args_is_help=True)
@@ -87,11 +89,17 @@ def create(
     agreement: Annotated[
         list[str] | None, typer.Option("--agreement", help="Only this one (repeatable).")
     ] = None,
+    days: Annotated[
+        int, typer.Option("--days", help="It ends after so many.", min=1, max=3_650)
+    ] = 365,
+    purpose: Annotated[
+        str, typer.Option("--purpose", help="What it is for; shown in the list.")
+    ] = "",
     organisation: ActingOrganisation = "",
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a token for TAXII clients and scripts; its secret is shown once."""
+    """Make a token for TAXII, REST and scripts; its secret is shown once."""
     from allied.node.agreements import resolve
     from allied.node.people import new_token
 
@@ -99,10 +107,65 @@ def create(
         acting = who(node, organisation)
         with node.store.read() as reading:
             agreements = [resolve(reading, name).id for name in agreement or ()]
-        made = new_token(node, acting, role=role, agreements=agreements, ceiling=ceiling.upper())
+        made = new_token(
+            node,
+            acting,
+            role=role,
+            agreements=agreements,
+            ceiling=ceiling.upper(),
+            lasts=timedelta(days=days),
+            purpose=purpose,
+        )
     give(
         {"id": made.token.id, "secret": made.secret, "token": made.bearer},
         as_json=as_json,
         lines=(f"id      {made.token.id}", f"secret  {made.secret}", f"bearer  {made.bearer}"),
     )
     say("HTTP Basic takes id and secret, Bearer takes the last line. It is not shown again.")
+
+
+@tokens.command("list")
+def show_tokens(
+    organisation: ActingOrganisation = "", folder: Folder = None, as_json: AsJson = False
+) -> None:
+    """Show the tokens, also those that have ended; never a secret."""
+    from allied.node.people import list_tokens
+
+    with opened(folder) as node:
+        found = list_tokens(node, who(node, organisation))
+    if as_json:
+        give([token_summary(each) for each in found], as_json=True)
+        return
+    if not found:
+        say("No tokens yet: `allied token create --role ROLE` makes one.")
+        return
+    table(
+        ("id", "role", "ceiling", "agreements", "ends", "revoked", "purpose"),
+        [
+            (
+                each.id,
+                each.role,
+                each.ceiling,
+                ", ".join(one[:12] for one in each.agreements) or "all",
+                instant(each.expires_at),
+                instant(each.revoked_at),
+                each.purpose or "-",
+            )
+            for each in found
+        ],
+    )
+
+
+@tokens.command("revoke")
+def revoke(
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id.")],
+    organisation: ActingOrganisation = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a token now; what uses it is refused from the next request on."""
+    from allied.node.people import revoke_token
+
+    with opened(folder) as node:
+        ended = revoke_token(node, who(node, organisation), token)
+    give(token_summary(ended), as_json=as_json, lines=(f"{ended.id} is revoked.",))

@@ -36,6 +36,7 @@ class TokenShown:
     permissions: tuple[str, ...]
     agreements: tuple[str, ...]
     ceiling: str
+    purpose: str
     expires_at: datetime | None
 
 
@@ -71,6 +72,7 @@ def show_token(visit: Here) -> Response:
             permissions=tuple(sorted(roles.ROLES.get(token.role, ()))),
             agreements=token.agreements,
             ceiling=token.ceiling,
+            purpose=token.purpose,
             expires_at=token.expires_at,
         )
     )
