@@ -184,7 +184,7 @@ class Collections:
         if kept is not None and kept.changes == changes:
             return kept
         held = tuple(
-            _Held(row.id, title, _classes(self._node, reading, row.id))
+            _Held(row.id, title, _classes(reading, row.id))
             for row in reading.agreements()
             if (title := self._title(reading, organisation, row.id)) is not None
         )
@@ -303,10 +303,10 @@ def ceiling_of(token: Token) -> Tlp | None:
 
 
 def _classes(
-    node: Node, reading: Reading, agreement: AgreementId
+    reading: Reading, agreement: AgreementId
 ) -> tuple[tuple[int, Tlp, datetime | None], ...]:
     found = []
-    for number, each in release.classes_of(node, reading, agreement).items():
+    for number, each in release.classes_of(reading, agreement).items():
         ends = [demand.handling.expires for demand in each.demands if demand.handling.expires]
         found.append((number, each.tlp, min(ends, default=None)))
     return tuple(found)

@@ -117,7 +117,7 @@ def list_items(
                 types=types,
                 item=item,
             )
-            found += _views(node, reading, folded, items)
+            found += _views(reading, folded, items)
     return sorted(found, key=lambda item: item.seq)[:limit]
 
 
@@ -134,7 +134,7 @@ def latest_items(
     with node.store.read() as reading:
         for folded, _ in _concerned(node, reading, organisation, agreement):
             items = reading.latest_items(folded.row.id, organisation.id, before=before, limit=limit)
-            found += _views(node, reading, folded, items)
+            found += _views(reading, folded, items)
     return sorted(found, key=lambda item: item.seq, reverse=True)[:limit]
 
 
@@ -180,7 +180,7 @@ def show(
     with node.store.read() as reading:
         folded, row = _find(node, reading, organisation, name, within)
         raw = reading.item_bytes([row])[row.digest]
-        view = _views(node, reading, folded, [row])[0]
+        view = _views(reading, folded, [row])[0]
         recipients = _recipients(node, reading, folded, row)
     return ItemDetails(view, raw, recipients)
 
@@ -228,8 +228,8 @@ def _find(
     )
 
 
-def _views(node: Node, reading: Reading, folded: Folded, rows: Sequence[ItemRow]) -> list[ItemView]:
-    classes = release.classes_of(node, reading, folded.row.id)
+def _views(reading: Reading, folded: Folded, rows: Sequence[ItemRow]) -> list[ItemView]:
+    classes = release.classes_of(reading, folded.row.id)
     bodies = reading.item_bytes(rows)
     views = []
     for row in rows:

@@ -37,10 +37,12 @@ from allied.node.rows import (
     Peer,
     Person,
     RecordRow,
+    RemarkRow,
     StatusRow,
     Token,
     Version,
     WarningListRow,
+    WithdrawnRow,
 )
 from allied.record.ids import (
     AgreementId,

@@ -83,9 +83,9 @@ class Reach:
         return digest(encode([seen, sees_from.isoformat() if sees_from else None]))[:_DIGITS]
 
 
-def classes_of(node: Node, reading: Reading, agreement: AgreementId) -> Mapping[int, HandlingClass]:
+def classes_of(reading: Reading, agreement: AgreementId) -> Mapping[int, HandlingClass]:
     """The handling classes of an agreement, by their ids on this node."""
-    return node.verdicts.classes(reading, agreement).by_id
+    return verdicts.classes_of(reading, agreement).by_id
 
 
 def reach(
@@ -100,7 +100,7 @@ def reach(
     if footing is None:
         return None
     counts = reading.item_counts(folded.row.id, holder)
-    classes = node.verdicts.classes(reading, folded.row.id)
+    classes = verdicts.classes_of(reading, folded.row.id)
     passes_on = footing.is_hub
     wanted = [
         number
@@ -124,7 +124,7 @@ def verdict_of(
     footing = verdicts.footing(reading, folded, row.holder, party, at)
     if footing is None:
         raise NotFoundError("exchange.not-a-party", "the agreement does not name the holder")
-    classes = node.verdicts.classes(reading, folded.row.id)
+    classes = verdicts.classes_of(reading, folded.row.id)
     return node.verdicts.over(folded.row.id, footing, [row.class_id], classes, at)[row.class_id]
 
 

@@ -122,19 +122,7 @@ class Verdicts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[tuple[AgreementId, PartyId, PartyId], _Kept] = {}
-        self._parsed: dict[Digest, HandlingClass] = {}
         self.judged = 0
-
-    def classes(self, reading: Reading, agreement: AgreementId) -> Classes:
-        """The handling classes of an agreement; each is parsed once per process."""
-        found: dict[int, HandlingClass] = {}
-        keys: dict[int, Digest] = {}
-        for row in reading.handling_classes(agreement):
-            parsed = self._parsed.get(row.key)
-            if parsed is None:
-                parsed = self._parsed[row.key] = read_class(row.value)
-            found[row.id], keys[row.id] = parsed, row.key
-        return Classes(found, keys)
 
     def over(
         self,
@@ -164,6 +152,22 @@ class Verdicts:
                 self.judged += 1
             found[number] = verdict
         return found
+
+
+_PARSED: Final[dict[Digest, HandlingClass]] = {}
+"""A class never changes, so each is parsed once per process."""
+
+
+def classes_of(reading: Reading, agreement: AgreementId) -> Classes:
+    """The handling classes of an agreement."""
+    found: dict[int, HandlingClass] = {}
+    keys: dict[int, Digest] = {}
+    for row in reading.handling_classes(agreement):
+        parsed = _PARSED.get(row.key)
+        if parsed is None:
+            parsed = _PARSED[row.key] = read_class(row.value)
+        found[row.id], keys[row.id] = parsed, row.key
+    return Classes(found, keys)
 
 
 def footing(

@@ -186,6 +186,24 @@ def latest(
     return _item_rows(names, connection.execute(ordered.limit(limit)).all())
 
 
+def numbered(
+    connection: Connection,
+    names: Names,
+    agreement: AgreementId,
+    holder: OrganisationId,
+    numbers: Sequence[int],
+) -> Sequence[ItemRow]:
+    """A holder's items with these numbers, as far as they are still there, by number."""
+    wanted = Wanted(agreement, holder, 0, len(numbers))
+    conditions = _conditions(names, wanted)
+    if conditions is None or not numbers:
+        return ()
+    query = select(*_COLUMNS).where(
+        among(connection, items.c.seq, numbers), *conditions, *_whose(names, wanted)
+    )
+    return _item_rows(names, connection.execute(query.order_by(items.c.seq)).all())
+
+
 def item_bytes(connection: Connection, rows: Sequence[ItemRow]) -> Mapping[Digest, bytes]:
     """Exact bytes of stored items, by digest; what is not stored is absent from the answer."""
     wanted = {row.digest: row.seq for row in rows}

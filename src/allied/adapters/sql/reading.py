@@ -29,10 +29,12 @@ from allied.node.rows import (
     Peer,
     Person,
     RecordRow,
+    RemarkRow,
     StatusRow,
     Token,
     Version,
     WarningListRow,
+    WithdrawnRow,
 )
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
 

@@ -37,6 +37,7 @@ from allied.node.rows import (
     Peer,
     Person,
     RecordRow,
+    RemarkRow,
     StatusRow,
     Token,
     WarningListRow,
