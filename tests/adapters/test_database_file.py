@@ -19,7 +19,7 @@ from sqlalchemy import MetaData, event
 
 from allied.adapters.sql import SqlStore, intake, opening, pages, schema
 from allied.adapters.sql.dialect import sqlite_engine
-from allied.adapters.sql.opening import SHAPE, Shape
+from allied.adapters.sql.forms import SHAPE, Shape
 from allied.errors import ConflictError, ExhaustedError
 from allied.record.ids import OrganisationId
 from tests.adapters.conftest import Open

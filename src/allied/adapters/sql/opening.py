@@ -1,16 +1,14 @@
 """Opening a database file: made if it is not there, migrated if it is old, refused if newer.
 
+What a database says of itself, and what follows, is in `forms`.
+
 Words used here:
-    revision     the number of the newest migration that a database has
-    compatible   a number in the database; a program that knows only a smaller one would do
-                 harm, and is stopped
     hold         a shared lock on `<file>.lock`, kept as long as a store is open; whoever
                  creates or migrates takes it alone, so nobody works on tables that change
 
 Rules. A file is made in one transaction: a process killed on the way leaves an empty file,
 which counts as none. Before a migration a verified copy is put into the backup folder; the
-migration itself is one transaction. A database with more migrations than this program
-knows, but the same compatible number, is used as it is. Nothing that is not ours is touched.
+migration itself is one transaction.
 """
 
 from __future__ import annotations
@@ -21,57 +19,22 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, MetaData, select, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from allied.adapters.sql import schema
-from allied.adapters.sql.dialect import WRITES, insert, refusal, sqlite_engine
+from allied.adapters.sql import forms
+from allied.adapters.sql.dialect import WRITES, refusal, sqlite_engine
+from allied.adapters.sql.forms import SHAPE, Shape
 from allied.adapters.sql.store import Fence, SqlStore
-from allied.errors import AlliedError, ConflictError, ExhaustedError
+from allied.errors import AlliedError, ExhaustedError
 from allied.node.ports import Chance, Clock
 
 BUSY_SECONDS: Final = 15.0
 _HOLD_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.02
-_STAMP: Final = "alembic_version"
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What this program takes a database to be.
-
-    Attributes:
-        revision: the newest migration, four digits; they count up by one.
-        compatible: see the module.
-        release: the first release that knows this `compatible`.
-        scripts: the folder of the migrations.
-    """
-
-    revision: str
-    compatible: int
-    release: str
-    scripts: Path
-    metadata: MetaData
-
-
-SHAPE: Final = Shape(
-    revision=schema.REVISION,
-    compatible=schema.COMPATIBLE,
-    release=schema.NEEDS_RELEASE,
-    scripts=Path(__file__).parent / "migrations",
-    metadata=schema.metadata,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    revision: str
-    compatible: int
-    release: str
 
 
 def open_store(
@@ -104,16 +67,16 @@ def open_store(
     engine = sqlite_engine(path, busy_seconds=busy_seconds)
     try:
         hold.share()
-        if _lacking(engine, path, shape):
+        if forms.is_lacking(_look(engine, path), shape):
             hold.alone()
             found = _look(engine, path)
             if found is None:
                 _create(engine, path, shape, chance)
-            elif _is_older(found, shape):
+            elif forms.is_lacking(found, shape):
                 _migrate(engine, path, found, shape, backups, clock)
             hold.share()
         with engine.connect() as connection:
-            secret = bytes.fromhex(_meta(connection)["secret"])
+            secret = forms.secret(connection)
     except BaseException:
         engine.dispose()
         hold.release()
@@ -124,26 +87,7 @@ def open_store(
 # --- what is there ------------------------------------------------------------------------
 
 
-def _lacking(engine: Engine, path: Path, shape: Shape) -> bool:
-    """Whether the database has to be made or migrated; raises if it is newer."""
-    found = _look(engine, path)
-    if found is None:
-        return True
-    if found.compatible > shape.compatible:
-        raise ExhaustedError(
-            "store.newer",
-            f"this database needs release {found.release} of allied or a later one",
-            hint="upgrade allied, or open another data folder with --data",
-            facts={"compatible": found.compatible, "known": shape.compatible},
-        )
-    return _is_older(found, shape)
-
-
-def _is_older(found: _Found, shape: Shape) -> bool:
-    return int(found.revision) < int(shape.revision)
-
-
-def _look(engine: Engine, path: Path) -> _Found | None:
+def _look(engine: Engine, path: Path) -> forms.Found | None:
     """What the file says of itself; None when there is no file or nothing in it."""
     try:
         if path.stat().st_size == 0:
@@ -158,26 +102,9 @@ def _look(engine: Engine, path: Path) -> _Found | None:
         )
         if not tables:
             return None
-        if not {"meta", _STAMP} <= tables:
-            raise ConflictError(
-                "store.foreign",
-                "the database file belongs to another program",
-                hint="name another data folder with --data",
-            )
-        stamp = connection.execute(text(f"SELECT version_num FROM {_STAMP}")).scalar()  # noqa: S608
-        known = _meta(connection)
-    try:
-        return _Found(f"{int(str(stamp)):04d}", int(known["compatible"]), known["release"])
-    except (KeyError, ValueError) as error:
-        raise ExhaustedError(
-            "store.corrupt",
-            "the database does not say what it is",
-            hint="stop the node, keep the file, and restore the newest backup",
-        ) from error
-
-
-def _meta(connection: Connection) -> dict[str, str]:
-    return {row.name: row.value for row in connection.execute(select(schema.meta))}
+        if not forms.is_ours(tables):
+            raise forms.foreign("name another data folder with --data")
+        return forms.said(connection)
 
 
 # --- making -------------------------------------------------------------------------------
@@ -189,35 +116,7 @@ def _create(engine: Engine, path: Path, shape: Shape, chance: Chance) -> None:
     with engine.connect() as connection:
         _outside(connection, "PRAGMA journal_mode=WAL")
     with _alone(engine) as connection:
-        shape.metadata.create_all(connection)
-        connection.execute(
-            text(
-                f"CREATE TABLE {_STAMP} (version_num VARCHAR(32) NOT NULL,"
-                f" CONSTRAINT {_STAMP}_pkc PRIMARY KEY (version_num))"
-            )
-        )
-        connection.execute(text(f"INSERT INTO {_STAMP} VALUES (:it)"), {"it": shape.revision})  # noqa: S608
-        connection.execute(
-            schema.counters.insert(), [{"name": name, "value": 0} for name in schema.COUNTERS]
-        )
-        connection.execute(
-            schema.meta.insert(), [{"name": "secret", "value": chance.token(32).hex()}]
-        )
-        _say(connection, shape)
-
-
-def _say(connection: Connection, shape: Shape) -> None:
-    """Write into the database which programs may use it."""
-    statement = insert(connection, schema.meta)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=("name",), set_={"value": statement.excluded.value}
-        ),
-        [
-            {"name": "compatible", "value": str(shape.compatible)},
-            {"name": "release", "value": shape.release},
-        ],
-    )
+        forms.fill(connection, shape, chance)
 
 
 def _outside(connection: Connection, pragma: str) -> None:
@@ -241,24 +140,18 @@ def _alone(engine: Engine) -> Iterator[Connection]:
 
 
 def _migrate(
-    engine: Engine, path: Path, found: _Found, shape: Shape, backups: Path, clock: Clock
+    engine: Engine, path: Path, found: forms.Found, shape: Shape, backups: Path, clock: Clock
 ) -> None:
     """Copy the database, then bring it to the present revision in one transaction."""
-    from alembic import command
-    from alembic.config import Config
     from alembic.util.exc import CommandError
 
     copy = _back_up(path, backups, f"{path.stem}-{found.revision}-{clock.now():%Y%m%dT%H%M%SZ}")
     engine.dispose()
-    config = Config()
-    config.set_main_option("script_location", str(shape.scripts).replace("%", "%%"))
     try:
         with engine.connect() as outside:
             _outside(outside, "PRAGMA foreign_keys=OFF")  # a table that is rebuilt must not cascade
             with outside.execution_options(**{WRITES: True}).begin():
-                config.attributes["connection"] = outside
-                command.upgrade(config, shape.revision)
-                _say(outside, shape)
+                forms.upgrade(outside, shape)
     except (SQLAlchemyError, CommandError, AlliedError) as error:
         if isinstance(error, ExhaustedError):
             raise
