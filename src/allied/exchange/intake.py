@@ -135,8 +135,10 @@ class _RefusedError(Exception):
 
 _Reason: TypeAlias = tuple[str, str]
 _Classified: TypeAlias = tuple[Effective, HandlingClass, Digest]
-_Sort: TypeAlias = tuple[Kind, int, tuple[tuple[str, tuple[int, ...]], ...]]
-"""What decides the class of an object: its kind, its marks, and those of its ends by type."""
+_End: TypeAlias = tuple[str, tuple[int, ...] | int]
+_Sort: TypeAlias = tuple[Kind, int, tuple[_End, ...]]
+"""What decides the class of an object: its kind, its marks, and those of its ends by type, or
+the class of an end that is stored already."""
 
 
 @dataclass(slots=True)
@@ -155,6 +157,7 @@ class Intake:
     _default: Tlp = Tlp.RED
     _topics: frozenset[str] = frozenset()
     _plain: dict[_Sort, _Classified | _Reason] = field(default_factory=dict)
+    _stored: dict[int, HandlingClass] = field(default_factory=dict)
     _keys: dict[HandlingClass, Digest] = field(default_factory=dict)
     _admitted: dict[Demand, _Reason | None] = field(default_factory=dict)
     _noted: set[tuple[bytes, Digest]] = field(default_factory=set)
@@ -255,11 +258,12 @@ class Intake:
 
     def _classify(self, kind: Kind, head: Head, marks: int) -> _Classified:
         """The handling and class of an object that goes by itself."""
-        ends: tuple[tuple[str, tuple[int, ...]], ...] = ()
+        ends: tuple[_End, ...] = ()
         if head.ends:
-            ends = tuple([(type_of(end), self._marks_here(end)) for end in head.ends])
-            if not all(found for _, found in ends):  # an end is stored already, or unknown
+            found = [self._end(end) for end in head.ends]
+            if None in found:  # it is neither here nor known
                 return self._classified(head, marks)
+            ends = tuple(each for each in found if each is not None)
         sort = (kind, marks, ends)
         known = self._plain.get(sort)
         if known is None:
@@ -267,12 +271,24 @@ class Intake:
                 known = self._classified(head, marks)
             except _RefusedError as error:
                 known = (error.code, error.reason)
-            if len(self._plain) >= _MAX_CACHED:
+            if len(self._plain) >= _MAX_CACHED or len(self._stored) >= _MAX_CACHED:
                 self._plain.clear()
+                self._stored.clear()
             self._plain[sort] = known
         if len(known) == 2:
             raise _RefusedError(*known)
         return known
+
+    def _end(self, end: str) -> _End | None:
+        """What of an end decides the class of a link; None where it decides nothing."""
+        marks = self._marks_here(end)
+        if marks:
+            return type_of(end), marks
+        stored = self.terms.known(end)
+        if stored is None:
+            return None
+        self._stored[id(stored)] = stored  # as long as it is held, no other has this number
+        return "", id(stored)
 
     def _classified(self, head: Head, marks: int) -> _Classified:
         handled = self._effective(head.kind, marks)

@@ -75,7 +75,7 @@ _KINDS = {
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
 _TYPE = re.compile(r"[a-z0-9][a-z0-9-]{1,248}[a-z0-9]")
-_ID = re.compile(rf"([a-z0-9][a-z0-9-]{{1,248}}[a-z0-9])--{_UUID}")
+_IS_UUID = re.compile(_UUID)
 _COMPANION = re.compile(
     rb'"((?:marking-definition|extension-definition|identity|location)--' + _UUID.encode() + rb')"'
 )
@@ -152,8 +152,10 @@ def kind_of(type_: str) -> Kind:
 
 def type_of(id_: str) -> str:
     """The type that an id names; an empty string if it is not spelled like an id."""
-    found = _ID.fullmatch(id_)
-    return found.group(1) if found else ""
+    type_, _, uuid = id_.rpartition("--")
+    if _IS_UUID.fullmatch(uuid) and (type_ in _KINDS or _TYPE.fullmatch(type_)):
+        return type_
+    return ""
 
 
 def read_head(raw: bytes) -> Head:

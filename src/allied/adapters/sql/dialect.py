@@ -118,20 +118,30 @@ def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Sequ
 
     For what is asked many times in a row; nothing is built and nothing converted.
     """
-    mark = _MARKS[connection.dialect.paramstyle]
-    if mark != "?":
-        statement = statement.replace("?", mark)
-    return connection.exec_driver_sql(statement, values).first()
+    return next(iter(_plain(connection, statement, values, all_rows=False)), None)
 
 
 def placed(
     connection: Connection, statement: str, values: tuple[Any, ...]
 ) -> Sequence[Sequence[Any]]:
     """All rows that a plain statement gives; as `ask`."""
-    mark = _MARKS[connection.dialect.paramstyle]
-    if mark != "?":
-        statement = statement.replace("?", mark)
-    return connection.exec_driver_sql(statement, values).all()
+    return _plain(connection, statement, values, all_rows=True)
+
+
+def _plain(
+    connection: Connection, statement: str, values: tuple[Any, ...], *, all_rows: bool
+) -> Sequence[Sequence[Any]]:
+    """All rows, or the first; on SQLite straight from the driver."""
+    if connection.dialect.name != "sqlite":
+        marked = statement.replace("?", _MARKS[connection.dialect.paramstyle])
+        found = connection.exec_driver_sql(marked, values)
+        return found.all() if all_rows else found.fetchmany(1)
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+    try:
+        cursor = driver.execute(statement, values)
+        return cursor.fetchall() if all_rows else cursor.fetchmany(1)
+    except sqlite3.Error as error:
+        raise refusal(error.sqlite_errorcode) or error from error
 
 
 def listed(connection: Connection, values: Sequence[int]) -> ColumnElement[int]:
