@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
+from allied.exchange.bundle import Refused
 from allied.exchange.channels import channels_at, recipient_at
 from allied.exchange.handling import read_class
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
@@ -27,14 +28,13 @@ from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place,
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.survey import Sighted, survey
 from allied.exchange.topics import forbidden
-from allied.node import ledger
+from allied.node import ledger, recalls
 from allied.node.agreements import party_of, resolve
 from allied.node.rows import ItemBatch
 from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
-    from allied.exchange.bundle import Refused
     from allied.exchange.handling import HandlingClass
     from allied.exchange.marking import Definition
     from allied.exchange.statement import Signed
@@ -126,6 +126,8 @@ class _Sharing:
         terms = folded.instrument.terms
         self._channels = channels_at(terms, standing)
         self._tightening = _tightening(wish, folded)
+        with node.store.read() as reading:
+            self._recalled = recalls.recalled_here(reading, folded, organisation.id)
         self._recipients = [
             recipient_at(standing, party.id) for party in terms.parties if party.id != self._party
         ]
@@ -167,7 +169,11 @@ class _Sharing:
             batch: list[Accepted] = []
             size = 0
             for outcome in intake.run(source):
-                if isinstance(outcome, Accepted):
+                if isinstance(outcome, Accepted) and self._is_recalled(outcome):
+                    reason = "it was recalled; give what replaces it an id of its own"
+                    code = "exchange.recalled"
+                    self._pass_over(Refused(outcome.index, outcome.head.id, code, reason))
+                elif isinstance(outcome, Accepted):
                     batch.append(outcome)
                     size += len(outcome.raw)
                     if len(batch) >= BATCH or size >= _BATCH_BYTES:
@@ -180,14 +186,23 @@ class _Sharing:
             self._node.notifier.changed(self._folded.row.id)
         return self._result
 
+    def _is_recalled(self, accepted: Accepted) -> bool:
+        """Whether its author took it back before: it does not come again unseen."""
+        versions = self._recalled.get(accepted.head.id)
+        if versions is None:
+            return False
+        return "" in versions or version_of(accepted.head, accepted.digest) in versions
+
     # --- what is known already ----------------------------------------------------------
 
     def _definition(self, id_: str) -> Definition | None:
         """A marking definition shared earlier by the same organisation."""
-        organisation = self._organisation.id
+        organisation, agreement = self._organisation.id, self._folded.row.id
         with self._node.store.read() as reading:
+            if not reading.classes_of_items(agreement, organisation, organisation, [id_]):
+                return None
             rows = reading.items(
-                self._folded.row.id, organisation, limit=100, originator=organisation, item=id_
+                agreement, organisation, limit=100, originator=organisation, item=id_
             )
             raw = reading.item_bytes(rows[-1:])[rows[-1].digest] if rows else b""
         return read_definition(raw, read_head(raw)) if rows else None

@@ -128,6 +128,18 @@ def placed(
     return _plain(connection, statement, values, all_rows=True)
 
 
+def change(connection: Connection, statement: str, values: tuple[Any, ...]) -> int:
+    """Carry out a plain statement that changes something; how many rows it touched."""
+    if connection.dialect.name != "sqlite":
+        marked = statement.replace("?", _MARKS[connection.dialect.paramstyle])
+        return connection.exec_driver_sql(marked, values).rowcount
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+    try:
+        return driver.execute(statement, values).rowcount
+    except sqlite3.Error as error:
+        raise refusal(error.sqlite_errorcode) or error from error
+
+
 def _plain(
     connection: Connection, statement: str, values: tuple[Any, ...], *, all_rows: bool
 ) -> Sequence[Sequence[Any]]:

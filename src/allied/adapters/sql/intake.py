@@ -28,10 +28,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, exists, select, update
 
-from allied.adapters.sql.dialect import among, ask, insert, insert_rows, listed
+from allied.adapters.sql.dialect import among, ask, change, insert_rows, listed
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.pages import item_keys, item_span, rest_key, version_span
-from allied.adapters.sql.schema import bodies, class_counts, counters, items, to_microseconds
+from allied.adapters.sql.schema import bodies, items, to_microseconds
 from allied.node.rows import ItemBatch, ItemRow, ItemsAdded
 
 BATCH: Final = 10_000
@@ -44,6 +44,17 @@ _SIBLING: Final = (
     " AND id = ? AND +holder = ? AND +originator = ? LIMIT 1"
 )
 _BODY: Final = "SELECT body FROM items WHERE key BETWEEN ? AND ? AND digest = ? LIMIT 1"
+
+_DATE: Final = "SELECT value FROM counters WHERE name = ?"
+_SET_DATE: Final = (
+    "INSERT INTO counters (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+_COUNT: Final = (
+    'INSERT INTO class_counts (holder, class_id, agreement, "count") VALUES (?, ?, ?, ?)'
+    " ON CONFLICT (holder, class_id, agreement)"
+    ' DO UPDATE SET "count" = class_counts."count" + excluded."count"'
+)
 
 Take = Callable[[str, int], int]
 """Reserve numbers of a counter: its name, how many; gives the first."""
@@ -329,18 +340,13 @@ class Intake:
         for each in new:
             holder = each.batch.holder
             if holder not in lasts:
-                query = select(counters.c.value).where(counters.c.name == _last(numbers[holder]))
-                lasts[holder] = self.connection.execute(query).scalar() or 0
+                row = ask(self.connection, _DATE, (_last(numbers[holder]),))
+                lasts[holder] = row[0] if row else 0
             date = max(lasts[holder] + 1, to_microseconds(each.batch.received_at))
             lasts[holder] = date + len(each.keys) - 1
             dates.append(date)
-        statement = insert(self.connection, counters)
-        self.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=("name",), set_={"value": statement.excluded.value}
-            ),
-            [{"name": _last(numbers[holder]), "value": date} for holder, date in lasts.items()],
-        )
+        for whose, last in lasts.items():
+            change(self.connection, _SET_DATE, (_last(numbers[whose]), last))
         return dates
 
     def _count(self, new: list[_New], numbers: dict[str, int]) -> None:
@@ -348,17 +354,8 @@ class Intake:
         for each in new:
             batch = each.batch
             added[numbers[batch.agreement], numbers[batch.holder], batch.class_id] += len(each.keys)
-        statement = insert(self.connection, class_counts)
-        self.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=("holder", "class_id", "agreement"),
-                set_={"count": class_counts.c.count + statement.excluded.count},
-            ),
-            [
-                {"agreement": agreement, "holder": holder, "class_id": class_id, "count": count}
-                for (agreement, holder, class_id), count in sorted(added.items())
-            ],
-        )
+        for (agreement, holder, class_id), number in sorted(added.items()):
+            change(self.connection, _COUNT, (holder, class_id, agreement, number))
 
 
 def _last(holder: int) -> str:

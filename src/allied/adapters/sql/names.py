@@ -13,10 +13,11 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from allied.adapters.sql.dialect import among, insert
+from allied.adapters.sql.dialect import among, ask, insert
 from allied.adapters.sql.schema import names
 
 _REMEMBERED: Final = 50_000
+_FEW: Final = 50
 
 
 class NameBook:
@@ -60,11 +61,22 @@ class Names:
             else:
                 known[text] = number
         if missing:
-            condition = among(self._connection, names.c.name, sorted(missing))
-            for row in self._connection.execute(select(names).where(condition)):
-                self._keep(row.id, row.name)
-                known[row.name] = row.id
+            for number, name in self._looked_up(sorted(missing)):
+                self._keep(number, name)
+                known[name] = number
         return known
+
+    def _looked_up(self, missing: list[str]) -> Iterable[tuple[int, str]]:
+        """Number and text of those that the database has."""
+        if len(missing) <= _FEW:
+            for name in missing:
+                row = ask(self._connection, "SELECT id FROM names WHERE name = ?", (name,))
+                if row is not None:
+                    yield row[0], name
+            return
+        condition = among(self._connection, names.c.name, missing)
+        for number, name in self._connection.execute(select(names).where(condition)):
+            yield number, name
 
     def texts(self, numbers: Iterable[int]) -> dict[int, str]:
         """The text behind each number."""

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, Table, delete, func, select, update
 
 from allied.adapters.sql import beside, schema
-from allied.adapters.sql.dialect import among, insert
+from allied.adapters.sql.dialect import among, ask, change, insert
 from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
@@ -43,6 +43,12 @@ from allied.node.rows import (
     WarningListRow,
 )
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+
+_TAKE: Final = (
+    "INSERT INTO counters (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value"
+)
+_CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
 class SqlWriting(SqlReading):
@@ -80,13 +86,11 @@ class SqlWriting(SqlReading):
 
     def _take(self, counter: str, count: int) -> int:
         """Reserve `count` numbers of a counter; the first of them."""
-        table = schema.counters
-        statement = insert(self._connection, table).values(name=counter, value=count)
-        upsert = statement.on_conflict_do_update(
-            index_elements=("name",), set_={"value": table.c.value + count}
-        ).returning(table.c.value)
         self._changed = True
-        return int(self._connection.execute(upsert).scalar_one()) - count + 1
+        row = ask(self._connection, _TAKE, (counter, count))
+        if row is None:
+            raise AssertionError("a statement that returns its row returns one")
+        return int(row[0]) - count + 1
 
     # --- who ----------------------------------------------------------------------------
 
@@ -275,17 +279,14 @@ class SqlWriting(SqlReading):
         self, agreement: AgreementId, key: Digest, value: bytes, needs: tuple[int, ...] = ()
     ) -> int:
         """See `Writing.handling_class`."""
-        table = schema.classes
-        query = select(table.c.id).where(table.c.agreement == agreement, table.c.key == key)
-        found = self._first(query)
+        found = ask(self._connection, _CLASS, (agreement, key))
         if found is None:
-            self._do(
-                table.insert().values(
-                    agreement=agreement, key=key, value=value, needs=json.dumps(list(needs))
-                )
-            )
-            found = self._connection.execute(query).one()
-        return int(found.id)
+            values = {"agreement": agreement, "key": key, "value": value}
+            self._do(schema.classes.insert().values(**values, needs=json.dumps(list(needs))))
+            found = ask(self._connection, _CLASS, (agreement, key))
+        if found is None:
+            raise AssertionError("what was just stored is there")
+        return int(found[0])
 
     def add_items(self, items: Iterable[tuple[ItemRow, bytes]]) -> ItemsAdded:
         """See `Writing.add_items` and `allied.adapters.sql.intake`."""
@@ -342,13 +343,16 @@ class SqlWriting(SqlReading):
 
     def add_statement(self, statement: Digest, raw: bytes) -> None:
         """Keep an originator's statement, unless it is held."""
-        row = insert(self._connection, schema.statements).values(digest=statement, raw=raw)
-        self._do(row.on_conflict_do_nothing())
+        self._keep("INSERT INTO statements (digest, raw) VALUES (?, ?)", (statement, raw))
 
     def add_tree(self, statement: Digest, raw: bytes) -> None:
         """Keep the tree of an own statement, unless it is held."""
-        row = insert(self._connection, schema.trees).values(statement=statement, raw=raw)
-        self._do(row.on_conflict_do_nothing())
+        self._keep("INSERT INTO trees (statement, raw) VALUES (?, ?)", (statement, raw))
+
+    def _keep(self, statement: str, values: tuple[object, ...]) -> None:
+        """Insert, unless it is there."""
+        touched = change(self._connection, f"{statement} ON CONFLICT DO NOTHING", values)
+        self._changed = self._changed or touched != 0
 
     # --- the ledger and small things ------------------------------------------------------
 
