@@ -41,6 +41,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
 
 REVISION: Final = "0001"
@@ -102,6 +103,9 @@ class Raw(LargeBinary):
         """No step on the way out."""
 
 
+Words = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""A text, put in order by its code points in every database."""
+
 Whole = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit integer; as a primary key in SQLite it has to be spelled INTEGER."""
 
@@ -116,11 +120,11 @@ metadata = MetaData(
 
 
 def _id(name: str, *, primary_key: bool = False) -> Column[str]:
-    return Column(name, Text, primary_key=primary_key, nullable=False)
+    return Column(name, Words, primary_key=primary_key, nullable=False)
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
+    return Column(name, Words, nullable=False)
 
 
 def _raw(name: str) -> Column[bytes]:
@@ -163,7 +167,7 @@ organisations = Table(
     "organisations",
     metadata,
     _id("id", primary_key=True),
-    Column("label", Text, nullable=False, unique=True),
+    Column("label", Words, nullable=False, unique=True),
     _text("name"),
     _text("url"),
     _number("incarnation"),
@@ -199,7 +203,7 @@ peers = Table(
 people = Table(
     "people",
     metadata,
-    Column("organisation", Text, ForeignKey("organisations.id"), primary_key=True, nullable=False),
+    Column("organisation", Words, ForeignKey("organisations.id"), primary_key=True, nullable=False),
     _id("label", primary_key=True),
     _text("name"),
     _at("created_at"),
@@ -209,7 +213,7 @@ tokens = Table(
     "tokens",
     metadata,
     _id("id", primary_key=True),
-    Column("organisation", Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("organisation", Words, ForeignKey("organisations.id"), nullable=False, index=True),
     _id("secret"),
     _text("role"),
     _text("agreements"),
@@ -236,7 +240,7 @@ feeds = Table(
     "feeds",
     metadata,
     _id("id", primary_key=True),
-    Column("organisation", Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("organisation", Words, ForeignKey("organisations.id"), nullable=False, index=True),
     _id("secret"),
     _id("agreement"),
     _text("form"),
@@ -280,7 +284,7 @@ records = Table(
     "records",
     metadata,
     _counted("row"),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Words, nullable=False, unique=True),
     _id("agreement"),
     _id("circle"),
     _id("issuer"),
@@ -309,7 +313,7 @@ parked = Table(
     "parked",
     metadata,
     _placed("place"),
-    Column("record", Text, nullable=False, unique=True),
+    Column("record", Words, nullable=False, unique=True),
     _id("agreement"),
     _id("issuer"),
     _raw("raw"),
@@ -329,7 +333,7 @@ wanted = Table(
     "wanted",
     metadata,
     _placed("place"),
-    Column("blob", Text, nullable=False, unique=True),
+    Column("blob", Words, nullable=False, unique=True),
     _id("agreement"),
     _id("circle"),
     Index(None, "agreement", "place"),
@@ -352,7 +356,7 @@ statements = Table("statements", metadata, _id("digest", primary_key=True), _raw
 
 trees = Table("trees", metadata, _id("statement", primary_key=True), _raw("raw"))
 
-names = Table("names", metadata, _placed("id"), Column("name", Text, nullable=False, unique=True))
+names = Table("names", metadata, _placed("id"), Column("name", Words, nullable=False, unique=True))
 
 bodies = Table(
     "bodies",
@@ -457,7 +461,7 @@ passed_on = Table(
     metadata,
     _id("organisation", primary_key=True),
     _id("agreement", primary_key=True),
-    Column("recipient", Text, primary_key=True, nullable=False),
+    Column("recipient", Words, primary_key=True, nullable=False),
     Column("seq", Whole, primary_key=True, autoincrement=False, nullable=False),
     _at("at"),
     sqlite_with_rowid=False,

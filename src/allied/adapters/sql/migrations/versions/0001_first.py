@@ -8,33 +8,35 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 INSTANT = sa.BigInteger()
+WORDS = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Make every table."""
     op.create_table(
         "agreements",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("alias", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("alias", WORDS, nullable=False),
         sa.Column("genesis", sa.LargeBinary(), nullable=False),
         sa.Column("text", sa.LargeBinary(), nullable=False),
-        sa.Column("salt", sa.Text(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("proposed_by", sa.Text(), nullable=False),
+        sa.Column("salt", WORDS, nullable=False),
+        sa.Column("version", WORDS, nullable=False),
+        sa.Column("proposed_by", WORDS, nullable=False),
         sa.Column("known_since", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_agreements"),
     )
     op.create_table(
         "blobs",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("circle", sa.Text(), nullable=False),
+        sa.Column("digest", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("circle", WORDS, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_blobs"),
     )
@@ -46,11 +48,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "claims",
-        sa.Column("circle", sa.Text(), nullable=False),
-        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("circle", WORDS, nullable=False),
+        sa.Column("issuer", WORDS, nullable=False),
         sa.Column("incarnation", WHOLE, autoincrement=False, nullable=False),
         sa.Column("sequence", WHOLE, autoincrement=False, nullable=False),
-        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("record", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("circle", "issuer", "incarnation", "sequence", name="pk_claims"),
         sqlite_with_rowid=False,
     )
@@ -66,52 +68,52 @@ def upgrade() -> None:
     op.create_table(
         "classes",
         sa.Column("id", WHOLE, autoincrement=True, nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("key", WORDS, nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
-        sa.Column("needs", sa.Text(), nullable=False),
+        sa.Column("needs", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_classes"),
         sa.UniqueConstraint("agreement", "key", name="uq_classes_agreement_key"),
     )
     op.create_table(
         "counters",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", WORDS, nullable=False),
         sa.Column("value", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_counters"),
     )
     op.create_table(
         "cursors",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("name", WORDS, nullable=False),
+        sa.Column("value", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_cursors"),
     )
     op.create_table(
         "descriptors",
-        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("digest", WORDS, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("organisation", "position", name="pk_descriptors"),
         sa.UniqueConstraint("organisation", "digest", name="uq_descriptors_organisation_digest"),
     )
     op.create_table(
         "ledger",
-        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
         sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=False),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("art", sa.Text(), nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("recipient", WORDS, nullable=False),
+        sa.Column("outcome", WORDS, nullable=False),
+        sa.Column("code", WORDS, nullable=False),
+        sa.Column("art", WORDS, nullable=False),
         sa.Column("class_id", WHOLE, nullable=False),
         sa.Column("first", WHOLE, nullable=False),
         sa.Column("last", WHOLE, nullable=False),
         sa.Column("count", WHOLE, nullable=False),
-        sa.Column("via", sa.Text(), nullable=False),
-        sa.Column("proof", sa.Text(), nullable=False),
+        sa.Column("via", WORDS, nullable=False),
+        sa.Column("proof", WORDS, nullable=False),
         sa.Column("at", INSTANT, nullable=False),
-        sa.Column("previous", sa.Text(), nullable=False),
-        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("previous", WORDS, nullable=False),
+        sa.Column("hash", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("organisation", "seq", name="pk_ledger"),
     )
     op.create_index(
@@ -121,10 +123,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "logins",
-        sa.Column("secret", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("secret", WORDS, nullable=False),
+        sa.Column("kind", WORDS, nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("person", WORDS, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("used_at", INSTANT, nullable=True),
@@ -133,23 +135,23 @@ def upgrade() -> None:
     op.create_index("ix_logins_expires_at", "logins", ["expires_at"])
     op.create_table(
         "meta",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("name", WORDS, nullable=False),
+        sa.Column("value", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_meta"),
     )
     op.create_table(
         "names",
         sa.Column("id", WHOLE, autoincrement=True, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_names"),
         sa.UniqueConstraint("name", name="uq_names_name"),
     )
     op.create_table(
         "organisations",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("label", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("label", WORDS, nullable=False),
+        sa.Column("name", WORDS, nullable=False),
+        sa.Column("url", WORDS, nullable=False),
         sa.Column("incarnation", WHOLE, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_organisations"),
@@ -158,9 +160,9 @@ def upgrade() -> None:
     op.create_table(
         "parked",
         sa.Column("place", WHOLE, autoincrement=True, nullable=False),
-        sa.Column("record", sa.Text(), nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("record", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("issuer", WORDS, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("place", name="pk_parked"),
         sa.UniqueConstraint("record", name="uq_parked_record"),
@@ -168,29 +170,29 @@ def upgrade() -> None:
     op.create_index("ix_parked_agreement_issuer", "parked", ["agreement", "issuer"])
     op.create_table(
         "peers",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("label", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("label", WORDS, nullable=False),
+        sa.Column("name", WORDS, nullable=False),
+        sa.Column("url", WORDS, nullable=False),
         sa.Column("confirmed_at", INSTANT, nullable=True),
         sa.Column("allowed_private", sa.Boolean(), nullable=False),
         sa.Column("added_at", INSTANT, nullable=False),
         sa.Column("seen_at", INSTANT, nullable=True),
         sa.Column("failures", WHOLE, nullable=False),
         sa.Column("next_try_at", INSTANT, nullable=True),
-        sa.Column("last_problem", sa.Text(), nullable=False),
+        sa.Column("last_problem", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_peers"),
     )
     op.create_table(
         "records",
         sa.Column("row", WHOLE, autoincrement=False, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("circle", sa.Text(), nullable=False),
-        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("circle", WORDS, nullable=False),
+        sa.Column("issuer", WORDS, nullable=False),
         sa.Column("incarnation", WHOLE, nullable=False),
         sa.Column("sequence", WHOLE, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", WORDS, nullable=False),
         sa.Column("claimed_at", INSTANT, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("row", name="pk_records"),
@@ -204,22 +206,22 @@ def upgrade() -> None:
     )
     op.create_table(
         "statements",
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("digest", WORDS, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_statements"),
     )
     op.create_table(
         "trees",
-        sa.Column("statement", sa.Text(), nullable=False),
+        sa.Column("statement", WORDS, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("statement", name="pk_trees"),
     )
     op.create_table(
         "wanted",
         sa.Column("place", WHOLE, autoincrement=True, nullable=False),
-        sa.Column("blob", sa.Text(), nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("circle", sa.Text(), nullable=False),
+        sa.Column("blob", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("circle", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("place", name="pk_wanted"),
         sa.UniqueConstraint("blob", name="uq_wanted_blob"),
     )
@@ -242,8 +244,8 @@ def upgrade() -> None:
         sa.Column("received_at", INSTANT, nullable=False),
         sa.Column("added", WHOLE, nullable=False),
         sa.Column("repeated", sa.Boolean(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("modified", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("modified", WORDS, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("proof", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["class_id"], ["classes.id"], name="fk_items_class_id"),
@@ -264,9 +266,9 @@ def upgrade() -> None:
     op.create_index("ix_items_share", "items", ["share"])
     op.create_table(
         "people",
-        sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("label", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("label", WORDS, nullable=False),
+        sa.Column("name", WORDS, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation"], ["organisations.id"], name="fk_people_organisation"
@@ -275,16 +277,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "tokens",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("secret", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("agreements", sa.Text(), nullable=False),
-        sa.Column("ceiling", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("secret", WORDS, nullable=False),
+        sa.Column("role", WORDS, nullable=False),
+        sa.Column("agreements", WORDS, nullable=False),
+        sa.Column("ceiling", WORDS, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("revoked_at", INSTANT, nullable=True),
-        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("purpose", WORDS, nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation"], ["organisations.id"], name="fk_tokens_organisation"
         ),
@@ -293,13 +295,13 @@ def upgrade() -> None:
     op.create_index("ix_tokens_organisation", "tokens", ["organisation"])
     op.create_table(
         "feeds",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("secret", sa.Text(), nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("form", sa.Text(), nullable=False),
-        sa.Column("ceiling", sa.Text(), nullable=False),
-        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("secret", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("form", WORDS, nullable=False),
+        sa.Column("ceiling", WORDS, nullable=False),
+        sa.Column("purpose", WORDS, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("revoked_at", INSTANT, nullable=True),
@@ -311,9 +313,9 @@ def upgrade() -> None:
     op.create_index("ix_feeds_organisation", "feeds", ["organisation"])
     op.create_table(
         "statuses",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("root", WORDS, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_statuses"),
@@ -321,7 +323,7 @@ def upgrade() -> None:
     op.create_index("ix_statuses_expires_at", "statuses", ["expires_at"])
     op.create_table(
         "warning_lists",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", WORDS, nullable=False),
         sa.Column("version", WHOLE, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_warning_lists"),
@@ -329,24 +331,24 @@ def upgrade() -> None:
     op.create_table(
         "withdrawn",
         sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("originator", sa.Text(), nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("via", sa.Text(), nullable=False),
-        sa.Column("statement", sa.Text(), nullable=False),
-        sa.Column("share", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("holder", WORDS, nullable=False),
+        sa.Column("originator", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("via", WORDS, nullable=False),
+        sa.Column("statement", WORDS, nullable=False),
+        sa.Column("share", WORDS, nullable=False),
+        sa.Column("type", WORDS, nullable=False),
+        sa.Column("kind", WORDS, nullable=False),
         sa.Column("class_id", WHOLE, nullable=False),
         sa.Column("size", WHOLE, nullable=False),
         sa.Column("received_at", INSTANT, nullable=False),
         sa.Column("added", WHOLE, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("modified", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("modified", WORDS, nullable=False),
+        sa.Column("digest", WORDS, nullable=False),
         sa.Column("proof", sa.LargeBinary(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("reason", WORDS, nullable=False),
+        sa.Column("record", WORDS, nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("seq", name="pk_withdrawn"),
@@ -355,11 +357,11 @@ def upgrade() -> None:
     op.create_table(
         "remarks",
         sa.Column("place", WHOLE, autoincrement=True, nullable=False),
-        sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("item", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("item", WORDS, nullable=False),
+        sa.Column("kind", WORDS, nullable=False),
+        sa.Column("text", WORDS, nullable=False),
+        sa.Column("person", WORDS, nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("place", name="pk_remarks"),
         sa.UniqueConstraint(
@@ -368,9 +370,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "passed_on",
-        sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("agreement", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("recipient", WORDS, nullable=False),
         sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint(
@@ -378,7 +380,7 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
-    counters = sa.table("counters", sa.column("name", sa.Text()), sa.column("value", WHOLE))
+    counters = sa.table("counters", sa.column("name", WORDS), sa.column("value", WHOLE))
     op.bulk_insert(
         counters,
         [{"name": name, "value": 0} for name in ("record", "item", "body", "change")],
