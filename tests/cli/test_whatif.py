@@ -193,6 +193,42 @@ def test_a_call_of_a_clause_that_is_not_there_is_a_warning(files: Path) -> None:
     assert "unknown-clause" in {each["code"] for each in said.value["warnings"]}
 
 
+@pytest.mark.parametrize(
+    ("caller", "doubted"),
+    [pytest.param("USA", False, id="a party"), pytest.param("NOBODY", True, id="a stranger")],
+)
+def test_a_call_by_somebody_whom_no_text_names_is_a_warning(
+    files: Path, caller: str, doubted: bool
+) -> None:
+    told = files / "told.yaml"
+    told.write_text(NEW_YORK.replace('art: "5", by: USA', f'art: "5", by: {caller}'))
+    said = allied("whatif", "--agreements", SAMPLES / "nat-1949.yaml", "--incident", told, "--json")
+    assert ("unknown-party" in {each["code"] for each in said.value["warnings"]}) == doubted
+
+
+def test_every_mistake_of_a_file_is_said_at_once_each_with_its_place(files: Path) -> None:
+    register = files / "wrong-register.yaml"
+    register.write_text(
+        "format: register/1\n"
+        "events:\n"
+        "  - {agreement: nat-1949, event: notice, party: XXX, at: 2025-03-01}\n"
+        "  - {agreement: nat-1950, event: notice, party: USA, at: 2025-03-01}\n"
+        "  - {agreement: nat-1949, event: notice, party: USA, at: 1/3/2025}\n"
+    )
+    incident = files / "told.yaml"
+    incident.write_text(NEW_YORK)
+    call = (
+        "whatif", "--agreements", SAMPLES / "nat-1949.yaml",
+        "--incident", incident, "--register", register,
+    )  # fmt: skip
+    told = allied(*call).err
+    for line, code in ((3, "unknown-party"), (4, "unknown-agreement"), (5, "wrong-value")):
+        assert any(f":{line}:" in each and code in each for each in told.splitlines())
+    mistakes = allied(*call, "--json").value["error"]["mistakes"]
+    assert [each["place"]["line"] for each in mistakes] == [3, 4, 5]
+    assert all(each["hint"] for each in mistakes)
+
+
 TIED = """format: alliance/1
 id: {name}
 form: {{kind: treaty}}

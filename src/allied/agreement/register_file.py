@@ -20,6 +20,7 @@ Source: agreement format, section 8; settled points on the register.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
@@ -63,6 +64,7 @@ from allied.agreement.shape import (
     SHOWN,
     Field,
     Group,
+    MalformedTextError,
     Many,
     Reading,
     UnreadError,
@@ -251,26 +253,34 @@ def _document(root: Node, reading: Reading, agreements: Mapping[str, Agreement])
             f"write `format: {FORMAT}`",
         )
         return ()
+    events = root.get("events")
+    nodes = events.items if isinstance(events, ListNode) else [events or root]
     try:
         given = read_group(RegisterFile, "a register", root, reading, beside={"format": FORMAT})
-    except UnreadError:
-        return ()
+        entries = list(zip(given.events, nodes, strict=True))
+    except UnreadError:  # what can be read is looked at all the same, so that nobody tries twice
+        entries = list(_readable(nodes[:EVENT_LIMIT], reading.source))
     amended: dict[str, set[str]] = {}
-    for entry in given.events:
+    for entry, _ in entries:
         if entry.event == AMENDED:
             amended.setdefault(entry.agreement, set()).add(entry.version)
     named = {
-        entry.agreement: _named(entry.agreement, agreements, amended)
-        for entry in {each.agreement: each for each in given.events}.values()
-        if entry.agreement in agreements
+        agreement: _named(agreement, agreements, amended)
+        for agreement in {entry.agreement for entry, _ in entries}
+        if agreement in agreements
     }
-    events = root.get("events")
-    nodes = events.items if isinstance(events, ListNode) else [events or root]
     return [
         event
-        for entry, node in zip(given.events, nodes, strict=True)
+        for entry, node in entries
         if (event := _event(entry, node, reading, agreements, named)) is not None
     ]
+
+
+def _readable(nodes: Iterable[Node], source: str) -> Iterator[tuple[Entry, Node]]:
+    """The entries that can be read, where others cannot."""
+    for node in nodes:
+        with suppress(UnreadError, MalformedTextError):
+            yield read_group(Entry, "an event", node, Reading(source, area="register")), node
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ the table is a failure (1, 500), so a new kind of refusal can never pass for suc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
 from allied.errors import (
     AlliedError,
     ConflictError,
@@ -13,12 +16,19 @@ from allied.errors import (
     MalformedError,
     NotAuthorisedError,
     NotFoundError,
+    Place,
     ProblemsFoundError,
     RefusedError,
     UnreachableError,
     UnverifiedError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from allied.agreement.reading import Finding
+
+MISTAKES_SHOWN: Final = 50
+"""How many mistakes of one text are said at once."""
 
 OK, FAILED, USAGE, NOT_FOUND, NOT_AUTHORISED = 0, 1, 2, 3, 4
 REFUSED, UNREACHABLE, UNVERIFIED, PROBLEMS = 5, 6, 7, 8
@@ -48,15 +58,40 @@ def http_status(refusal: AlliedError) -> int:
 
 
 def as_json(refusal: AlliedError) -> dict[str, dict[str, object]]:
-    """The promised form: {"error": {"code", "message", "hint"}}, with place and facts if any."""
+    """The promised form: {"error": {"code", "message", "hint"}}, with place and facts if any.
+
+    A text with several mistakes has them all under `mistakes`.
+    """
     error: dict[str, object] = {
         "code": refusal.code,
         "message": refusal.message,
         "hint": refusal.hint,
     }
     if refusal.place:
-        place = refusal.place
-        error["place"] = {"source": place.source, "line": place.line, "column": place.column}
+        error["place"] = _place(refusal.place)
     if refusal.facts:
         error["facts"] = dict(refusal.facts)
+    if len(found := mistakes(refusal)) > 1:
+        error["mistakes"] = [
+            {
+                "code": each.code,
+                "message": each.text,
+                "hint": each.advice,
+                "place": _place(each.place),
+            }
+            for each in found
+        ]
     return {"error": error}
+
+
+def mistakes(refusal: AlliedError) -> Sequence[Finding]:
+    """Every mistake of a text that could not be read, at most `MISTAKES_SHOWN`; else none."""
+    if not isinstance(refusal, MalformedError):
+        return ()
+    from allied.agreement.reading import MalformedTextError  # slow, and seldom needed
+
+    return refusal.findings[:MISTAKES_SHOWN] if isinstance(refusal, MalformedTextError) else ()
+
+
+def _place(place: Place | None) -> dict[str, object] | None:
+    return {"source": place.source, "line": place.line, "column": place.column} if place else None

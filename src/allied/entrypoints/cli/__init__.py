@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from allied.entrypoints.cli import (
     agreements,
     exchange,
+    feeds,
     incidents,
     node,
     obligations,
@@ -27,7 +28,7 @@ from allied.entrypoints.cli import (
     whatif,
 )
 from allied.entrypoints.cli.terminal import give, say
-from allied.entrypoints.statuses import FAILED, OK, USAGE, as_json, exit_status
+from allied.entrypoints.statuses import FAILED, OK, USAGE, as_json, exit_status, mistakes
 from allied.errors import AlliedError, UsageError
 
 _OURS = "something went wrong inside allied; this is our mistake, not yours"
@@ -57,6 +58,7 @@ def build() -> typer.Typer:
         "peer": peers.app,
         "agreement": agreements.app,
         "item": exchange.items,
+        "feed": feeds.app,
         "incident": incidents.app,
         "obligation": obligations.app,
         "proposal": proposals.app,
@@ -71,6 +73,16 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit status; never raises for a refusal, of the arguments or of a use case.
     """
+    try:
+        return _attempt(arguments)
+    except BrokenPipeError:
+        # Whoever reads our stdout has gone; nothing must be written to it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _attempt(arguments: Sequence[str]) -> int:
+    """As `run`, but for a reader of our output that has gone."""
     wants_json = "--json" in arguments
     try:
         ended = build()(args=list(arguments), prog_name="allied", standalone_mode=False)
@@ -78,9 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     except AlliedError as refusal:
         if wants_json:
             give(as_json(refusal), as_json=True)
-        say(f"allied: {refusal}  [{refusal.code}]")
-        if refusal.hint:
-            say(f"  {refusal.hint}")
+        _say_refusal(refusal)
         return exit_status(refusal)
     except TyperException as misuse:
         return _misused(misuse, wants_json=wants_json)
@@ -88,9 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         say("allied: stopped")
         return FAILED
     except BrokenPipeError:
-        # Whoever reads our stdout has gone; nothing must be written to it at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        raise
     except Exception as unexpected:
         if os.environ.get("ALLIED_TRACE"):
             raise
@@ -99,6 +107,17 @@ def run(arguments: Sequence[str]) -> int:
         say(f"allied: {_OURS} ({type(unexpected).__name__})  [internal]")
         say(f"  {_TRACE}")
         return FAILED
+
+
+def _say_refusal(refusal: AlliedError) -> None:
+    """What was refused and what to do; of a text with several mistakes each with its place."""
+    say(f"allied: {refusal}  [{refusal.code}]")
+    if refusal.hint:
+        say(f"  {refusal.hint}")
+    for each in mistakes(refusal)[1:]:
+        say(f"allied: {each.place}: {each.text}  [{each.code}]")
+        if each.advice:
+            say(f"  {each.advice}")
 
 
 def _misused(misuse: TyperException, *, wants_json: bool) -> int:

@@ -211,20 +211,10 @@ def _doubts(
     incidents: Iterable[Incident],
     viewpoint: str,
 ) -> list[Note]:
-    """What an incident says of agreements and clauses that are not there (to this viewpoint)."""
-    from allied.agreement.versions import versions_of
+    """Agreements, clauses and callers of an incident that are not there (to this viewpoint)."""
     from allied.response.results import Note
 
-    arts = {
-        text.id: {clause.art for clause in text.articles}
-        for text in texts.values()
-        if not viewpoint or text.visibility == "public" or viewpoint in text.party_ids
-    }
-    for agreement, amended in versions_of(_held(dict(texts), tuple(events))).items():
-        for version in amended:
-            new = arts.pop(version, set())
-            if agreement in arts or new:
-                arts[agreement] = arts.get(agreement, set()) | new
+    arts, names = _there(texts, events, viewpoint)
     notes: dict[Note, None] = {}
     for incident in incidents:
         named: list[tuple[str, str]] = [(each.agreement, "") for each in incident.findings]
@@ -232,12 +222,37 @@ def _doubts(
         named += [(each.agreement, each.art) for each in incident.decisions]
         for agreement, art in named:
             if agreement not in arts:
-                text = f"{incident.id} speaks of the agreement {agreement}, which is not here."
-                notes[Note("unknown-agreement", text)] = None
+                said = f"{incident.id} speaks of the agreement {agreement}, which is not here."
+                notes[Note("unknown-agreement", said)] = None
             elif art and art not in arts[agreement]:
-                text = f"{incident.id} speaks of {agreement} Art {art}, which is not there."
-                notes[Note("unknown-clause", text)] = None
+                said = f"{incident.id} speaks of {agreement} Art {art}, which is not there."
+                notes[Note("unknown-clause", said)] = None
+        for call in incident.invocations:
+            if call.by not in names.get(call.agreement, {call.by}):
+                said = f"{call.by} called {call.agreement}, which names nobody of that id."
+                notes[Note("unknown-party", said)] = None
     return list(notes)
+
+
+def _there(
+    texts: Mapping[str, Agreement], events: Iterable[Event], viewpoint: str
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The articles of each agreement, and whom it names, under all of its texts."""
+    from allied.agreement.versions import versions_of
+
+    arts: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
+    for text in texts.values():
+        if not viewpoint or text.visibility == "public" or viewpoint in text.party_ids:
+            arts[text.id] = {clause.art for clause in text.articles}
+            names[text.id] = {*text.party_ids, *text.bodies}
+    for agreement, amended in versions_of(_held(dict(texts), tuple(events))).items():
+        for version in amended:
+            for known in (arts, names):
+                new = known.pop(version, set())
+                if agreement in known or new:
+                    known[agreement] = known.get(agreement, set()) | new
+    return arts, names
 
 
 # --- showing ----------------------------------------------------------------------------
