@@ -151,6 +151,7 @@ def visitor(house: Stand) -> Iterator[Stand]:
     """The same doors, with somebody logged in to the console."""
     with opened(house.stage, house.river) as stand:
         assert stand.client.post(link_path(house.river), headers=SAME_ORIGIN).status_code == 303
+        assert stand.client.get("/api/v1/").status_code == 200
         yield stand
 
 

@@ -73,6 +73,14 @@ class Public:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind a door: the routes, and by path what is public."""
+
+    api: ASGIApp
+    public: Mapping[str, Public]
+
+
 class Door:
     """The ASGI application at every path under the prefix."""
 
@@ -81,15 +89,18 @@ class Door:
         node: Node,
         keys: Keys,
         free_bytes: Callable[[], int],
-        api: ASGIApp,
-        public: Mapping[str, Public],
+        make: Callable[[], Behind],
     ) -> None:
-        """Stand before `api`; what is `public`, by path, is answered here."""
+        """Stand before what `make` gives; it is called when somebody comes for the first time.
+
+        Shapes, document and pages take a moment and some memory, which a node that nobody
+        asks over REST does without.
+        """
         self._node = node
         self._keys = keys
         self._free_bytes = free_bytes
-        self._api = api
-        self._public = public
+        self._make = make
+        self._behind: Behind | None = None
         self._collections = Collections(node)
         self._busy: Counter[str] = Counter()
 
@@ -99,10 +110,13 @@ class Door:
         answering = _Answering(send)
         try:
             with anyio.move_on_after(_SECONDS):
-                if path in self._public:
-                    await _show(answering, scope["method"], self._public[path])
+                behind = self._behind
+                if behind is None:
+                    behind = await run_in_threadpool(self._made)
+                if path in behind.public:
+                    await _show(answering, scope["method"], behind.public[path])
                 else:
-                    await self._admit(path, scope, receive, answering)
+                    await self._admit(behind.api, path, scope, receive, answering)
         except AlliedError as refusal:
             _LOG.info("refused: %s", refusal.code)
             await _refuse(answering, refusal)
@@ -115,7 +129,15 @@ class Door:
             where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
             _LOG.error("failed: %s at %s", type(error).__name__, where)
 
-    async def _admit(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    def _made(self) -> Behind:
+        """What stands behind; made twice at worst, by two who come first at once."""
+        behind = self._behind or self._make()
+        self._behind = behind
+        return behind
+
+    async def _admit(
+        self, api: ASGIApp, path: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Let a request through to the routes, with the visit that it makes."""
         token = await run_in_threadpool(token_shown, self._node, scope["headers"])
         if token is None:
@@ -136,7 +158,7 @@ class Door:
         try:
             inner = {**scope, "path": path, "root_path": "", "path_params": {}, VISIT: visit}
             inner.pop("router", None)
-            await self._api(inner, receive, send)
+            await api(inner, receive, send)
         finally:
             self._busy[token.id] -= 1
             if not self._busy[token.id]:

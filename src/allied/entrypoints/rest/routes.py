@@ -28,7 +28,7 @@ from allied.entrypoints.rest import (
     proposals,
 )
 from allied.entrypoints.rest.acts import ACTS, PersonAct, refuse
-from allied.entrypoints.rest.door import PREFIX, Door, routes_of
+from allied.entrypoints.rest.door import PREFIX, Behind, Door, routes_of
 from allied.entrypoints.rest.models import Refusal, model_of
 from allied.entrypoints.rest.reference import document, public
 from allied.entrypoints.rest.refusals import MethodError, no_such_path, status_of
@@ -78,9 +78,13 @@ _UNREAD: Final = frozenset({408, 413, 415})
 
 def mount(app: FastAPI, node: Node, keys: Keys, free_bytes: Callable[[], int]) -> None:
     """Put the REST routes of a node on its web application."""
+    app.router.routes.extend(routes_of(Door(node, keys, free_bytes, _behind)))
+
+
+def _behind() -> Behind:
+    """The application, and what it says of itself to anybody."""
     api = application()
-    door = Door(node, keys, free_bytes, api, public(document(api), ACTS))
-    app.router.routes.extend(routes_of(door))
+    return Behind(api, public(document(api), ACTS))
 
 
 def application() -> FastAPI:
