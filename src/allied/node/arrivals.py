@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError, MalformedError, UnverifiedError
 from allied.exchange.handling import HandlingClass
+from allied.exchange.lineage import ItemName
 from allied.exchange.marking import WELL_KNOWN
 from allied.exchange.statement import (
     Leaf,
@@ -29,7 +30,7 @@ from allied.exchange.statement import (
 )
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.validity import problems
-from allied.node import journal
+from allied.node import called, journal
 from allied.node.messages import ItemsQuestion
 from allied.node.node import Actor
 from allied.node.pages import ItemsAnswer, SentItem
@@ -37,6 +38,7 @@ from allied.node.release import pull_root
 from allied.node.rows import ItemBatch
 from allied.record.canonical import digest
 from allied.record.identity import open_chain
+from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,6 +57,8 @@ _FROM = "from:"
 _MOST_RECEIPTED = 5_000
 _ACKNOWLEDGED = frozenset(
     {
+        "exchange.recall",
+        "exchange.recall-answer",
         "incident.report",
         "incident.facts",
         "incident.invoke",
@@ -187,7 +191,7 @@ class _Arrival:
         with self._node.store.read() as reading:
             folded = self._node.folds.of(reading, self._agreement)
             held = []
-            for item in page.items:
+            for item in self._wanted(reading, folded, page):
                 try:
                     held.append(self._require_stated(reading, folded, page, item))
                 except AlliedError as refusal:
@@ -211,6 +215,22 @@ class _Arrival:
             for place, value in cursors.items():
                 writing.set_cursor(place, value)
         return added.stored
+
+    def _wanted(self, reading: Reading, folded: Folded, page: ItemsAnswer) -> Iterator[SentItem]:
+        """What of a page was not recalled, and did not end here before."""
+        ids = {item.id for item in page.items}
+        ended = reading.withdrawn_names(self._agreement, self._organisation.id, ids)
+        theirs = called.calls_of(folded, self._organisation.id).theirs
+        recalls = {each.item.id: each for each in theirs if each.item.id in ids}
+        for item in page.items:
+            if (item.originator, item.id, item.modified) in ended:
+                continue
+            if item.id in recalls:
+                party = folded.instrument.party(item.originator) or PartyId("-")
+                name = ItemName(party, item.id, item.modified)
+                if any(each.item.covers(name) and not each.correction for each in theirs):
+                    continue
+            yield item
 
     def _require_stated(
         self, reading: Reading, folded: Folded, page: ItemsAnswer, item: SentItem

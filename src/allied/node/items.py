@@ -20,6 +20,7 @@ import msgspec
 from allied.errors import NotFoundError
 from allied.node import ledger, release
 from allied.node.agreements import resolve
+from allied.node.receipts import receipt_at
 from allied.record.ids import AgreementId, Digest, PartyId
 
 if TYPE_CHECKING:
@@ -289,25 +290,10 @@ def _recipients(
                 reason=verdict.sentence,
                 would_change=verdict.would_change,
                 released_at=max((entry.at for entry in released), default=None),
-                receipt_at=_receipt_at(folded, party.id, {entry.proof for entry in released}),
+                receipt_at=receipt_at(folded, party.id, {entry.proof for entry in released}),
             )
         )
     return tuple(found)
-
-
-def _receipt_at(folded: Folded, party: PartyId, proofs: set[str]) -> datetime | None:
-    """When a party signed for one of these pulls, by its own claim."""
-    organisation = folded.instrument.organisation(party)
-    return max(
-        (
-            record.header.claimed_at
-            for record in folded.state.statements
-            if record.header.kind == "exchange.receipt"
-            and record.header.issuer == organisation
-            and record.body.get("root") in proofs
-        ),
-        default=None,
-    )
 
 
 def title_of(raw: bytes) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 START = Digest("0" * 64)
 
 PERMITTED, REFUSED, RELEASED, RECEIPT = "permitted", "refused", "released", "receipt"
+RECALLED = "recalled"
 
 
 @dataclass(frozen=True, slots=True)

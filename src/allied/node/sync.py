@@ -26,7 +26,17 @@ from allied.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from allied.node import arrivals, freshness, journal, messages, peers, release, visibility
+from allied.node import (
+    arrivals,
+    called,
+    freshness,
+    journal,
+    messages,
+    peers,
+    recalls,
+    release,
+    visibility,
+)
 from allied.node.messages import (
     AgreementsAnswer,
     BlobsQuestion,
@@ -113,6 +123,7 @@ def settle(node: Node, keys: Keys) -> None:
         organisations = reading.organisations()
     for organisation in organisations:
         _from_neighbours(node, keys, organisation)
+        recalls.pass_along(node, keys, organisation)
         arrivals.acknowledge(node, keys, organisation)
 
 
@@ -396,6 +407,8 @@ class _Exchange:
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
             taken = journal.take_in(writing, folded, answer.records, answer.identities)
+            if any(record.header.kind == called.RECALL for record in taken.stored):
+                recalls.comply(node, writing, agreement)
         outcome.records += len(taken.stored)
         outcome.refused += taken.refused
         if taken.stored:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from allied.entrypoints.cli import recalls
 from allied.entrypoints.cli.options import (
     ActingOrganisation,
     AsJson,
@@ -255,3 +256,6 @@ def explain(
         *(f"would change it: {change}" for change in found.would_change),
     ]
     give(found, as_json=as_json, lines=lines)
+
+
+recalls.add_to(items)

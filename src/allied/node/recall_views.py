@@ -1,0 +1,231 @@
+"""Where a recall stands, towards each holder: from records and the disclosure ledger.
+
+What follows from what is said is decided by `exchange.recall`; here the facts for it are put
+together, and the answer is given the words that people see.
+
+Words used here:
+    holder    a party to whom the item was released from here
+    release   a row of the disclosure ledger that says so
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.clauses import InformationSharing
+from allied.agreement.values import Duration, Tlp
+from allied.exchange import recall as rules
+from allied.node import called, ledger
+from allied.node.cases import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from allied.node.called import Called, Calls
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Reading
+    from allied.node.rows import ItemRow, LedgerRow, Organisation
+    from allied.record.ids import AgreementId, OrganisationId, PartyId
+
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class HolderView:
+    """Where a recall stands towards one holder.
+
+    Attributes:
+        state: not-reached, owed, deleted, kept, overdue, told or corrected.
+        onward: to whom the holder says that it had passed the item on.
+    """
+
+    party: PartyId
+    since: datetime | None
+    state: str
+    due: datetime | None
+    late: bool
+    reason: str
+    onward: tuple[PartyId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecallView:
+    """One recall, as its author or as a holder sees it.
+
+    Attributes:
+        id: what to answer it by.
+        version: empty for all versions.
+        by: who said it; the originator, or who had passed the item on.
+        mine: it was said by this organisation.
+        holders: everybody whom its author told; for a holder, itself alone.
+    """
+
+    id: str
+    item: str
+    version: str
+    agreement: AgreementId
+    alias: str
+    originator: PartyId
+    by: PartyId
+    mine: bool
+    art: str
+    correction: bool
+    at: datetime
+    why: str
+    holders: tuple[HolderView, ...]
+
+
+# --- who holds it -----------------------------------------------------------------------------
+
+
+def versions_of(
+    reading: Reading, agreement: AgreementId, holder: OrganisationId, name: str
+) -> Sequence[ItemRow]:
+    """The versions of an object that its holder originated; or the item with that number."""
+    if name.isdecimal() and len(name) < 19:
+        number = int(name)
+        found = reading.items(agreement, holder, after=number - 1, limit=1)
+        return [row for row in found if row.seq == number]
+    versions = reading.items(agreement, holder, limit=_PAGE, item=name)
+    return [row for row in versions if row.originator == holder] or versions
+
+
+def holders_of(reading: Reading, rows: Sequence[ItemRow]) -> dict[str, LedgerRow]:
+    """To whom items went from here, each with its first release; by the disclosure ledger."""
+    found: dict[str, LedgerRow] = {}
+    for row in rows:
+        for entry in releases_of(reading, row):
+            found.setdefault(entry.recipient, entry)
+    return found
+
+
+def releases_of(reading: Reading, row: ItemRow) -> Iterator[LedgerRow]:
+    """Every release of an item from here, the first one first."""
+    after = 0
+    while True:
+        page = reading.ledger(
+            row.holder, agreement=row.agreement, seq=row.seq, after=after, limit=_PAGE
+        )
+        for entry in page:
+            if entry.outcome == ledger.RELEASED and entry.class_id == row.class_id:
+                yield entry
+        if len(page) < _PAGE:
+            return
+        after = page[-1].seq
+
+
+# --- what a recall came to --------------------------------------------------------------------
+
+
+def list_recalls(node: Node, organisation: Organisation) -> Sequence[RecallView]:
+    """Every recall by or towards an organisation, the latest first."""
+    found: list[RecallView] = []
+    with node.store.read() as reading:
+        now = node.clock.now()
+        for row in reading.agreements():
+            folded = node.folds.of(reading, row.id)
+            calls = called.calls_of(folded, organisation.id)
+            for each in called.latest(calls.ours):
+                view = view_of(reading, folded, calls, organisation, each.call, now)
+                found += [view] if view else []
+            found += [received_view(reading, folded, calls, each, now) for each in calls.theirs]
+    return sorted(found, key=lambda each: each.at, reverse=True)
+
+
+def view_of(
+    reading: Reading,
+    folded: Folded,
+    calls: Calls,
+    organisation: Organisation,
+    call: str,
+    now: datetime,
+) -> RecallView | None:
+    """One call of ours, with where it stands towards everybody who was told."""
+    told = [each for each in calls.ours if each.call == call]
+    if not told:
+        return None
+    first = told[0]
+    rows = [
+        each.item for each in reading.withdrawn(folded.row.id, organisation.id, item=first.item.id)
+    ]
+    holders = [holder_view(reading, folded, calls, each, rows, now) for each in told]
+    return _shown(reading, folded, first, mine=True, holders=tuple(holders))
+
+
+def received_view(
+    reading: Reading, folded: Folded, calls: Calls, recall: Called, now: datetime
+) -> RecallView:
+    """A recall that was said to us, with where we stand."""
+    holder = holder_view(reading, folded, calls, recall, [], now)
+    return _shown(reading, folded, recall, mine=False, holders=(holder,))
+
+
+def _shown(
+    reading: Reading, folded: Folded, recall: Called, *, mine: bool, holders: tuple[HolderView, ...]
+) -> RecallView:
+    return RecallView(
+        id=recall.call,
+        item=recall.item.id,
+        version=recall.item.version,
+        agreement=folded.row.id,
+        alias=folded.row.alias,
+        originator=recall.item.originator,
+        by=recall.by,
+        mine=mine,
+        art=recall.art,
+        correction=recall.correction,
+        at=recall.at,
+        why=text_of(reading, recall.why),
+        holders=holders,
+    )
+
+
+def holder_view(
+    reading: Reading,
+    folded: Folded,
+    calls: Calls,
+    recall: Called,
+    rows: Sequence[ItemRow],
+    now: datetime,
+) -> HolderView:
+    """Where a recall stands towards the one it was said to, by `exchange.recall`."""
+    entry = holders_of(reading, rows).get(recall.holder)
+    since = entry.at if entry else None
+    if recall.correction:
+        return HolderView(recall.holder, since, "corrected", None, False, "", ())
+    reply = calls.replies.get(recall.record)
+    clause = clause_of(folded, recall.art)
+    within = clause.recall.comply_within if clause and clause.recall else Duration(0, "hours")
+    confirm = clause.recall.confirm if clause and clause.recall else True
+    by = recall.item.originator
+    said = rules.Recall(recall.item, by, recall.at, "", within, confirm)
+    copies = [rules.Copy(recall.item, recall.holder, recall.by, recall.at, Tlp.RED)]
+    answers = []
+    if reply is not None and reply.by == recall.holder:
+        at = calls.seen.get(reply.record, reply.at)
+        did = rules.Answered(reply.did)
+        answers = [rules.Answer(recall.holder, did, text_of(reading, reply.why), at)]
+    noticed = {recall.holder: calls.seen[recall.record]} if recall.record in calls.seen else {}
+    state = rules.fold(said, copies, max(now, recall.at), noticed=noticed, answers=answers)
+    if not state.duties:  # the holder is the originator itself
+        return HolderView(recall.holder, since, "told", None, False, "", ())
+    duty = state.duties[0]
+    return HolderView(
+        recall.holder,
+        since,
+        duty.state.value,
+        duty.due,
+        duty.late,
+        duty.reason,
+        reply.onward if reply else (),
+    )
+
+
+def clause_of(folded: Folded, art: str) -> InformationSharing | None:
+    """The information-sharing clause of that number, if there is one."""
+    clauses = folded.instrument.terms.clauses(InformationSharing)
+    return next((each for each in clauses if each.art == art), None)
