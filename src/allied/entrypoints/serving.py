@@ -25,7 +25,15 @@ from typing import TYPE_CHECKING
 import uvicorn
 from fastapi import FastAPI
 
-from allied.entrypoints import admin as admin_pages, console, federation, logs, rest, taxii
+from allied.entrypoints import (
+    admin as admin_pages,
+    console,
+    federation,
+    feeds,
+    logs,
+    rest,
+    taxii,
+)
 from allied.errors import AlliedError, UsageError
 from allied.node import sync
 from allied.node.answers import Answers
@@ -111,7 +119,7 @@ class Keeper:
 def build(
     node: Node, answers: Answers, keys: Keys, free_bytes: Callable[[], int]
 ) -> tuple[FastAPI, Callable[[], None]]:
-    """The web application of one node: federation, TAXII, REST and console.
+    """The web application of one node: federation, TAXII, REST, feeds and console.
 
     Args:
         free_bytes: asks how much room the data folder has.
@@ -123,6 +131,7 @@ def build(
     app.router.routes.extend(federation.routes(answers))
     taxii.mount(app, node)
     rest.mount(app, node, keys, free_bytes)
+    feeds.mount(app, node, keys)
     return app, console.mount(app, node).end
 
 

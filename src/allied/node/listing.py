@@ -1,0 +1,295 @@
+"""Which entries a feed holds now: from the indicators that an organisation may use.
+
+What the organisation sees is asked from its own view (`allied.node.collections`); nothing goes
+to another party by a feed, so it stands in no ledger. Here it is decided which of that may be
+used for what the feed is for, and which indicators still stand.
+
+Words used here:
+    stands     an indicator that is not revoked, has begun, has not ended, and that no newer
+               version of the same originator has replaced, whatever its marking
+    admitted   a handling class whose markings, and whose clause, permit what the form does
+
+Rules. The strictest of all markings, and of all clauses under which such an item can have
+come, holds; what the organisation itself shared is bound by its markings alone. A clause that
+names purposes lets nothing into a feed for another one. What is left out is counted by reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from allied.agreement.clauses import InformationSharing
+from allied.errors import ExhaustedError
+from allied.exchange import actions, entries
+from allied.exchange.actions import Action
+from allied.exchange.feed_forms import Listed
+from allied.exchange.stix import Kind, instant
+from allied.node.additions import date_text
+
+if TYPE_CHECKING:
+    from allied.agreement.values import Tlp
+    from allied.exchange.entries import Entry
+    from allied.exchange.feed_forms import Form
+    from allied.exchange.handling import Demand, HandlingClass
+    from allied.exchange.stix import Instant
+    from allied.exchange.warning_lists import Warnings
+    from allied.node.folds import Folded
+    from allied.node.ports import Reading
+    from allied.node.rows import ItemRow
+    from allied.record.ids import AgreementId, OrganisationId
+
+MAX_ENTRIES: Final = 500_000
+MAX_IDS: Final = 5
+"""Indicators that are named beside one entry."""
+
+_CHUNK: Final = 1_000
+_LONGEST_ID: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A handling class whose items may be in a feed."""
+
+    tlp: Tlp
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a feed holds.
+
+    Attributes:
+        listed: in the order in which the first indicator of each came.
+        until: the next instant at which time alone changes that; None if it never does.
+        expires: the next instant at which an entry leaves; None if none does by itself.
+        left_out: by reason, how many.
+    """
+
+    listed: tuple[Listed, ...]
+    until: datetime | None
+    expires: datetime | None
+    left_out: Mapping[str, int]
+
+
+def admitted(
+    folded: Folded,
+    holder: OrganisationId,
+    classes: Mapping[int, HandlingClass],
+    form: Form,
+    purpose: str,
+    at: datetime,
+) -> dict[int, Admitted]:
+    """Which of these handling classes may be in a feed, by their ids."""
+    own = folded.instrument.party(holder)
+    clauses = folded.instrument.terms.clauses(InformationSharing)
+    found = {}
+    for number, handling in classes.items():
+        bound = () if handling.originator == own else clauses
+        most = min(_permitted(demand, bound, purpose, at) for demand in handling.demands)
+        if most >= form.action:
+            found[number] = Admitted(handling.tlp, most)
+    return found
+
+
+def _permitted(
+    demand: Demand, clauses: Sequence[InformationSharing], purpose: str, at: datetime
+) -> Action:
+    """The most visible action that a demand permits under the clauses it can have come by."""
+    handling = demand.handling
+    if handling.begins is not None and at < handling.begins:
+        return Action.NONE
+    concerned = [clause for clause in clauses if _shares(clause, demand.kind)] or clauses
+    if not concerned:
+        return actions.ceiling(handling)
+    if not all(actions.serves(purpose, clause) for clause in concerned):
+        return Action.NONE
+    return min(actions.ceiling(handling, clause) for clause in concerned)
+
+
+def _shares(clause: InformationSharing, kind: Kind) -> bool:
+    return "all" in clause.share or kind.value in clause.share
+
+
+class _Indicator(msgspec.Struct):
+    """The properties of an indicator that a feed looks at."""
+
+    pattern: str = ""
+    pattern_type: str = ""
+    valid_from: str = ""
+    valid_until: str = ""
+    revoked: bool = False
+
+
+_INDICATOR: Final = msgspec.json.Decoder(_Indicator)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """One value while the indicators that name it are gathered."""
+
+    ids: list[str]
+    tlp: Tlp
+    action: Action
+    until: datetime | None
+
+
+@dataclass(slots=True)
+class Listing:
+    """One look at an organisation's indicators for one feed, in one snapshot.
+
+    Attributes:
+        agreements: all that name the holder: a version under any of them replaces older ones.
+        present: what is permitted at all, of `agreement`.
+    """
+
+    reading: Reading
+    holder: OrganisationId
+    agreement: AgreementId
+    agreements: Sequence[AgreementId]
+    present: Mapping[int, Admitted]
+    form: Form
+    warnings: Warnings
+    at: datetime
+    _found: dict[Entry, _Gathered] = field(default_factory=dict)
+    _left_out: dict[str, int] = field(default_factory=dict)
+    _newest: dict[tuple[str, str], tuple[Instant, int]] = field(default_factory=dict)
+    _until: datetime | None = None
+
+    def contents(self) -> Contents:
+        """The entries of the feed.
+
+        Raises:
+            ExhaustedError: `feed.too-large`.
+
+        Cost: one pass over the indicators of the admitted classes.
+        """
+        for row, raw in self._indicators():
+            self._take(row, raw)
+        listed = tuple(
+            Listed(entry, tuple(each.ids), each.tlp, each.action, each.until, warned)
+            for entry, each in self._found.items()
+            if (warned := self._warned(entry)) is not None
+        )
+        expires = min((each.until for each in listed if each.until), default=None)
+        return Contents(listed, self._until, expires, self._left_out)
+
+    def _warned(self, entry: Entry) -> tuple[str, ...] | None:
+        """The warning lists that an entry is on; None if it is left out for that."""
+        warned = self.warnings.about(entry)
+        if warned and not self.form.flags:
+            self._leave_out("on a warning list")
+            return None
+        return warned
+
+    def _indicators(self) -> Iterator[tuple[ItemRow, bytes]]:
+        after = 0
+        classes = tuple(self.present)
+        while classes:
+            rows = self.reading.items(
+                self.agreement,
+                self.holder,
+                after=after,
+                limit=_CHUNK,
+                classes=classes,
+                types=("indicator",),
+            )
+            standing = [row for row in rows if not row.repeated or self._is_newest(row)]
+            bodies = self.reading.item_bytes(standing)
+            for row in standing:
+                if row.digest in bodies:
+                    yield row, bodies[row.digest]
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1].seq
+
+    def _is_newest(self, row: ItemRow) -> bool:
+        """Whether no other version of the same originator has replaced this one."""
+        key = (row.originator, row.id)
+        if key not in self._newest:
+            self._newest[key] = max(
+                (_version(each), -each.seq)
+                for agreement in self.agreements
+                for each in self.reading.items(
+                    agreement, self.holder, limit=_CHUNK, originator=row.originator, item=row.id
+                )
+            )
+        return self._newest[key][0] == _version(row)
+
+    def _take(self, row: ItemRow, raw: bytes) -> None:
+        try:
+            said = _INDICATOR.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._leave_out("not readable")
+            return
+        until = _moment(said.valid_until)
+        if said.revoked:
+            return
+        if until is not None and until <= self.at:
+            self._leave_out("expired")
+            return
+        begins = _moment(said.valid_from)
+        if begins is not None and begins > self.at:
+            self._changes_at(begins)
+            self._leave_out("not valid yet")
+            return
+        if said.pattern_type != "stix":
+            self._leave_out("patterns of other languages")
+            return
+        read = entries.read(said.pattern)
+        usable = [each for each in read.entries if each.kind in self.form.kinds]
+        if read.passed_over:
+            self._leave_out("no single values", read.passed_over)
+        for entry in usable:
+            if self.form.holds(entry):
+                self._add(entry, row, until)
+            else:
+                self._leave_out("not to be said in this form")
+
+    def _add(self, entry: Entry, row: ItemRow, until: datetime | None) -> None:
+        known = self.present[row.class_id]
+        if until is not None:
+            self._changes_at(until)
+        gathered = self._found.get(entry)
+        if gathered is None:
+            if len(self._found) >= MAX_ENTRIES:
+                raise ExhaustedError(
+                    "feed.too-large",
+                    f"a feed has at most {MAX_ENTRIES} entries",
+                    hint="make one feed per kind of value, or per agreement",
+                    facts={"limit": MAX_ENTRIES},
+                )
+            self._found[entry] = _Gathered([row.id], known.tlp, known.action, until)
+            return
+        if row.id not in gathered.ids and len(gathered.ids) < MAX_IDS:
+            gathered.ids.append(row.id)
+        gathered.tlp = max(gathered.tlp, known.tlp)
+        gathered.action = max(gathered.action, known.action)
+        # It stays as long as the last of those that name it.
+        ends = (gathered.until, until)
+        gathered.until = None if None in ends else max(each for each in ends if each)
+
+    def _leave_out(self, reason: str, count: int = 1) -> None:
+        self._left_out[reason] = self._left_out.get(reason, 0) + count
+
+    def _changes_at(self, moment: datetime) -> None:
+        self._until = moment if self._until is None else min(self._until, moment)
+
+
+def _version(row: ItemRow) -> Instant:
+    """The version as an instant; that of its addition where the object has none."""
+    found = instant(row.modified) or instant(date_text(row.added))
+    return found or (datetime.min.replace(tzinfo=UTC), "")
+
+
+def _moment(text: str) -> datetime | None:
+    """An instant of STIX, its fraction to the microsecond; None if there is none."""
+    found = instant(text) if len(text) <= _LONGEST_ID else None
+    if found is None:
+        return None
+    whole, fraction = found
+    return whole + timedelta(microseconds=int(fraction[:6].ljust(6, "0") or 0))
