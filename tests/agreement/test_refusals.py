@@ -283,6 +283,116 @@ CASES = {
         "in quotes",
     ),
     "a list as a key": top("? [a]\n: b", "title: b", "yaml.key", 3),
+    "nothing at all": Case(b"", pact(), "yaml.empty", 1, 1, "was it saved"),
+    "the file of a word processor": Case(
+        b"PK\x03\x04" + pact(), pact(), "yaml.encoding", 1, 1, "plain text"
+    ),
+    "prose": Case(
+        b"They help each other.\n", pact(), "agreement.wrong-type", 1, 1, "allied agreement new"
+    ),
+    "a colon within a text": top(
+        "title: Note: a pact", 'title: "Note: a pact"', "yaml.syntax", 12, "in quotes"
+    ),
+    "no blank behind a colon": Case(
+        b"title:x\n" + pact(), b"title: x\n" + pact(), "yaml.syntax", 2, 7, "a blank behind each"
+    ),
+    "a missing comma in brackets": Case(
+        b"parties: [{id: river name: River}]\n",
+        pact(),
+        "yaml.syntax",
+        1,
+        26,
+        "a comma between the entries",
+    ),
+    "an apostrophe within single quotes": top(
+        "title: 'a party's pact'", "title: 'a party''s pact'", "yaml.syntax", 17, "twice"
+    ),
+    "a line that stands too far in": Case(
+        pact().replace(b"form:", b"  form:"), pact(), "yaml.syntax", 3, 7, "as many spaces"
+    ),
+    "no-break spaces as indentation": Case(
+        pact().replace(b"  - {id: river}", "\u00a0\u00a0- {id: river}".encode()),
+        pact(),
+        "yaml.syntax",
+        6,
+        8,
+        "with plain spaces",
+    ),
+    "typographic quotes around a colon": article(
+        "{art: 1, type: statement, title: \u201c22:30\u201d}",
+        '{art: 1, type: statement, title: "22:30"}',
+        "yaml.syntax",
+        41,
+        "straight quotes",
+    ),
+    "two words without a comma": article(
+        '{art: "1", type: information-sharing, share: [indicator technique]}',
+        '{art: "1", type: information-sharing, share: [indicator, technique]}',
+        "agreement.unknown-word",
+        51,
+        "put a comma between the words",
+    ),
+    "a word with its parts the other way round": article(
+        '{art: "1", type: collective-response, trigger: {incident: cyber-attack}}',
+        '{art: "1", type: collective-response, trigger: {incident: attack.cyber}}',
+        "agreement.unknown-word",
+        63,
+        "did you mean `attack.cyber`?",
+    ),
+    "the name of a party where its id is meant": Case(
+        pact('{art: "1", type: statement, binds: River Bank}').replace(
+            b"{id: river}", b"{id: river, name: River Bank}"
+        ),
+        pact('{art: "1", type: statement, binds: river}'),
+        "agreement.dangling-reference",
+        9,
+        40,
+        "write its id, `river`",
+    ),
+    "keys where one value is meant": article(
+        '{art: "1", type: statement, binds: {party: river}}',
+        '{art: "1", type: statement, binds: river}',
+        "agreement.wrong-type",
+        40,
+        "write one value",
+    ),
+    "a day as people write it": article(
+        '{art: "1", type: statement, since: 1/3/2026}',
+        '{art: "1", type: statement, since: 2026-03-01}',
+        "agreement.wrong-value",
+        40,
+        "year, month and day",
+    ),
+    "a share as a decimal number": article(
+        '{art: "1", type: amendment, rule: {kind: qualified-majority, threshold: 0.66}}',
+        '{art: "1", type: amendment, rule: {kind: qualified-majority, threshold: 66%}}',
+        "agreement.wrong-value",
+        77,
+        "a share like `66%`",
+    ),
+}
+
+DURATIONS = {
+    "2h": "2 hours",
+    "2 hrs": "2 hours",
+    "Two Hours": "2 hours",
+    "an hour": "1 hour",
+    "24hours": "24 hours",
+    "within 3 months": "3 months",
+    "5 business days": "5 working days",
+    "30-day": "30 days",
+    "2 fortnights": "",
+    "-2 hours": "",
+    "1.5 hours": "",
+    "2": "",
+}
+MARKINGS = {
+    '"TLP:AMBER"': "AMBER",
+    "amber": "AMBER",
+    "AMBER STRICT": "AMBER+STRICT",
+    "AMBER\u2013STRICT": "AMBER+STRICT",
+    "WHITE": "CLEAR",
+    "YELLOW": "",
 }
 
 
@@ -299,6 +409,35 @@ def test_a_mistake_is_refused_with_its_place_and_advice(case: Case) -> None:
     assert (error.code, place.line, place.column) == (case.code, case.line, case.column)
     assert place.source == "bad.yaml"
     assert case.advice in error.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "spelled", "ours"),
+    [
+        *(pytest.param("within", *each, id=each[0]) for each in DURATIONS.items()),
+        *(pytest.param("max_tlp", *each, id=each[0]) for each in MARKINGS.items()),
+    ],
+)
+def test_a_value_in_another_spelling_is_named_in_ours(key: str, spelled: str, ours: str) -> None:
+    clause = '{{art: "1", type: information-sharing, share: [indicator], {}: {}}}'
+
+    with pytest.raises(MalformedError) as refusal:
+        load(pact(clause.format(key, spelled)), "a")
+
+    if ours:
+        assert refusal.value.hint == f"write `{ours}`"
+        assert load(pact(clause.format(key, ours)), "a")
+    else:
+        assert refusal.value.hint.startswith(("write a number and a unit", "write one of"))
+
+
+def test_the_number_of_an_article_says_where_it_stands_already() -> None:
+    text = pact('{art: "1", type: statement}', '{art: "1", type: review}')
+
+    with pytest.raises(MalformedTextError) as refusal:
+        load(text, "a")
+
+    assert refusal.value.findings[0].text.endswith("the other begins on line 9")
 
 
 def test_all_mistakes_of_a_document_are_said_at_once_in_the_order_of_the_text() -> None:

@@ -39,6 +39,7 @@ class Articles(Kind):
                 node, "too-many-articles", f"at most {ARTICLE_LIMIT} articles may stand here"
             )
         found: dict[str, Clause] = {}
+        lines: dict[str, int] = {}
         bad = False
         for each in nodes:
             art = each.get("art") if isinstance(each, MapNode) else None
@@ -55,11 +56,12 @@ class Articles(Kind):
                 reading.note(
                     art or each,
                     "duplicate-article",
-                    "two articles have this number",
+                    f"two articles have this number; the other begins on line {lines[clause.art]}",
                     "renumber one",
                 )
                 reading.clause = ""
             found[clause.art] = clause
+            lines.setdefault(clause.art, each.line)
         if bad:
             raise UnreadError
         return tuple(found.values())
@@ -80,7 +82,12 @@ class Articles(Kind):
 
 def _clause(node: Node, reading: Reading) -> Clause:
     if not isinstance(node, MapNode):
-        raise reading.fail(node, "wrong-type", "an article is a map", "write `art:` and `type:`")
+        raise reading.fail(
+            node,
+            "wrong-type",
+            "an article consists of keys with values",
+            "write `art:` and `type:`",
+        )
     kind = node.get("type")
     if kind is None:
         raise reading.fail(

@@ -121,7 +121,7 @@ def _enforcement(value: Agreement, day: date | None) -> Iterator[Doubt]:
             "agreement.not-enforced",
             NOTE,
             used.path,
-            f"`{used.key}` is parsed, signed and shown, but this release does not enforce it yet",
+            f"`{used.key}` is read, signed and shown, but this release does not act on it yet",
             "people have to see to it; the program will not remind them",
             used.clause,
         )

@@ -52,7 +52,7 @@ def _rules(value: Agreement, day: date | None) -> Iterator[Doubt]:
             yield from _adopting(used, rule, len(voters))
             yield from _cheating(used, rule, len(voters))
         elif rule.tolerates == 0:
-            yield _tolerates_nobody(used)
+            yield _tolerates_nobody(used, None)
 
 
 def _voters(value: Agreement, used: Used, deciding: Mapping[str, str]) -> frozenset[str]:
@@ -121,7 +121,7 @@ def _adopting(used: Used, rule: DecisionRule, voters: int) -> Iterator[Doubt]:
                 "agreement.never-adopted",
                 ERROR,
                 f"its {key} is more than all votes together",
-                f"at most {there}",
+                f"at most {there}, or a share like `2/3` or `66%`",
             )
 
 
@@ -146,7 +146,7 @@ def _cheating(used: Used, rule: DecisionRule, voters: int) -> Iterator[Doubt]:
             f"at most {(voters - 1) // 3} of {voters} voters",
         )
     if cheats == 0 and voters > 1:
-        yield _tolerates_nobody(used)
+        yield _tolerates_nobody(used, voters)
     quorum = _least(rule.quorum, voters)
     if quorum is not None and 2 * quorum <= voters + cheats and voters > 1:
         yield _doubt(
@@ -166,14 +166,17 @@ def _least(quorum: int | Fraction | str | None, voters: int) -> int | None:
     return quorum if isinstance(quorum, int) else None
 
 
-def _tolerates_nobody(used: Used) -> Doubt:
+def _tolerates_nobody(used: Used, voters: int | None) -> Doubt:
+    """A note; `voters` is None where the group that votes is not declared."""
     return _doubt(
         used,
         "agreement.tolerates-nobody",
         NOTE,
         "`tolerates` is 0: one voter who says different things to different parties can"
         " split a decision until people settle it",
-        "with four voters or more, `tolerates: 1` withstands one",
+        "nothing to change: fewer than four voters cannot withstand one"
+        if voters is not None and voters < 4
+        else "with four voters or more, `tolerates: 1` withstands one",
     )
 
 

@@ -15,6 +15,7 @@ same however many candidates there are.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -123,11 +124,14 @@ class Reading:
             )
             raise MalformedTextError(order)
 
-    def resolve(self, names: Mapping[str, Iterable[str]]) -> None:
+    def resolve(
+        self, names: Mapping[str, Iterable[str]], called: Mapping[str, str] | None = None
+    ) -> None:
         """Hold every reference against the names that the document declares.
 
         Args:
             names: for each target (`party`, `body`, ...) the ids declared.
+            called: the ids of parties by their full names, for advice only.
         """
         known = {target: frozenset(ids) for target, ids in names.items()}
         ordered = {target: sorted(ids) for target, ids in known.items()}
@@ -135,11 +139,14 @@ class Reading:
             if not any(each.node.text in known.get(target, ()) for target in each.targets):
                 self.clause = each.clause
                 named = [name for target in each.targets for name in ordered.get(target, ())]
+                meant = (called or {}).get(each.node.text, "")
                 self.note(
                     each.node,
                     "dangling-reference",
                     f"no {' or '.join(each.targets)} of that name is declared",
-                    suggestion(each.node.text, [*each.fixed, *named], what=each.targets[0]),
+                    f"write its id, `{meant}`"
+                    if meant in named
+                    else suggestion(each.node.text, [*each.fixed, *named], what=each.targets[0]),
                 )
         self.clause = ""
 
@@ -149,11 +156,16 @@ def suggestion(text: str, candidates: Sequence[str], *, what: str = "word") -> s
 
     Cost: bounded, however many candidates there are.
     """
+    parts = re.split(r"[\s,;]+", text[:200])
+    if len(parts) > 1 and all(part in candidates for part in parts):
+        return "put a comma between the words, and square brackets around them"
     some: Sequence[str] = candidates
     if len(some) > 200:
         some = [each for each in some if each[:1] == text[:1] and abs(len(each) - len(text)) < 3]
     if len(text) <= 64:
-        close = difflib.get_close_matches(text, some[:200], n=1, cutoff=0.6)
+        close = [each for each in some[:200] if _parts(each) == _parts(text)]
+        if not close:
+            close = difflib.get_close_matches(text, some[:200], n=1, cutoff=0.6)
         if not close:
             lower = {each.lower(): each for each in some[:200]}
             close = [lower[text.lower()]] if text.lower() in lower else []
@@ -163,6 +175,11 @@ def suggestion(text: str, candidates: Sequence[str], *, what: str = "word") -> s
         return f"no {what} is declared: declare it, or take this out"
     shown = ", ".join(f"`{each}`" for each in candidates[:14])
     return f"one of {shown}{', ...' if len(candidates) > 14 else ''}"
+
+
+def _parts(text: str) -> frozenset[str]:
+    """The words of a name, in whatever order and joined by whatever."""
+    return frozenset(re.split(r"[-. _]+", text.lower()))
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

@@ -279,13 +279,18 @@ def remark_stock_yaml(node: Node, reading: Reading, *, numbers: bool) -> None:
     """Say when other programs would read a text as something else than text."""
     if not isinstance(node, TextNode) or node.quoted:
         return
-    if _STOCK_WORD.fullmatch(node.text) or (numbers and _STOCK_NUMBER.fullmatch(node.text)):
-        reading.remark(
-            node,
-            "stock-yaml",
-            "other programs may read this as a number, a day, a time or a truth value, not as text",
-            "put it in quotes",
-        )
+    if numbers and _STOCK_NUMBER.fullmatch(node.text):
+        seen = "a number"
+    elif _STOCK_WORD.fullmatch(node.text):
+        seen = "a day or a time" if node.text[0].isdigit() else "yes, no or nothing"
+    else:
+        return
+    reading.remark(
+        node,
+        "stock-yaml",
+        f"this is read as text here, but other programs may read it as {seen}",
+        "put it in quotes, so that all read the same",
+    )
 
 
 def words_of(text: str, node: Node, reading: Reading, limit: int) -> str:
@@ -325,7 +330,7 @@ def _count_or_fraction(text: str) -> int | Fraction:
     try:
         return fraction(text)
     except ValueError:
-        raise ValueError("a whole number, or a fraction like `2/3`") from None
+        raise ValueError("a whole number, a fraction like `2/3`, or a share like `66%`") from None
 
 
 def _quorum(text: str) -> int | Fraction | str:
@@ -333,6 +338,30 @@ def _quorum(text: str) -> int | Fraction | str:
         return text if text == "votes needed" else _count_or_fraction(text)
     except ValueError:
         raise ValueError("a whole number, a fraction like `2/3`, or `votes needed`") from None
+
+
+def _marking(text: str) -> Tlp:
+    """A marking in its exact spelling; near ones are named."""
+    try:
+        return Tlp.parse(text)
+    except ValueError as error:
+        near = re.sub("[ _\u2010-\u2015-]+", "+", text[:40].upper().removeprefix("TLP:").strip())
+        meant = "CLEAR" if near == "WHITE" else near
+        if meant in {each.value for each in Tlp}:
+            raise ValueError(f"`{meant}`") from None
+        raise ValueError(str(error)) from None
+
+
+def _least_severity(text: str) -> Severity:
+    """`at least severe`; the bare word is named with what it lacks."""
+    try:
+        return Severity.parse(text.removeprefix("at least ") if " " in text else "")
+    except ValueError:
+        if text in {each.value for each in Severity}:
+            raise ValueError(f"`at least` before it: `at least {text}`") from None
+        raise ValueError(
+            "`at least` and one of baseline, low, medium, high, severe, emergency"
+        ) from None
 
 
 def _at_least(prefix: str, parse: Callable[[str], Any], form: str) -> Callable[[str], Any]:
@@ -443,18 +472,14 @@ DECIMAL: Final = Scalar(
 )
 TLP: Final = Scalar(
     "a marking",
-    Tlp.parse,
+    _marking,
     Tlp,
     pattern="CLEAR|GREEN|AMBER|AMBER[+]STRICT|RED",
     say=lambda value: str(value.label),
 )
 SEVERITY: Final = Scalar(
     "a least severity",
-    _at_least(
-        "at least ",
-        Severity.parse,
-        "`at least` and one of baseline, low, medium, high, severe, emergency",
-    ),
+    _least_severity,
     Severity,
     pattern="at least (baseline|low|medium|high|severe|emergency)",
     show_as=lambda value: f"at least {value}",

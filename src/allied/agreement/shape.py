@@ -105,7 +105,12 @@ def scalar_of(node: Node, reading: Reading, form: str) -> str:
     """The text of a scalar node that holds something."""
     if not isinstance(node, TextNode):
         shape = "list" if isinstance(node, ListNode) else "map"
-        raise reading.fail(node, "wrong-type", f"a {shape} stands where {form} is meant")
+        advice = (
+            "write one value, without brackets or dashes"
+            if shape == "list"
+            else "write one value; what holds a colon and a blank goes in quotes"
+        )
+        raise reading.fail(node, "wrong-type", f"a {shape} stands where {form} is meant", advice)
     if not node.text:
         raise reading.fail(
             node,

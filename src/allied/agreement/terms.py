@@ -386,7 +386,12 @@ def load(raw: bytes, source: str) -> tuple[Agreement | View, ...]:
 
 def _document(root: Node, reading: Reading) -> Agreement | View | None:
     if not isinstance(root, MapNode):
-        reading.note(root, "wrong-type", "an agreement is a map", "begin with `format: alliance/1`")
+        reading.note(
+            root,
+            "wrong-type",
+            "an agreement consists of keys with values, and this does not",
+            "begin with `format: alliance/1`; `allied agreement new` prints one to start from",
+        )
         return None
     kind = root.get("format")
     if kind is None:
@@ -406,7 +411,7 @@ def _document(root: Node, reading: Reading) -> Agreement | View | None:
     with suppress(UnreadError):  # the reading has the findings
         value = read_group(declaration, what, root, reading, beside={"format": ()})
     if declaration is Agreement:
-        reading.resolve(_names(root))
+        reading.resolve(_names(root), _called(root))
     return value
 
 
@@ -429,6 +434,18 @@ def _names(root: MapNode) -> Mapping[str, Iterable[str]]:
         entries = table.entries if isinstance(table, MapNode) else []
         names[target] = [name.text for name, _ in entries]
     return names
+
+
+def _called(root: MapNode) -> Mapping[str, str]:
+    """The ids of the parties by their full names."""
+    parties = root.get("parties")
+    called: dict[str, str] = {}
+    for each in parties.items if isinstance(parties, ListNode) else [parties]:
+        if isinstance(each, MapNode):
+            name, party = each.get("name"), each.get("id")
+            if isinstance(name, TextNode) and isinstance(party, TextNode):
+                called[name.text] = party.text
+    return called
 
 
 def canonical(agreement: Agreement | View) -> Json:

@@ -60,6 +60,23 @@ _FORBIDDEN: Final = re.compile(
 )
 _LINE_END: Final = re.compile("\r\n?")
 _MERGE: Final = "<<"
+# How files of word processors, packed files and PDF begin.
+_PACKED: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF-", b"{\\rtf")
+_ADVICE: Final = {
+    "found unexpected ':'": "put text that holds a colon in quotes, or close the bracket before it",
+    "could not find expected ':'": (
+        "write a colon and a blank behind each key, here and on the line before"
+    ),
+    "expected ','": (
+        "put a comma between the entries, or close the bracket; look at the line before too"
+    ),
+    "mapping values": (
+        "indent this line by as many spaces as its neighbours;"
+        " or a quote or bracket before it is not closed"
+    ),
+}
+_NO_BLANK: Final = re.compile(r" *(?:- )?[a-z_]+:[^ ]", re.ASCII)
+_TYPOGRAPHIC: Final = re.compile("[:\\[{,] ?[\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb]")
 
 
 @dataclass(slots=True, eq=False)
@@ -130,11 +147,16 @@ def load_yaml(raw: bytes, source: str) -> tuple[Node, ...]:
         raise MalformedError(
             "yaml.syntax",
             "this is no well-formed YAML",
-            hint=_syntax_hint(text, place.line, str(getattr(error, "problem", ""))),
+            hint=_syntax_hint(text, place, str(getattr(error, "problem", ""))),
             place=place,
         ) from error
     if not builder.documents:
-        raise MalformedError("yaml.empty", "the file holds nothing", place=Place(source, 1, 1))
+        raise MalformedError(
+            "yaml.empty",
+            "the file holds nothing",
+            hint="was it saved, and is it the right one?",
+            place=Place(source, 1, 1),
+        )
     return tuple(builder.documents)
 
 
@@ -146,6 +168,13 @@ def _decode(raw: bytes, source: str) -> str:
             place=Place(source, 1, 1),
             facts={"size": len(raw), "limit": SIZE_LIMIT},
         )
+    if raw.startswith(_PACKED):
+        raise MalformedError(
+            "yaml.encoding",
+            "this is a document of a word processor or a packed file, not plain text",
+            hint="save it as plain text in UTF-8, or copy its words into a plain text file",
+            place=Place(source, 1, 1),
+        )
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -153,7 +182,7 @@ def _decode(raw: bytes, source: str) -> str:
         raise MalformedError(
             "yaml.encoding",
             "the file is not UTF-8 text",
-            hint="save it as UTF-8",
+            hint="save it as UTF-8 (in most editors: Save as, Encoding)",
             place=_place(source, before, len(before)),
         ) from error
     text = _LINE_END.sub("\n", text.removeprefix("\ufeff"))
@@ -177,13 +206,34 @@ def _character(place: Place, character: str) -> MalformedError:
     )
 
 
-def _syntax_hint(text: str, line: int, problem: str) -> str:
+def _syntax_hint(text: str, place: Place, problem: str) -> str:
+    """What was probably meant where the parser gave up: by the line first, then by its words."""
     lines = text.split("\n")
-    near = lines[max(0, line - 2) : line + 1]
-    if any("\t" in part[: len(part) - len(part.lstrip())] for part in near):
+    near = lines[max(0, place.line - 2) : place.line + 1]
+    here = lines[place.line - 1] if place.line <= len(lines) else ""
+    indents = "".join(part[: len(part) - len(part.lstrip())] for part in near)
+    if "\t" in indents:
         return "indent with spaces, not with tabs"
-    if problem == "found unexpected ':'":
-        return "put text that holds a colon in quotes, or close the bracket before it"
+    if indents.strip(" "):
+        return "indent with plain spaces; other blanks stand at the beginning of the line"
+    if _TYPOGRAPHIC.search(here) and "'" not in here and '"' not in here:
+        return "write straight quotes, not typographic ones; look at the line before as well"
+    return _hint_by_words(problem, here[: max(0, place.column - 1)], lines[: place.line][-2:])
+
+
+def _hint_by_words(problem: str, before: str, last: list[str]) -> str:
+    """By the parser's words, what stands before the place, and the last two lines up to it."""
+    if problem.startswith("mapping values") and ": " in before:
+        return "put the text behind the first colon in quotes, for it holds another colon"
+    if any(_NO_BLANK.match(part) for part in last):
+        return _ADVICE["could not find expected ':'"]
+    for words, advice in _ADVICE.items():
+        if words in problem:
+            return advice
+    if not before.strip():
+        return _ADVICE["mapping values"]
+    if before.count("'") > 1 or before.count('"') > 1:
+        return "a quote ends here: write an apostrophe inside '...' twice, or use the other quotes"
     return "look for a missing quote, colon, bracket or indentation here or on the line before"
 
 

@@ -11,7 +11,8 @@ Words used here:
     interval   from a day to a day, both included
 
 Two rules hold everywhere below. `parse(str(value)) == value`. A spelling that is not
-understood raises ValueError whose text says how it should look, never what was given.
+understood raises ValueError whose text says how it should look, never what was given;
+a length of time in another spelling (`2h`) is named in ours.
 
 Source: TLP 2.0 (FIRST) for the markings; agreement format, "Values".
 """
@@ -125,6 +126,26 @@ _SECONDS: Final[Mapping[str, int]] = {
 }
 _DURATION: Final = re.compile(r"(0|[1-9][0-9]{0,5}) ([a-z]+(?: [a-z]+)?)", re.ASCII)
 _DURATION_FORM: Final = "a number and a unit, like `4 hours`, `5 working days` or `1 year`"
+_LOOSE_DURATION: Final = re.compile(
+    r"(?:within |in |after )?(?:([0-9]{1,6})|([a-z]+))[ -]?([a-z]+(?: days?)?)\.?",
+    re.ASCII | re.IGNORECASE,
+)
+_LOOSE_UNITS: Final[Mapping[str, str]] = {
+    **{unit: unit for unit in _UNITS.values()},
+    **_UNITS,
+    **dict.fromkeys(("s", "sec", "secs"), "seconds"),
+    **dict.fromkeys(("min", "mins"), "minutes"),
+    **dict.fromkeys(("h", "hr", "hrs"), "hours"),
+    "d": "days",
+    **dict.fromkeys(("business day", "business days", "workday", "workdays"), "working days"),
+    **dict.fromkeys(("w", "wk", "wks"), "weeks"),
+    **dict.fromkeys(("mo", "mth", "mths"), "months"),
+    **dict.fromkeys(("y", "yr", "yrs"), "years"),
+}
+_LOOSE_NUMBERS: Final = (
+    *("a", "an", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    *("ten", "eleven", "twelve"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +168,7 @@ class Duration:
         found = _DURATION.fullmatch(text)
         unit = _UNITS.get(found[2], found[2]) if found else ""
         if not found or unit not in _UNITS.values():
-            raise ValueError(_DURATION_FORM)
+            raise ValueError(_meant_duration(text) or _DURATION_FORM)
         return cls(int(found[1]), unit)
 
     def __str__(self) -> str:
@@ -190,6 +211,20 @@ class Duration:
         if self.unit in _SECONDS:
             return timedelta(seconds=self.count * _SECONDS[self.unit])
         return None
+
+
+def _meant_duration(text: str) -> str:
+    """How a length of time in another spelling is written here; empty where none is seen."""
+    found = _LOOSE_DURATION.fullmatch(text) if len(text) < 40 else None
+    unit = _LOOSE_UNITS.get(found[3].lower()) if found else None
+    if not found or unit is None:
+        return ""
+    if found[1]:
+        return f"`{Duration(int(found[1]), unit)}`"
+    word = found[2].lower()
+    if word not in _LOOSE_NUMBERS:
+        return ""
+    return f"`{Duration(max(1, _LOOSE_NUMBERS.index(word) - 1), unit)}`"
 
 
 _FRACTION: Final = re.compile(r"([1-9][0-9]{0,4})/([1-9][0-9]{0,4})", re.ASCII)
@@ -249,7 +284,7 @@ def day(text: str) -> date:
             return date.fromisoformat(text)
         except ValueError:
             pass
-    raise ValueError("a day that the calendar knows, like `2026-03-01`")
+    raise ValueError("year, month and day of a day that the calendar knows, like `2026-03-01`")
 
 
 @dataclass(frozen=True, slots=True)
