@@ -158,7 +158,7 @@ PHASES = (Phase.explicit, Phase.generate) if THOROUGH else (Phase.generate,)
 
 @QUESTIONS.parametrize()
 @settings(
-    max_examples=300 if THOROUGH else 10,
+    max_examples=100 if THOROUGH else 10,
     deadline=None,
     phases=PHASES,
     suppress_health_check=list(HealthCheck),

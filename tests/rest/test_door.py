@@ -225,6 +225,8 @@ def test_the_log_has_codes_and_no_credentials(
     stand.client.get("/api/v1/items", headers={"authorization": "Bearer x.verysecret"})
     stand.ask("GET", "/items/987654321")
     assert "rest.unauthorised" in heard.text
+    assert "item.unknown" in heard.text
+    assert "987654321" not in heard.text
     assert token.secret not in heard.text
     assert "verysecret" not in heard.text
 

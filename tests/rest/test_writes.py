@@ -189,6 +189,9 @@ def test_nothing_is_shared_under_an_agreement_that_the_token_does_not_see(stand:
     path = f"/shares?agreement={stand.stage.agreement}&dry_run=1"
     refused = stand.ask("POST", path, token=token, content=INTEL, headers=STIX)
     assert code(refused, 404) == "agreement.unknown"
+    long = {**STIX, "content-length": "99999999999"}
+    unread = stand.ask("POST", path, token=token, content=b"{}", headers=long)
+    assert unread.content == refused.content  # nothing of it is looked at first
     assert stand.post(path, content=INTEL, headers=STIX).status_code == 200
 
 

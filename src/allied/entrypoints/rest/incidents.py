@@ -91,6 +91,7 @@ async def report_incidents(request: Request, visit: Here, agreement: Under) -> R
     facts.
     """
     bodies.require_media(request, *_YAML)
+    await run_in_threadpool(visit.sight.agreement_id, agreement)  # before anything is read
     raw = await bodies.read_text(request)
     found = await run_in_threadpool(errands.report, visit.sight, visit.keys, raw, _FILE, agreement)
     return given(Reported(tuple(found)))

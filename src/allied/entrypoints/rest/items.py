@@ -160,6 +160,7 @@ async def share_items(
     """
     bodies.require_media(request, JSON, _STIX, bodies.MULTIPART)
     wish = Wish(tlp or "", tuple(caveats), tuple(to))
+    await run_in_threadpool(visit.sight.agreement_id, agreement)  # before anything is read
     async with bodies.bundle(request) as source:
         return await run_in_threadpool(_share, visit, source, agreement, wish, dry_run)
 

@@ -7,6 +7,7 @@ at. A parameter that a route does not know is refused, never passed over.
 
 from __future__ import annotations
 
+import logging
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +53,8 @@ TABLE: Final[tuple[Way, ...]] = (
     *ledger.TABLE,
     *house.TABLE,
 )
+
+_LOG: Final = logging.getLogger("allied.rest")
 
 _ALWAYS: Final[dict[int | str, str]] = {
     400: "a parameter is missing, unknown or not of its form",
@@ -215,6 +218,7 @@ def said(refusal: AlliedError, headers: Mapping[str, str] | None = None) -> Resp
 async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
     if not isinstance(error, AlliedError):
         raise error
+    _LOG.info("refused: %s", error.code)
     return said(error)
 
 
