@@ -79,12 +79,15 @@ class Taken:
         terms = Terms(RIVER, channels, AT, tightening, (known or {}).get)
         kept = survey(given_, MemoryScratch(), limits=bounds, keep=1 << 24)
         from_memory = list(Intake(kept, terms, bounds).run(_never))
+        some = survey(given_, MemoryScratch(), limits=bounds, keep=2_500)
+        after_some = list(Intake(some, terms, bounds).run(given_))
         self.survey = survey(given_, MemoryScratch(), limits=bounds)
         intake = Intake(self.survey, terms, bounds)
         self.outcomes: list[Outcome] = list(intake.run(given_))
         self.classes = intake.classes
         assert (kept.kept is None, self.survey.kept) == (False, None)
         assert from_memory == self.outcomes, "what is kept gives the same as what is read twice"
+        assert after_some == self.outcomes, "so does what was kept until there was no more room"
 
     @property
     def accepted(self) -> dict[str, Accepted]:

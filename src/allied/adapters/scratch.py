@@ -21,6 +21,7 @@ _CACHE_KIB: Final = 16 * 1024
 _FETCH: Final = 256
 _LATEST_BYTES: Final = 32 * 2**20
 _OVERHEAD: Final = 300
+_SEEN_BITS: Final = 1 << 25
 
 
 class FileScratch:
@@ -32,6 +33,7 @@ class FileScratch:
         self._stack = stack
         self._connection: sqlite3.Connection | None = None
         self._latest: dict[str, dict[bytes, bytes]] = {}
+        self._seen = bytearray()
         self._room = _LATEST_BYTES
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
@@ -48,7 +50,7 @@ class FileScratch:
         """What was put, if anything was."""
         latest = self._latest.get(table)
         found = latest.get(key) if latest else None
-        if found is None and self._connection is not None:
+        if found is None and self._connection is not None and self._may_be_written(table, key):
             try:
                 row = self._connection.execute(
                     "SELECT content FROM kept WHERE place = ? AND name = ?", (table, key)
@@ -57,6 +59,11 @@ class FileScratch:
                 raise _no_room() from error
             found = row[0] if row else None
         return found
+
+    def _may_be_written(self, table: str, key: bytes) -> bool:
+        """Whether the file has to be asked: most of what is asked for was never put."""
+        place, bit = divmod(hash((table, key)) % _SEEN_BITS, 8)
+        return bool(self._seen[place] & 1 << bit)
 
     def items(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         """Everything in a table, by key, a few rows in memory at a time."""
@@ -91,6 +98,10 @@ class FileScratch:
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             raise _no_room() from error
+        for table, latest in self._latest.items():
+            for key in latest:
+                place, bit = divmod(hash((table, key)) % _SEEN_BITS, 8)
+                self._seen[place] |= 1 << bit
         self._latest.clear()
         self._room = _LATEST_BYTES
 
@@ -107,6 +118,7 @@ class FileScratch:
             " WITHOUT ROWID;"
         )
         self._connection = connection
+        self._seen = bytearray(_SEEN_BITS // 8)
         return connection
 
 

@@ -28,6 +28,7 @@ import msgspec
 from allied.errors import MalformedError
 from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Limits, Refused, Row, rows
 from allied.exchange.marking import Definition, Marked, MarkingError, marked, read_definition
+from allied.exchange.runs import Runs
 from allied.exchange.scratch import Scratch
 from allied.exchange.stix import Head, read_head, readable_id, version_key
 from allied.exchange.topics import words_of
@@ -104,6 +105,7 @@ class Survey:
         scratch: where the notes are.
         kept: every element of the bundle, where all of it was small enough to be kept; else
             None, and the second pass reads it again.
+        runs: what was noted, in order, for a second pass that reads it again.
     """
 
     count: int
@@ -113,6 +115,7 @@ class Survey:
     broken: BrokenError | None
     scratch: Scratch
     kept: Kept | None = None
+    runs: Runs | None = None
 
     def notes(self, id_: str) -> tuple[Note, ...]:
         """What was noted of the objects of one id, in the order of the bundle."""
@@ -124,7 +127,7 @@ class Survey:
         return frozenset(kept.decode().split("\n")) if kept else frozenset()
 
     def note(self, each: Sighted) -> Note:
-        """The note of one object that the first pass has seen.
+        """The note of one object that the first pass has seen; each is asked for once, in order.
 
         Raises:
             MalformedError: `stix.changed`: the source gives other bytes the second time.
@@ -133,6 +136,8 @@ class Survey:
             kept = self.kept.notes[each.index]
             if kept is not None:
                 return kept
+        elif self.runs is not None and (found := self.runs.find(each.index, each.digest)):
+            return Note(b"", each.digest, found[0], each.index, found[1])
         notes = self.notes(each.head.id)
         for note in notes:
             if note.digest == each.digest:
@@ -195,6 +200,7 @@ def survey(
                 seeing.take(each)
     except BrokenError as error:
         broken = error
+    seeing.runs.close()
     definitions = seeing.definitions
 
     def find(id_: str) -> Definition | None:
@@ -233,6 +239,7 @@ class _Seeing:
         self.numbers: dict[_Refs, int] = {}
         self.definitions: dict[str, Definition] = {}
         self.kept: Kept | None = Kept([], []) if keep else None
+        self.runs = Runs(scratch)
         self._room = keep
         self._scratch = scratch
         self._topics = topics
@@ -265,6 +272,9 @@ class _Seeing:
             self.kept.elements.append(each)
             self.kept.notes.append(None)
             if self._room < 0:
+                for note in self.kept.notes:
+                    if note is not None:
+                        self.runs.add(note.index, note.marks, note.digest, note.flags)
                 self.kept = None
 
     def _marks(self, head: Head) -> int:
@@ -297,6 +307,8 @@ class _Seeing:
             before += (note,)
             if self.kept is not None:
                 self.kept.notes[seen.index] = note
+            else:
+                self.runs.add(seen.index, number, exact, flags)
         self._scratch.put(_NOTES, key, _packed(before))
         if flags & INVALID:
             return
@@ -312,6 +324,8 @@ class _Seeing:
         flagged = Note(note.version, note.digest, note.marks, note.index, note.flags | CONFLICT)
         if self.kept is not None:
             self.kept.notes[note.index] = flagged
+        else:
+            self.runs.doubt(note.index)
         return flagged
 
     def _note_labels(self, key: bytes, raw: bytes) -> None:
