@@ -1,8 +1,9 @@
 """Every route of the program is a door that is public on purpose, or refuses strangers.
 
 The application is put together as `serve` does it, and its routes are walked, whatever they
-are and wherever they came from. Each stands in `PUBLIC` or `NODES` with its reason, or it
-refuses who shows nothing, and refuses somebody let in when the one table gives no permission.
+are and wherever they came from. Each stands in `PUBLIC`, `NODES` or `ADDRESSED` with its reason,
+or it refuses who shows nothing, and refuses somebody let in when the one table gives no
+permission.
 A route that is added is walked by itself; one that is meant to be public has to be argued for.
 """
 
@@ -33,9 +34,18 @@ PUBLIC: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1"): "the reference of the interface; nothing of the node",
     ("GET", "/api/v1/openapi.json"): "the same as a document",
     ("GET", "/api/v1/reference.css"): "its style",
+    ("GET", "/feeds"): "nothing is there; the same as for any address that is none",
+    ("POST", "/feeds"): "405, whatever the path",
+    ("GET", "/feeds/{address}/{file}"): "the secret in the path is what is shown",
+    ("POST", "/feeds/{address}/{file}"): "405, whatever the path",
 }
 NODES: Mapping[tuple[str, str], str] = {
     ("POST", "/federation/v1/{verb}"): "signed by the key of a confirmed peer; else 404, unsigned",
+}
+ADDRESSED: Mapping[tuple[str, str], str] = {
+    ("GET", "/feeds"): "nothing is there without an address",
+    ("GET", "/feeds/{address}/{file}"): "whoever knows the secret address of one feed; else 404",
+    ("POST", "/feeds/{address}/{file}"): "nothing is posted to a feed: 405",
 }
 ADMIN: Mapping[str, str] = {
     "/healthz": "says ok; on its own address",
@@ -51,6 +61,12 @@ BELOW: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("GET", "/api/v1/openapi.json"),
         ("GET", "/api/v1/reference.css"),
         ("GET", "/api/v1/no/such/path"),
+    ),
+    "/feeds": (("GET", "/feeds"),),
+    "/feeds/{rest}": (("GET", "/feeds/{address}/{file}"), ("POST", "/feeds/{address}/{file}")),
+    "/feeds/{rest}": (
+        ("GET", "/feeds/{address}/{file}"),
+        ("POST", "/feeds/{address}/{file}"),
     ),
     "/taxii2/{rest}": tuple(
         (method, f"/taxii2/{path}")
@@ -117,14 +133,14 @@ def filled(path: str, stand: Stand) -> str:
 def test_the_walk_finds_the_doors_that_there_are(house: Stand) -> None:
     found = routed(house)
     assert {(page.method, page.path) for page in PAGES} <= found
-    assert set(PUBLIC) | set(NODES) <= found
+    assert set(PUBLIC) | set(NODES) | set(ADDRESSED) <= found
     assert {way.path for way in WAYS} <= {path.removeprefix("/api/v1") for _, path in found}
     assert ("GET", "/events") in found
     assert ("GET", "/taxii2") in found
     subtrees = {path.split("/")[1] for _, path in found}
     assert subtrees == {
-        "", "agreements", "api", "events", "federation", "incidents", "items", "login", "logout",
-        "proposals", "static", "taxii2",
+        "", "agreements", "api", "events", "federation", "feeds", "incidents", "items", "login",
+        "logout", "proposals", "static", "taxii2",
     }, "a new door: say in PUBLIC why it is open, or let it refuse"  # fmt: skip
 
 
@@ -136,6 +152,8 @@ def test_nobody_gets_in_who_shows_nothing(house: Stand) -> None:
             assert answer.status_code in (200, 403, 404, 405), where
         elif (method, path) in NODES:
             assert (answer.status_code, answer.content) == (404, b"Not Found"), where
+        elif (method, path) in ADDRESSED:
+            assert (answer.status_code, answer.content) in ((404, b""), (405, b"")), where
         elif path.startswith(("/api/", "/taxii2")):
             assert answer.status_code == 401, where
         elif answer.status_code == 303:
@@ -159,7 +177,7 @@ def asked(visitor: Stand) -> Iterator[tuple[str, str, int]]:
     """What somebody let in is answered: everywhere that is neither public nor for nodes."""
     token = {"authorization": f"Bearer {visitor.token('analyst').bearer}"}
     for method, path in sorted(routed(visitor)):
-        if (method, path) in PUBLIC or (method, path) in NODES:
+        if (method, path) in {*PUBLIC, *NODES, *ADDRESSED}:
             continue
         if path in ("/events", "/logout"):
             continue  # says that time passed, to a session; ends the visit

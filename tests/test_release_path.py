@@ -19,6 +19,7 @@ MAY_READ_BYTES = {
     "node/items.py": "an organisation looking at what it holds itself",
     "node/browsing.py": "an organisation's own tools reading what it holds, by token",
     "node/sharing.py": "a marking definition that the same organisation shared earlier",
+    "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",
     "adapters/sql/reading.py": "the store answering the port",
 }
 MAY_DECIDE = {
@@ -78,7 +79,7 @@ def calls_of(module: str, member: str) -> set[str]:
 @pytest.mark.parametrize(
     ("found", "allowed"),
     [
-        pytest.param(callers("item_bytes"), MAY_READ_BYTES, id="who reads the bytes of items"),
+        pytest.param(callers("item_bytes", "joined_items", "bytes_at"), MAY_READ_BYTES, id="who reads the bytes of items"),
         pytest.param(callers("decide"), MAY_DECIDE, id="who takes verdicts"),
         pytest.param(
             calls_of("pages", "ItemsPage"), MAY_MAKE_PAGES, id="who fills a page of items"
@@ -117,6 +118,8 @@ REST_MAY_USE = {
     "incidents": "a shape",
     "items": "a shape",
     "overview": "a shape",
+    "recall_views": "a shape",
+    "receipts": "a shape",
     "sharing": "shapes, and a wish",
     "sync": "a shape",
     "tables": "a shape",

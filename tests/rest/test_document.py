@@ -122,6 +122,7 @@ def strict(shape: type[Any]) -> type[BaseModel]:
         ("/items", "viewer"),
         ("/items/1", "viewer"),
         ("/items/1/explanation?to=harbour", "viewer"),
+        ("/items/1/receipts", "viewer"),
         ("/incidents", "viewer"),
         ("/obligations", "viewer"),
         ("/proposals", "viewer"),

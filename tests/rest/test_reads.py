@@ -14,6 +14,7 @@ from allied.errors import NotFoundError
 from allied.node import agreements, incidents, items, obligations, people, proposals
 from allied.node.overview import overview
 from allied.node.people import NewToken
+from allied.node.receipts import receipts
 from allied.node.sight import Sight
 from allied.record.ids import AgreementId
 from tests.console.stage import ATTACK
@@ -59,6 +60,9 @@ def test_items_are_those_of_the_command_line(stand: Stand) -> None:
     assert stand.get(f"/items/{first.item.seq}") == plain(item_shown(first))
     assert stand.get(f"/items/{first.item.id}") == plain(item_shown(first))
     assert stand.ask("GET", f"/items/{first.item.id}/object").content == first.raw
+    has_it = receipts(node, river, str(first.item.seq))
+    assert stand.get(f"/items/{first.item.id}/receipts") == {"receipts": plain(list(has_it))}
+    assert {each.party for each in has_it} >= {"harbour"}
     why = items.explain(node, river, first.item.id, "northgate")
     assert stand.get(f"/items/{first.item.id}/explanation?to=northgate") == plain(why)
 
@@ -152,6 +156,7 @@ def test_what_a_token_may_not_know_of_is_not_there(stand: Stand, whose: Any) -> 
         (f"/items/{item['seq']}", "/items/999999"),
         (f"/items/{item['id']}", "/items/indicator--00000000-0000-0000-0000-000000000000"),
         (f"/items/{item['id']}/object", "/items/999999/object"),
+        (f"/items/{item['id']}/receipts", "/items/999999/receipts"),
         (f"/items/{item['seq']}/explanation?to=harbour", "/items/9/explanation?to=harbour"),
         (f"/incidents/{incident}", f"/incidents/{NOBODY}"),
         (f"/incidents/{incident}/report", f"/incidents/{NOBODY}/report"),

@@ -58,6 +58,33 @@ def test_a_share_decides_per_object_and_recipient(busy: Stand) -> None:
     assert items.count_items(busy.river.node, busy.river.organisation) >= said["stored"]
 
 
+def test_what_was_shared_is_taken_back(busy: Stand) -> None:
+    good = next(each for each in objects_of(INTEL) if each["type"] == "malware")
+    good = {**good, "id": "malware--7d7a6a4e-0f65-4c2f-9d2a-6f7d40f0c444"}
+    bundle = {
+        "type": "bundle", "id": "bundle--7d7a6a4e-0f65-4c2f-9d2a-6f7d40f0c555", "objects": [good],
+    }  # fmt: skip
+    shared = busy.post("/shares?agreement=river-harbour&to=harbour&tlp=GREEN", json=bundle)
+    assert shared.json()["shares"][0]["stored"] == 1, shared.text
+    path = f"/items/{good['id']}"
+    assert busy.get(f"{path}/receipts")["receipts"] == []
+    busy.stage.house("harbour").sync()
+    (has_it,) = busy.get(f"{path}/receipts")["receipts"]
+    assert (has_it["party"], has_it["recall"]) == ("harbour", "")
+    for role in ("viewer", "auditor"):
+        refused = busy.post(f"{path}/recall?why=mistaken", role=role)
+        assert code(refused, 403) == "token.role-permits-not"
+    assert code(busy.post(f"{path}/recall"), 400) == "rest.parameter"  # without a reason
+    tried = busy.post(f"{path}/recall?why=mistaken&dry_run=1")
+    assert [each["party"] for each in tried.json()["holders"]] == ["harbour"], tried.text
+    assert busy.ask("GET", path).status_code == 200
+    done = busy.post(f"{path}/recall?why=mistaken")
+    assert done.status_code == 200, done.text
+    assert done.json()["why"] == "mistaken"
+    assert busy.ask("GET", path).status_code == 404
+    assert code(busy.post(f"{path}/recall?why=again"), 404) == "item.unknown"
+
+
 def test_a_form_with_a_file_is_a_bundle_too(busy: Stand) -> None:
     path = "/shares?agreement=river-harbour"
     done = busy.post(path, files={"bundle": ("b.json", INTEL, "application/json")})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from allied.errors import NotAuthorisedError, NotFoundError
-from allied.node import doctor, incidents, obligations, sharing, sync as exchange
+from allied.node import doctor, incidents, obligations, recalls, sharing, sync as exchange
 from allied.node.node import Actor
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from allied.node.doctor import Examined
     from allied.node.incidents import IncidentView, LocalEvaluation
     from allied.node.ports import Keys
+    from allied.node.recall_views import RecallView
     from allied.node.sharing import Decision, Shared, Source, Wish
     from allied.node.sight import Sight
     from allied.node.sync import Outcome
@@ -48,6 +49,13 @@ def share(
         dry_run=dry_run,
         on_decision=on_decision,
     )
+
+
+def recall(sight: Sight, keys: Keys, name: str, why: str, *, dry_run: bool) -> RecallView:
+    """Take back what the organisation shared and the token sees; see `recalls.recall`."""
+    seen = sight.item(name).item
+    actor = Actor(sight.organisation, keys)
+    return recalls.recall(sight.node, actor, name, seen.agreement, why, dry_run=dry_run)
 
 
 def consider(sight: Sight, raw: bytes, source: str) -> Sequence[LocalEvaluation]:

@@ -26,6 +26,7 @@ AGREEMENTS_READ: Final = "agreements:read"
 INCIDENTS_READ: Final = "incidents:read"
 INCIDENTS_REPORT: Final = "incidents:report"
 ITEMS_READ: Final = "items:read"
+ITEMS_RECALL: Final = "items:recall"
 ITEMS_SHARE: Final = "items:share"
 LEDGER_READ: Final = "ledger:read"
 NODE_EXAMINE: Final = "node:examine"
@@ -53,9 +54,12 @@ ROLES: Mapping[str, frozenset[str]] = MappingProxyType(
         # reads what the organisation sees
         "viewer": _LOOKS,
         # that, and does what needs no person
-        "analyst": _LOOKS | {INCIDENTS_REPORT, ITEMS_SHARE, OBLIGATIONS_ACKNOWLEDGE, SYNC_RUN},
+        "analyst": _LOOKS
+        | {INCIDENTS_REPORT, ITEMS_RECALL, ITEMS_SHARE, OBLIGATIONS_ACKNOWLEDGE, SYNC_RUN},
         # a tool that moves items in and out, and learns nothing of incidents
-        "integrator": frozenset({AGREEMENTS_READ, ITEMS_READ, ITEMS_SHARE, SYNC_RUN, SELF_READ}),
+        "integrator": frozenset(
+            {AGREEMENTS_READ, ITEMS_READ, ITEMS_RECALL, ITEMS_SHARE, SELF_READ, SYNC_RUN}
+        ),
         # reads what was done and what left, by which clause, and no item
         "auditor": frozenset(
             {

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
 from allied.errors import NotAuthorisedError, NotFoundError, UsageError
-from allied.node import agreements, incidents, items, obligations, proposals
+from allied.node import agreements, incidents, items, obligations, proposals, receipts
 from allied.node.node import hosted
 from allied.node.overview import Overview, overview
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from allied.node.items import ItemDetails, ItemView, RecipientView, Within
     from allied.node.node import Node
     from allied.node.ports import Reading
+    from allied.node.receipts import ReceiptView
     from allied.node.rows import AgreementRow, LedgerRow, Organisation, Peer, Token
     from allied.node.tables import ProposalView
     from allied.record.ids import AgreementId, OrganisationId
@@ -187,6 +188,14 @@ class Sight:
     def explain(self, name: str, to: str) -> RecipientView:
         """Why an item may or may not go to one party; see `items.explain`."""
         return items.explain(self.node, self.organisation, name, to, within=self._within())
+
+    def receipts(self, name: str) -> Sequence[ReceiptView]:
+        """Who has one version of an item, since when, under which clause.
+
+        Asked by its number, so that versions which the token does not see stay out of it.
+        """
+        seen = self.item(name).item
+        return receipts.receipts(self.node, self.organisation, str(seen.seq))
 
     def _within(self, tlp: Tlp | None = None) -> Within:
         return {

@@ -30,6 +30,8 @@ from allied.entrypoints.rest.visit import (
 from allied.entrypoints.shapes import ItemShown, ShareSummary, item_shown, share_summary
 from allied.node import errands, roles
 from allied.node.items import ItemView, RecipientView
+from allied.node.recall_views import RecallView
+from allied.node.receipts import ReceiptView
 from allied.node.sharing import Decision, Wish
 
 _IN_MEMORY: Final = 2**20
@@ -74,6 +76,9 @@ Recipients = Annotated[
     list[Annotated[str, Query(min_length=1, max_length=128)]],
     Query(alias="to", max_length=_MOST_NAMED, description="Only to these parties."),
 ]
+Why = Annotated[
+    str, Query(min_length=1, max_length=2_000, description="The reason, for those who hold it.")
+]
 DryRun = Annotated[bool, Query(description="Decide, and store nothing.")]
 
 
@@ -89,6 +94,13 @@ class ItemList:
     total: int
     items: tuple[ItemView, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Who has an item; empty where it has left for nobody."""
+
+    receipts: tuple[ReceiptView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +153,20 @@ def object_of_item(visit: Here, name: ItemName) -> Response:
 def explain_item(visit: Here, name: ItemName, to: Party) -> Response:
     """Say why an item may or may not go to a party, and what would change that."""
     return given(visit.sight.explain(name, to))
+
+
+def receipts_of_item(visit: Here, name: ItemName) -> Response:
+    """Say who has an item, since when, under which clause, and what became of a recall."""
+    return given(Receipts(tuple(visit.sight.receipts(name))))
+
+
+def recall_item(visit: Here, name: ItemName, why: Why, dry_run: DryRun = False) -> Response:
+    """Take back what the organisation shared: by STIX id all versions, by number that one.
+
+    Everybody whom it was released to is told; their nodes stop showing and releasing it, and
+    they confirm within the period of the clause.
+    """
+    return given(errands.recall(visit.sight, visit.keys, name, why, dry_run=dry_run))
 
 
 async def share_items(
@@ -218,6 +244,8 @@ TABLE: Final = (
     Way("GET", "/items/{name}", roles.ITEMS_READ, show_item, ItemShown),
     Way("GET", "/items/{name}/object", roles.ITEMS_READ, object_of_item, media=(_STIX,)),
     Way("GET", "/items/{name}/explanation", roles.ITEMS_READ, explain_item, RecipientView),
+    Way("GET", "/items/{name}/receipts", roles.ITEMS_READ, receipts_of_item, Receipts),
+    Way("POST", "/items/{name}/recall", roles.ITEMS_RECALL, recall_item, RecallView),
     Way(
         "POST",
         "/shares",
