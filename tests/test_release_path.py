@@ -79,7 +79,11 @@ def calls_of(module: str, member: str) -> set[str]:
 @pytest.mark.parametrize(
     ("found", "allowed"),
     [
-        pytest.param(callers("item_bytes", "joined_items", "bytes_at"), MAY_READ_BYTES, id="who reads the bytes of items"),
+        pytest.param(
+            callers("item_bytes", "joined_items", "bytes_at"),
+            MAY_READ_BYTES,
+            id="who reads the bytes of items",
+        ),
         pytest.param(callers("decide"), MAY_DECIDE, id="who takes verdicts"),
         pytest.param(
             calls_of("pages", "ItemsPage"), MAY_MAKE_PAGES, id="who fills a page of items"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import resources
@@ -22,10 +22,11 @@ from allied.bootstrap import assemble
 from allied.exchange.handling import Demand, Handling, HandlingClass
 from allied.exchange.stix import Kind
 from allied.node import organisations, people
-from allied.node.collections import Collections
+from allied.node.browsing import Page, Question, Stretch
+from allied.node.collections import Collection, Collections, Root
 from allied.node.node import Node
 from allied.node.people import NewToken
-from allied.node.rows import AgreementRow, ItemRow, Organisation
+from allied.node.rows import AgreementRow, ItemRow, Organisation, Token
 from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
 
 START = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
@@ -83,6 +84,43 @@ class Given:
 
 
 _OF_INDICATORS = {"pattern", "pattern_type", "valid_from"}
+
+
+@dataclass
+class Desk:
+    """The collections of a node, each question in a snapshot of its own."""
+
+    node: Node
+    of: Collections
+
+    def roots(self, token: Token) -> Sequence[Root]:
+        with self.node.store.read() as reading:
+            return self.of.roots(reading, token)
+
+    def root(self, token: Token, name: str) -> Root:
+        with self.node.store.read() as reading:
+            return self.of.root(reading, token, name)
+
+    def collection(self, token: Token, root: str, name: str) -> Collection:
+        with self.node.store.read() as reading:
+            return self.of.collection(reading, token, root, name)
+
+    def page(
+        self, token: Token, root: str, name: str, question: Question, item: str | None = None
+    ) -> Page:
+        """The page with bodies, which the stretch has to give as well."""
+        with self.node.store.read() as reading:
+            page = self.of.page(reading, token, root, name, question, item, bodies=True)
+            assert replace(page, bodies=()) == self.of.page(
+                reading, token, root, name, question, item, bodies=False
+            )
+            return page
+
+    def objects(
+        self, token: Token, root: str, name: str, question: Question, item: str | None = None
+    ) -> Stretch:
+        with self.node.store.read() as reading:
+            return self.of.objects(reading, token, root, name, question, item)
 
 
 @dataclass
@@ -155,8 +193,8 @@ class Shelf:
             self.node, self.river, role="viewer", agreements=agreements, ceiling=ceiling
         )
 
-    def collections(self) -> Collections:
-        return Collections(self.node)
+    def collections(self) -> Desk:
+        return Desk(self.node, Collections(self.node))
 
 
 def open_shelf(root: Path) -> Shelf:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -15,13 +16,23 @@ from allied.errors import NotFoundError
 from allied.exchange.stix import instant
 from allied.node import collections
 from allied.node.additions import date_text, microseconds
-from allied.node.browsing import EVERY, LAST, Look, Page, Question, Source, Versions
-from allied.node.collections import ALL, Collections
+from allied.node.browsing import (
+    EVERY,
+    LAST,
+    Look,
+    Page,
+    Question,
+    Source,
+    Stretch,
+    Versions,
+    Visible,
+)
+from allied.node.collections import ALL
 from allied.node.ports import Reading
 from allied.node.release import classes_of
 from allied.node.rows import ItemRow, Token
 from allied.record.ids import AgreementId, OrganisationId
-from tests.taxii.shelf import HARBOUR, MODIFIED, NORTHGATE, START, Given, Shelf
+from tests.taxii.shelf import HARBOUR, MODIFIED, NORTHGATE, START, Desk, Given, Shelf
 
 LATER, LATEST = "2026-02-02T00:00:00.000Z", "2026-03-03T00:00:00Z"
 
@@ -32,17 +43,24 @@ def read(
     root: str,
     name: str = ALL,
     question: Question | None = None,
-    via: Collections | None = None,
+    via: Desk | None = None,
 ) -> list[bytes]:
     """Everything a question finds, by following `next`."""
     found: list[bytes] = []
-    desk, asked = via or shelf.collections(), question or Question(versions=EVERY)
-    while True:
-        page = desk.page(token, root, name, asked, bodies=True)
+    desk, first = via or shelf.collections(), question or Question(versions=EVERY)
+    asked: Question | None = first
+    while asked is not None:
+        page = desk.page(token, root, name, asked)
         found += page.bodies
-        if page.next is None:
-            return found
-        asked = replace(asked, after=page.next)
+        asked = None if page.next is None else replace(first, after=page.next)
+    pieces: list[bytes] = []
+    asked = first
+    while asked is not None:
+        stretch = desk.objects(token, root, name, asked)
+        pieces += stretch.pieces
+        asked = None if stretch.next is None else replace(first, after=stretch.next)
+    assert b",".join(pieces) == b",".join(found)
+    return found
 
 
 def raws(*items: Given) -> list[bytes]:
@@ -139,9 +157,7 @@ def test_what_is_new_is_seen_at_the_next_question(shelf: Shelf) -> None:
     assert read(shelf, token, pact, via=desk) == [one.raw]
     shelf.hold(pact, [two])
     assert read(shelf, token, pact, via=desk) == [one.raw, two.raw]
-    kept, fresh = (
-        each.page(token, pact, ALL, Question(), bodies=True) for each in (desk, shelf.collections())
-    )
+    kept, fresh = (each.page(token, pact, ALL, Question()) for each in (desk, shelf.collections()))
     assert kept == fresh  # dates too
     assert date_text(kept.entries[1].added) >= date_text(microseconds(late))
 
@@ -234,11 +250,11 @@ def test_an_unknown_object_is_not_found_and_one_that_does_not_fit_is_an_empty_pa
     shelf.hold(pact, [item, hidden])
     desk, token = shelf.collections(), shelf.token(pact).token
     unfit = Question(versions=Versions(at=frozenset({instant(LATEST)})))  # type: ignore[arg-type]
-    assert desk.versions(token, pact, ALL, item.id, Question(), bodies=True).bodies == (item.raw,)
-    assert desk.versions(token, pact, ALL, item.id, unfit, bodies=True) == Page((), (), None)
+    assert desk.page(token, pact, ALL, Question(), item.id).bodies == (item.raw,)
+    assert desk.page(token, pact, ALL, unfit, item.id) == Page((), (), None)
     for unknown in (hidden.id, Given("nowhere").id, ""):
         with pytest.raises(NotFoundError):
-            desk.versions(token, pact, ALL, unknown, Question(), bodies=True)
+            desk.page(token, pact, ALL, Question(), unknown)
 
 
 # --- order and pages --------------------------------------------------------------------
@@ -287,6 +303,33 @@ def by_date(ask: Ask, question: Question) -> list[int]:
         assert len(found) <= MOST, "it goes round in circles"
         found += [entry.number for entry in page.entries]
         question = replace(question, added_after=page.entries[-1].added)
+
+
+def by_stretch(reading: Reading, visible: Visible, question: Question) -> list[bytes]:
+    """The objects of every stretch, by its own `next` and by its own dates."""
+    found: list[list[bytes]] = [[], []]
+    asked = question
+    while True:
+        stretch = Look(reading, visible, asked).stretch()
+        found[0] += _split(stretch)
+        if stretch.next is None:
+            break
+        asked = replace(asked, after=stretch.next)
+    asked = question
+    while (stretch := Look(reading, visible, asked).stretch()).count:
+        found[1] += _split(stretch)
+        asked = replace(asked, added_after=stretch.last_added)
+    assert found[0] == found[1]
+    return found[0]
+
+
+def _split(stretch: Stretch) -> list[bytes]:
+    joined = b",".join(stretch.pieces)
+    objects = [
+        bytes(each) for each in msgspec.json.decode(b"[%s]" % joined, type=list[msgspec.Raw])
+    ]
+    assert len(objects) == stretch.count
+    return objects
 
 
 @pytest.fixture(scope="module")
@@ -347,13 +390,17 @@ def test_paging_neither_loses_nor_repeats(
                 for agreement in agreements
             ]
 
-            def ask(asked: Question, sources: list[Source] = sources) -> Page:
-                return Look(reading, holder, sources, asked).page(bodies=True)
+            shown = tuple(number for source in sources for number in source.classes)
+            visible = Visible(holder, tuple(sources), shown, frozenset(shown))
+
+            def ask(asked: Question, visible: Visible = visible) -> Page:
+                return Look(reading, visible, asked).page(bodies=True)
 
             everything = by_next(ask, whole)
             assert everything == expected(reading, holder, sources, only, versions)
             assert by_next(ask, question) == everything
             assert by_date(ask, question) == everything
+            assert by_stretch(reading, visible, question) == list(ask(whole).bodies)
 
 
 def expected(
@@ -391,7 +438,7 @@ def expected(
 def test_a_batch_is_dated_one_microsecond_apart_from_its_receipt_on(empty: Shelf) -> None:
     pact, at = empty.pact(), START + timedelta(days=4)
     empty.hold(pact, [Given(f"apart {n}", at=at) for n in range(5)])
-    page = empty.collections().page(empty.token(pact).token, pact, ALL, Question(), bodies=False)
+    page = empty.collections().page(empty.token(pact).token, pact, ALL, Question())
     assert [date_text(entry.added)[-8:] for entry in page.entries] == [
         ".250000Z", ".250001Z", ".250002Z", ".250003Z", ".250004Z",
     ]  # fmt: skip
@@ -401,7 +448,7 @@ def test_what_was_shared_earlier_but_stored_later_is_dated_later(empty: Shelf) -
     pact = empty.pact()
     empty.hold(pact, [Given("quick", at=START + timedelta(days=500))])
     empty.hold(pact, [Given("slow", at=START + timedelta(days=499))])
-    page = empty.collections().page(empty.token(pact).token, pact, ALL, Question(), bodies=False)
+    page = empty.collections().page(empty.token(pact).token, pact, ALL, Question())
     assert [entry.id for entry in page.entries] == [Given("quick").id, Given("slow").id]
     assert page.entries[1].added == page.entries[0].added + 1
 
@@ -416,7 +463,7 @@ def test_a_page_is_bounded_in_bytes(
     items.append(Given("longest", name="x" * 4_000))
     shelf.hold(pact, items)
     desk, token = shelf.collections(), shelf.token(pact).token
-    page = desk.page(token, pact, ALL, Question(limit=limit), bodies=True)
+    page = desk.page(token, pact, ALL, Question(limit=limit))
     assert 1 <= len(page.bodies) <= 2
     assert read(shelf, token, pact, question=Question(limit=limit), via=desk) == raws(*items)
 
@@ -430,7 +477,7 @@ def test_a_page_that_looks_far_for_little_ends_and_goes_on(
     shelf.hold(pact, items)
     desk, token = shelf.collections(), shelf.token(pact).token
     rare = Question(versions=Versions(at=frozenset({instant(LATER)})))  # type: ignore[arg-type]
-    first = desk.page(token, pact, ALL, rare, bodies=True)
+    first = desk.page(token, pact, ALL, rare)
     assert (first.bodies, first.next is None) == ((), False)
     assert read(shelf, token, pact, question=rare, via=desk) == [items[24].raw]
 
@@ -440,13 +487,11 @@ def test_a_page_that_looks_far_for_little_ends_and_goes_on(
     [
         pytest.param(lambda desk, token: desk.root(token, ALL), id="a root"),
         pytest.param(lambda desk, token: desk.collection(token, ALL, ALL), id="a collection"),
-        pytest.param(
-            lambda desk, token: desk.page(token, ALL, ALL, Question(), bodies=True), id="a page"
-        ),
+        pytest.param(lambda desk, token: desk.page(token, ALL, ALL, Question()), id="a page"),
     ],
 )
 def test_reading_leaves_no_trace_in_the_ledger(
-    shelf: Shelf, ask: Callable[[Collections, Token], object]
+    shelf: Shelf, ask: Callable[[Desk, Token], object]
 ) -> None:
     token = shelf.token().token
     with shelf.node.store.read() as reading:

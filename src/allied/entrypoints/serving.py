@@ -34,6 +34,7 @@ from allied.entrypoints import (
     rest,
     taxii,
 )
+from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
 from allied.node import sync
 from allied.node.answers import Answers
@@ -129,7 +130,7 @@ def build(
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes.extend(federation.routes(answers))
-    taxii.mount(app, node)
+    taxii.mount(app, node, keys)
     rest.mount(app, node, keys, free_bytes)
     feeds.mount(app, node, keys)
     return app, console.mount(app, node).end
@@ -223,11 +224,10 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=True,
-        http="h11",
+        http=BoundedProtocol,
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_STOP_SECONDS,
         timeout_keep_alive=30,
-        h11_max_incomplete_event_size=64 * 1024,
         proxy_headers=False,
         ws="none",
     )

@@ -47,12 +47,15 @@ def credentials(header: str) -> Credentials | None:
     return Credentials(token, secret) if dot and token and secret else None
 
 
+def shown(headers: Iterable[tuple[bytes, bytes]]) -> Credentials | None:
+    """The credentials in the headers of a request; None without any, and with several."""
+    given = [value for name, value in headers if name == b"authorization"]
+    return credentials(given[0].decode("latin-1")) if len(given) == 1 else None
+
+
 def token_shown(node: Node, headers: Iterable[tuple[bytes, bytes]]) -> Token | None:
     """The valid token that the headers of a request show, or None; asks the store."""
-    given = [value for name, value in headers if name == b"authorization"]
-    if len(given) != 1:
-        return None
-    offered = credentials(given[0].decode("latin-1"))
+    offered = shown(headers)
     if offered is None:
         return None
     return people.token_of(node, offered.token, offered.secret)

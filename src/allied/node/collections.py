@@ -21,13 +21,13 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.values import Tlp
 from allied.node import release
-from allied.node.browsing import Look, Page, Question, Source, unknown
+from allied.node.browsing import Look, Page, Question, Source, Stretch, Visible, unknown
 
 if TYPE_CHECKING:
     from allied.node.node import Node
@@ -39,6 +39,7 @@ ALL: Final = "all"
 """The name of the root over all agreements, and of the collection of every TLP."""
 
 _ALL_TITLE: Final = "Everything this organisation may see"
+_REMEMBERED: Final = 1_000
 _NAMES: Final = uuid.UUID("9fd5c7c0-3a5e-5b0e-9d43-6a1b5f0f7a11")
 
 
@@ -79,11 +80,21 @@ class _Held:
 
 
 @dataclass(frozen=True, slots=True)
+class _Shown:
+    """One collection as a token may read it, until a class in it expires."""
+
+    collection: Collection
+    visible: Visible
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class _View:
     """The agreements that name an organisation, by alias, as of one state of the store."""
 
     changes: int
     held: tuple[_Held, ...]
+    shown: dict[tuple[str, str, str, tuple[AgreementId, ...]], _Shown]
 
 
 class Collections:
@@ -95,32 +106,34 @@ class Collections:
         self._titles: dict[tuple[OrganisationId, AgreementId], str | None] = {}
         self._views: dict[OrganisationId, _View] = {}
 
-    def roots(self, token: Token) -> Sequence[Root]:
+    def is_known(self, reading: Reading, token: Token) -> bool:
+        """Whether what names the token's organisation was found out and has not changed."""
+        kept = self._views.get(token.organisation)
+        return kept is not None and kept.changes == reading.changes()
+
+    def roots(self, reading: Reading, token: Token) -> Sequence[Root]:
         """What the token may read: the root of all first, then one per agreement."""
-        with self._node.store.read() as reading:
-            permitted = _permitted(self._view(reading, token.organisation), token)
+        permitted = _permitted(self._view(reading, token.organisation), token)
         return [
             _root(token, ALL, _ALL_TITLE),
             *(_root(token, each.agreement, each.title) for each in permitted),
         ]
 
-    def root(self, token: Token, name: str) -> Root:
+    def root(self, reading: Reading, token: Token, name: str) -> Root:
         """One root.
 
         Raises:
             NotFoundError: `collection.unknown`; there is none, or the token may not see it.
         """
-        with self._node.store.read() as reading:
-            return _root_in(self._view(reading, token.organisation), token, name)
+        return _root_in(self._view(reading, token.organisation), token, name)
 
-    def collection(self, token: Token, root: str, name: str) -> Collection:
+    def collection(self, reading: Reading, token: Token, root: str, name: str) -> Collection:
         """One collection of a root, by id or alias.
 
         Raises:
             NotFoundError: `collection.unknown`, as for `root`.
         """
-        with self._node.store.read() as reading:
-            return _collection_in(self._view(reading, token.organisation), token, root, name)
+        return self._shown(reading, token, root, name).collection
 
     def sources(self, token: Token, tlp: Tlp | None = None) -> Sequence[Source]:
         """The agreements under which the token may read, each with the classes it may read now.
@@ -130,57 +143,84 @@ class Collections:
         """
         with self._node.store.read() as reading:
             view = self._view(reading, token.organisation)
-        return _sources(view, token, ALL, tlp, self._node.clock.now())
+        return _visible(view, token, ALL, tlp, self._node.clock.now())[0].sources
 
-    def page(self, token: Token, root: str, name: str, question: Question, *, bodies: bool) -> Page:
-        """The first items of a collection that fit a question, by date added.
-
-        Args:
-            bodies: whether the items' bytes are wanted, or entries only.
-
-        Raises:
-            NotFoundError: `collection.unknown`, as for `root`.
-
-        Cost: about the size of the page; a version asked for by its instant, and objects
-        with several versions, cost a look-up each.
-        """
-        return self._answer(token, root, name, question, bodies=bodies)
-
-    def versions(
-        self, token: Token, root: str, name: str, item: str, question: Question, *, bodies: bool
-    ) -> Page:
-        """As `page`, for one object.
-
-        Raises:
-            NotFoundError: `collection.unknown`; also where no version of the object is in
-                the collection. One that merely does not fit the question gives no entries.
-        """
-        return self._answer(token, root, name, question, bodies=bodies, item=item)
-
-    def _answer(
+    def objects(
         self,
+        reading: Reading,
         token: Token,
         root: str,
         name: str,
         question: Question,
+        item: str | None = None,
+    ) -> Stretch:
+        """The bytes of the first items of a collection that fit a question, by date added.
+
+        Args:
+            item: only this object; one that is not in the collection is not found, one that
+                merely does not fit the question gives an empty stretch.
+
+        Raises:
+            NotFoundError: `collection.unknown`, as for `root`.
+
+        Cost: one statement where no object on the page has a second version; else a look-up
+        for each that has.
+        """
+        return self._look(reading, token, root, name, question, item).stretch()
+
+    def page(
+        self,
+        reading: Reading,
+        token: Token,
+        root: str,
+        name: str,
+        question: Question,
+        item: str | None = None,
         *,
         bodies: bool,
-        item: str | None = None,
     ) -> Page:
-        with self._node.store.read() as reading:
-            view = self._view(reading, token.organisation)
+        """As `objects`, entry by entry.
+
+        Args:
+            bodies: whether the items' bytes are wanted, or entries only.
+        """
+        return self._look(reading, token, root, name, question, item).page(bodies=bodies)
+
+    def _look(
+        self,
+        reading: Reading,
+        token: Token,
+        root: str,
+        name: str,
+        question: Question,
+        item: str | None,
+    ) -> Look:
+        visible = self._shown(reading, token, root, name).visible
+        look = Look(reading, visible, question)
+        if item is not None:
+            look.require(item)
+            look.question = replace(question, ids=(item,))
+        return look
+
+    def _shown(self, reading: Reading, token: Token, root: str, name: str) -> _Shown:
+        """One collection; worked out again when something has changed or expired."""
+        view = self._view(reading, token.organisation)
+        now = self._node.clock.now()
+        key = (root, name, token.ceiling, token.agreements)
+        kept = view.shown.get(key)
+        if kept is None or (kept.until is not None and kept.until <= now):
             collection = _collection_in(view, token, root, name)
-            sources = _sources(view, token, root, collection.tlp, self._node.clock.now())
-            look = Look(reading, token.organisation, sources, question)
-            if item is not None:
-                look.require(item)
-            return look.page(bodies=bodies)
+            visible, until = _visible(view, token, root, collection.tlp, now)
+            kept = _Shown(collection, visible, until)
+            if len(view.shown) >= _REMEMBERED:
+                view.shown.clear()
+            view.shown[key] = kept
+        return kept
 
     def _view(self, reading: Reading, organisation: OrganisationId) -> _View:
         """What names an organisation; made again only when something has changed."""
         changes = reading.changes()
-        with self._lock:
-            kept = self._views.get(organisation)
+        kept = self._views.get(organisation)
         if kept is not None and kept.changes == changes:
             return kept
         held = tuple(
@@ -188,7 +228,7 @@ class Collections:
             for row in reading.agreements()
             if (title := self._title(reading, organisation, row.id)) is not None
         )
-        view = _View(changes, held)
+        view = _View(changes, held, {})
         with self._lock:
             self._views[organisation] = view
         return view
@@ -232,25 +272,30 @@ def _collection_in(view: _View, token: Token, root: str, name: str) -> Collectio
     raise unknown()
 
 
-def _sources(
+def _visible(
     view: _View, token: Token, root: str, tlp: Tlp | None, now: datetime
-) -> Sequence[Source]:
-    """The agreements of a root, each with the classes that the token may read now."""
+) -> tuple[Visible, datetime | None]:
+    """What of a root the token may read now, and when something of it expires."""
     ceiling = ceiling_of(token)
-    if ceiling is None:
-        return []
-    sources = []
-    for each in _permitted(view, token):
+    sources: list[Source] = []
+    once: set[int] = set()
+    expiring: list[datetime] = []
+    for each in _permitted(view, token) if ceiling is not None else ():
         if root not in (ALL, each.agreement):
             continue
-        classes = tuple(
-            number
+        read = [
+            (number, ends)
             for number, marked, ends in each.classes
-            if marked <= ceiling and (tlp is None or marked == tlp) and (ends is None or ends > now)
-        )
+            if ceiling is not None and marked <= ceiling and (tlp is None or marked == tlp)
+        ]
+        once |= {number for number, _ in read}
+        expiring += [ends for _, ends in read if ends is not None and ends > now]
+        classes = tuple(number for number, ends in read if ends is None or ends > now)
         if classes:
             sources.append(Source(each.agreement, classes))
-    return sources
+    shown = tuple(number for source in sources for number in source.classes)
+    visible = Visible(token.organisation, tuple(sources), shown, frozenset(once))
+    return visible, min(expiring, default=None)
 
 
 def _root(token: Token, name: str, title: str) -> Root:

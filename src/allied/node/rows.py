@@ -172,6 +172,7 @@ class Version:
     modified: str
     added: int
     class_id: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ def version(seq: int, name: str, class_id: int, **changed: object) -> Version:
         "modified": "2026-01-01T00:00:00.000Z",
         "added": ADDED + seq - 1,
         "class_id": class_id,
+        "size": len(rows.raw_of(name)),
     }
     return Version(**(values | changed))  # type: ignore[arg-type]
 

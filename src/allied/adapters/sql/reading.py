@@ -51,6 +51,7 @@ class SqlReading:
         self._connection = connection
         self._names = Names(connection, book)
         self._secret = secret
+        self._changes: int | None = None
 
     @property
     def learned(self) -> Mapping[str, int]:
@@ -408,7 +409,9 @@ class SqlReading:
 
     def changes(self) -> int:
         """See `Reading.changes`."""
-        return self._counter("change")
+        if self._changes is None:  # one snapshot, one answer; a write unit counts at its end
+            self._changes = self._counter("change")
+        return self._changes
 
     def appended(self) -> Mapping[OrganisationId, int]:
         """How many own records each hosted organisation has ever numbered; for the fence."""

@@ -19,7 +19,7 @@ from allied.record.ids import OrganisationId
 
 _CHUNK: Final = 500
 
-_COLUMNS: Final = "SELECT seq, id, originator, modified, added, class_id FROM items"
+_COLUMNS: Final = "SELECT seq, id, originator, modified, added, class_id, size FROM items"
 # A plus keeps an index from being used; here the one on the keys is the only good one.
 _OF_OBJECT: Final = " WHERE key BETWEEN ? AND ? AND id = ? AND +holder = ? ORDER BY +seq"
 _AT: Final = " WHERE seq IN ({marks}) AND +holder = ? ORDER BY seq"
@@ -69,8 +69,8 @@ def bytes_at(connection: Connection, numbers: Sequence[int]) -> dict[int, bytes]
 def _versions(names: Names, rows: Sequence[Any]) -> list[Version]:
     texts = names.texts({row[2] for row in rows})
     return [
-        Version(seq, item, OrganisationId(texts[originator]), modified, added, class_id)
-        for seq, item, originator, modified, added, class_id in rows
+        Version(seq, item, OrganisationId(texts[originator]), modified, added, class_id, size)
+        for seq, item, originator, modified, added, class_id, size in rows
     ]
 
 

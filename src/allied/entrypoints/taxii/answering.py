@@ -10,7 +10,7 @@ Source: OASIS TAXII 2.1, sections 1.6.8, 3.2, 3.6.1, 3.7, 4 and 5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,23 +19,31 @@ import orjson
 from allied.entrypoints.statuses import http_status
 from allied.errors import AlliedError
 from allied.node.additions import date_text
-from allied.node.browsing import Page
+from allied.node.browsing import Page, Stretch
 from allied.node.collections import Collection, Root
 
 MEDIA_TYPE: Final = "application/taxii+json;version=2.1"
 STIX_TYPE: Final = "application/stix+json;version=2.1"
 MAX_CONTENT_LENGTH: Final = 10 * 2**20
+MAX_OBJECTS: Final = 50_000
 
-Headers = list[tuple[str, str]]
+_TOGETHER: Final = 64 * 1024
+
+Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, body, and the headers besides those that every answer has."""
+    """Status, body in pieces, and the headers besides those that every answer has."""
 
     status: int
-    body: bytes
+    pieces: tuple[bytes, ...]
     headers: Headers
+
+    @property
+    def size(self) -> int:
+        """Of the body, in bytes."""
+        return sum(map(len, self.pieces))
 
 
 def discovery(prefix: str, roots: Sequence[Root]) -> Answer:
@@ -63,22 +71,30 @@ def api_root(root: Root) -> Answer:
     )
 
 
-def collections(root: Root) -> Answer:
+def collections(root: Root, writable: Callable[[Collection], bool]) -> Answer:
     """The collections of an API root."""
-    return _json({"collections": [_collection(each) for each in root.collections]})
+    return _json({"collections": [_collection(each, writable(each)) for each in root.collections]})
 
 
-def collection(one: Collection) -> Answer:
+def collection(one: Collection, *, writable: bool) -> Answer:
     """One collection."""
-    return _json(_collection(one))
+    return _json(_collection(one, writable))
 
 
-def objects(page: Page) -> Answer:
-    """An envelope of the objects of a page."""
-    return _page(page, "objects", b",".join(page.bodies))
+def objects(found: Stretch, following: str | None) -> Answer:
+    """An envelope of objects; `following` is what stands in `next`."""
+    pieces: tuple[bytes, ...] = (_start(following) + b"}",)
+    if found.count:
+        commas = [b","] * (2 * len(found.pieces) - 1)
+        commas[::2] = found.pieces
+        pieces = (_start(following) + b',"objects":[', *commas, b"]}")
+        if sum(map(len, pieces)) <= _TOGETHER:
+            pieces = (b"".join(pieces),)
+    dates = (found.first_added, found.last_added) if found.count else None
+    return Answer(200, pieces, _dated(dates))
 
 
-def manifest(page: Page) -> Answer:
+def manifest(page: Page, following: str | None) -> Answer:
     """What a page holds, without the objects."""
     entries = [
         {
@@ -89,13 +105,28 @@ def manifest(page: Page) -> Answer:
         }
         for entry in page.entries
     ]
-    return _page(page, "objects", orjson.dumps(entries)[1:-1])
+    return _page(page, b"objects", orjson.dumps(entries), following)
 
 
-def versions(page: Page) -> Answer:
+def versions(page: Page, following: str | None) -> Answer:
     """The versions on a page."""
     found = list(dict.fromkeys(entry.version for entry in page.entries))
-    return _page(page, "versions", orjson.dumps(found)[1:-1])
+    return _page(page, b"versions", orjson.dumps(found), following)
+
+
+def accepted(status: bytes) -> Answer:
+    """What became of an addition: the status resource, complete at once."""
+    return Answer(202, (status,), [])
+
+
+def status(kept: bytes) -> Answer:
+    """A status resource that was kept."""
+    return Answer(200, (kept,), [])
+
+
+def deleted() -> Answer:
+    """An object was taken away; there is nothing to say of it."""
+    return Answer(200, (), [])
 
 
 def refusal(problem: AlliedError, status: int = 0) -> Answer:
@@ -111,8 +142,8 @@ def unauthorised() -> Answer:
         "a valid API token is needed",
         "`allied token create` makes one: HTTP Basic id:secret, or Bearer id.secret",
     )
-    answer.headers.append(("www-authenticate", 'Basic realm="allied", charset="UTF-8"'))
-    answer.headers.append(("www-authenticate", 'Bearer realm="allied"'))
+    answer.headers.append((b"www-authenticate", b'Basic realm="allied", charset="UTF-8"'))
+    answer.headers.append((b"www-authenticate", b'Bearer realm="allied"'))
     return answer
 
 
@@ -121,20 +152,40 @@ def not_acceptable() -> Answer:
     return _error(406, "taxii.not-acceptable", f"answers here are {MEDIA_TYPE}", "")
 
 
-def method_not_allowed() -> Answer:
-    """405 for what can only be read."""
-    answer = _error(405, "taxii.method", "only GET and HEAD are answered here", "")
-    answer.headers.append(("allow", "GET, HEAD"))
+def not_read() -> Answer:
+    """415: what was posted is of a media type that is not read here."""
+    return _error(415, "taxii.media-type", f"what is posted here is {MEDIA_TYPE}", "")
+
+
+def too_large() -> Answer:
+    """413: more was posted than is read here."""
+    return _error(
+        413,
+        "taxii.too-large",
+        f"an envelope has at most {MAX_CONTENT_LENGTH} bytes and {MAX_OBJECTS} objects here",
+        "post it in parts, or use `allied share` on the node",
+    )
+
+
+def too_slow() -> Answer:
+    """408: what was posted did not arrive in time."""
+    return _error(408, "taxii.too-slow", "what was posted did not arrive in time", "")
+
+
+def method_not_allowed(allowed: str) -> Answer:
+    """405 for what cannot be done with a resource."""
+    answer = _error(405, "taxii.method", f"only {allowed} are answered here", "")
+    answer.headers.append((b"allow", allowed.encode()))
     return answer
 
 
 def read_only() -> Answer:
-    """403 for adding and deleting."""
+    """403 for adding to and deleting from a collection that is only read."""
     return _error(
         403,
         "taxii.read-only",
-        "collections are read, not written",
-        "share with `allied share`",
+        "this collection is read and not written",
+        "objects are added to the collection `all` of one agreement's root",
     )
 
 
@@ -143,36 +194,47 @@ def failed() -> Answer:
     return _error(500, "taxii.internal", "the request could not be answered", "")
 
 
-def _collection(one: Collection) -> dict[str, object]:
+def _collection(one: Collection, writable: bool) -> dict[str, object]:
     return {
         "id": one.id,
         "title": one.title,
         "description": one.description,
         "alias": one.alias,
         "can_read": True,
-        "can_write": False,
+        "can_write": writable,
         "media_types": [STIX_TYPE],
     }
 
 
-def _page(page: Page, name: str, elements: bytes) -> Answer:
-    headers: Headers = []
-    if page.entries:
-        headers.append(("x-taxii-date-added-first", date_text(page.entries[0].added)))
-        headers.append(("x-taxii-date-added-last", date_text(page.entries[-1].added)))
-    start = b'{"more":false'
-    if page.next is not None:
-        start = b'{"more":true,"next":"%d"' % page.next
-    listed = b',"%s":[%s]' % (name.encode(), elements) if page.entries else b""
-    return Answer(200, b"%s%s}" % (start, listed), headers)
+def _start(following: str | None) -> bytes:
+    if following is None:
+        return b'{"more":false'
+    return b'{"more":true,"next":"%s"' % following.encode()
+
+
+def _dated(dates: tuple[int, int] | None) -> Headers:
+    """The headers that say when the first and the last object of a page were added."""
+    if dates is None:
+        return []
+    first, last = dates
+    return [
+        (b"x-taxii-date-added-first", date_text(first).encode()),
+        (b"x-taxii-date-added-last", date_text(last).encode()),
+    ]
+
+
+def _page(page: Page, name: bytes, elements: bytes, following: str | None) -> Answer:
+    listed = b',"%s":%s' % (name, elements) if page.entries else b""
+    dates = (page.entries[0].added, page.entries[-1].added) if page.entries else None
+    return Answer(200, (b"%s%s}" % (_start(following), listed),), _dated(dates))
 
 
 def _error(status: int, code: str, title: str, hint: str) -> Answer:
     value = {"title": title, "error_code": code, "http_status": str(status)}
     if hint:
         value["description"] = hint
-    return Answer(status, orjson.dumps(value), [])
+    return Answer(status, (orjson.dumps(value),), [])
 
 
 def _json(value: object) -> Answer:
-    return Answer(200, orjson.dumps(value), [])
+    return Answer(200, (orjson.dumps(value),), [])

@@ -30,7 +30,6 @@ MAX_VALUES: Final = 100
 """Values in one parameter, between commas."""
 
 _MAX_ACCEPT: Final = 2048
-_MAX_CURSOR_DIGITS: Final = 18
 
 PAGING: Final = frozenset({"added_after", "limit", "next"})
 OF_COLLECTION: Final = PAGING | {
@@ -38,6 +37,7 @@ OF_COLLECTION: Final = PAGING | {
 }  # fmt: skip
 OF_OBJECT: Final = PAGING | {"match[version]", "match[spec_version]"}
 OF_VERSIONS: Final = PAGING | {"match[spec_version]"}
+OF_DELETED: Final = frozenset({"match[version]", "match[spec_version]"})
 
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,32}))?([Zz]|[+\- ](\d\d):(\d\d))", re.ASCII
@@ -62,6 +62,22 @@ def _accepts(range_: str) -> bool:
         return True
     version = parameters.get("version", "2.1").strip('"')
     return media == "application/taxii+json" and version in {"2.1", "2"}
+
+
+def takes_content(header: str | None) -> bool:
+    """Whether what is posted with that Content-Type is read here.
+
+    An envelope is `application/taxii+json;version=2.1`; tools also send the type of STIX,
+    plain JSON, and no version.
+    """
+    if header is None or len(header) > _MAX_ACCEPT:
+        return False
+    media, *rest = (part.strip() for part in header.lower().split(";"))
+    named = dict(part.replace(" ", "").partition("=")[::2] for part in rest)
+    version = named.get("version", "2.1").strip('"')
+    return media == "application/json" or (
+        media in {"application/taxii+json", "application/stix+json"} and version in {"2.1", "2"}
+    )
 
 
 def parameters(query: bytes, known: frozenset[str]) -> Mapping[str, str]:
@@ -95,15 +111,20 @@ def parameters(query: bytes, known: frozenset[str]) -> Mapping[str, str]:
     return found
 
 
-def question(found: Mapping[str, str], *, versions: Versions = LAST) -> Question:
+def filters(found: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The parameters that say which list is asked for, whatever part of it."""
+    return sorted(each for each in found.items() if each[0] not in PAGING)
+
+
+def question(found: Mapping[str, str], *, after: int = 0, versions: Versions = LAST) -> Question:
     """What the parameters of a request ask for.
 
     Args:
+        after: what `next` stands for; see `cursors`.
         versions: those meant where no parameter says which.
 
     Raises:
-        UsageError: `taxii.limit`, `taxii.next`, `taxii.added-after`, `taxii.match`,
-            `taxii.match-version`.
+        UsageError: `taxii.limit`, `taxii.added-after`, `taxii.match`, `taxii.match-version`.
     """
     added_after = found.get("added_after")
     types = _values(found, "match[type]")
@@ -113,7 +134,7 @@ def question(found: Mapping[str, str], *, versions: Versions = LAST) -> Question
     wanted = _values(found, "match[version]")
     return Question(
         limit=_limit(found.get("limit")),
-        after=_cursor(found.get("next", "")),
+        after=after,
         added_after=None if added_after is None else _microseconds(added_after),
         ids=_values(found, "match[id]"),
         types=types,
@@ -131,14 +152,6 @@ def _limit(text: str | None) -> int:
             hint=f"at most {MAX_LIMIT} are given at once; `next` leads to the rest",
         )
     return min(int(text), MAX_LIMIT)
-
-
-def _cursor(text: str) -> int:
-    if not text:
-        return 0
-    if not re.fullmatch(rf"\d{{1,{_MAX_CURSOR_DIGITS}}}", text, re.ASCII):
-        raise UsageError("taxii.next", "this `next` was not given out here")
-    return int(text)
 
 
 def _microseconds(text: str) -> int:
