@@ -34,10 +34,6 @@ PUBLIC: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1"): "the reference of the interface; nothing of the node",
     ("GET", "/api/v1/openapi.json"): "the same as a document",
     ("GET", "/api/v1/reference.css"): "its style",
-    ("GET", "/feeds"): "nothing is there; the same as for any address that is none",
-    ("POST", "/feeds"): "405, whatever the path",
-    ("GET", "/feeds/{address}/{file}"): "the secret in the path is what is shown",
-    ("POST", "/feeds/{address}/{file}"): "405, whatever the path",
 }
 NODES: Mapping[tuple[str, str], str] = {
     ("POST", "/federation/v1/{verb}"): "signed by the key of a confirmed peer; else 404, unsigned",
@@ -64,10 +60,6 @@ BELOW: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "/feeds": (("GET", "/feeds"),),
     "/feeds/{rest}": (("GET", "/feeds/{address}/{file}"), ("POST", "/feeds/{address}/{file}")),
-    "/feeds/{rest}": (
-        ("GET", "/feeds/{address}/{file}"),
-        ("POST", "/feeds/{address}/{file}"),
-    ),
     "/taxii2/{rest}": tuple(
         (method, f"/taxii2/{path}")
         for method in ("GET", "POST", "DELETE", "PUT")
