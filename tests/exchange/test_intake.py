@@ -468,6 +468,26 @@ def test_a_bundle_is_kept_where_there_is_room(room: int, kept: bool) -> None:
     assert (found.kept is not None) == kept
 
 
+class Counting(MemoryScratch):
+    """A scratch that counts how often it is asked for what was noted under an id."""
+
+    asked = 0
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        self.asked += table == "notes"
+        return super().get(table, key)
+
+
+def test_the_second_pass_looks_up_nothing_that_comes_in_order() -> None:
+    room = Counting()
+    given_ = source(*(indicator(n) for n in range(1, 9)), indicator(3))
+    found = survey(given_, room)
+    room.asked = 0
+    outcomes = list(Intake(found, Terms(RIVER, [CLAUSE], AT)).run(given_))
+    assert [type(each) for each in outcomes] == [Accepted] * 8 + [Repeated]
+    assert room.asked == 1, "the object that stands there twice"
+
+
 def test_only_the_topics_that_matter_are_noted() -> None:
     given_ = source(indicator(1, labels=["prices", "spam"]))
     id_ = str(indicator(1)["id"])

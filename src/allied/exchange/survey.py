@@ -114,8 +114,8 @@ class Survey:
     definitions: Mapping[str, Definition]
     broken: BrokenError | None
     scratch: Scratch
-    kept: Kept | None = None
-    runs: Runs | None = None
+    kept: Kept | None
+    runs: Runs
 
     def notes(self, id_: str) -> tuple[Note, ...]:
         """What was noted of the objects of one id, in the order of the bundle."""
@@ -136,7 +136,7 @@ class Survey:
             kept = self.kept.notes[each.index]
             if kept is not None:
                 return kept
-        elif self.runs is not None and (found := self.runs.find(each.index, each.digest)):
+        elif found := self.runs.find(each.index, each.digest):
             return Note(b"", each.digest, found[0], each.index, found[1])
         notes = self.notes(each.head.id)
         for note in notes:
@@ -207,7 +207,9 @@ def survey(
         return definitions.get(id_) or known(id_)
 
     marks = tuple(_marked(refs, find) for refs in seeing.numbers)
-    return Survey(seeing.count, marks, seeing.numbers, definitions, broken, scratch, seeing.kept)
+    return Survey(
+        seeing.count, marks, seeing.numbers, definitions, broken, scratch, seeing.kept, seeing.runs
+    )
 
 
 def _marked(refs: _Refs, find: Callable[[str], Definition | None]) -> Marked | MarkingError:
