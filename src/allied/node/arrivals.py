@@ -13,7 +13,7 @@ the pull in its ledger.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ from allied.exchange.statement import (
 )
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.validity import problems
-from allied.node import called, journal
+from allied.node import called, journal, verdicts
+from allied.node.asked import require_consent
 from allied.node.messages import ItemsQuestion
 from allied.node.node import Actor
 from allied.node.pages import ItemsAnswer, SentItem
@@ -38,7 +39,7 @@ from allied.node.release import pull_root
 from allied.node.rows import ItemBatch
 from allied.record.canonical import digest
 from allied.record.identity import open_chain
-from allied.record.ids import PartyId
+from allied.record.ids import Digest, PartyId
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from allied.node.ports import Keys, Reading, Writing
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
-    from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+    from allied.record.ids import AgreementId, CircleId, OrganisationId, RecordId
 
 PAGE = 2_000
 _MOST_PAGES = 100_000
@@ -236,8 +237,8 @@ class _Arrival:
         self, reading: Reading, folded: Folded, page: ItemsAnswer, item: SentItem
     ) -> _Held:
         """Return an item with its originator's statement; raise when it does not hold."""
-        if item.originator != self._releaser:
-            raise UnverifiedError("exchange.third-party", "the releaser is not the originator")
+        if item.originator == self._organisation.id:
+            raise UnverifiedError("exchange.third-party", "this comes back to who originated it")
         head = read_head(item.raw)
         bytes_digest = digest(item.raw)
         version = version_of(head, bytes_digest)
@@ -248,7 +249,45 @@ class _Arrival:
         stated = self._stated(reading, folded, page, item)
         proof = Proof.read(item.proof)
         stated.require_holds(Leaf(head.id, version, bytes_digest, proof.definitions), proof)
+        if item.originator != self._releaser:
+            self._require_passed_on(reading, folded, page, item, stated)
         return _Held(item, head, bytes_digest)
+
+    def _require_passed_on(
+        self,
+        reading: Reading,
+        folded: Folded,
+        page: ItemsAnswer,
+        item: SentItem,
+        stated: Stated,
+    ) -> None:
+        """Return if who sent an item may pass it on to us; by the rules as they hold here.
+
+        Raises:
+            UnverifiedError: `exchange.third-party`, `exchange.consent-unproved`.
+        """
+        at = self._node.clock.now()
+        mine = folded.instrument.party(self._organisation.id)
+        originator = folded.instrument.party(item.originator)
+        if mine is None or originator is None:
+            raise UnverifiedError("exchange.third-party", "an item's originator is no party")
+        found = verdicts.footing(reading, folded, self._releaser, mine, at)
+        if found is None:
+            raise UnverifiedError("exchange.third-party", "the releaser is no party")
+        consented = frozenset[PartyId]()
+        if item.consent:
+            identity = open_chain(reading.descriptors(item.originator))
+            name = ItemName(originator, item.id, item.modified)
+            raw = page.statements[Digest(item.consent)]
+            require_consent(raw, folded, identity, name, found.releaser, mine)
+            consented = frozenset({mine})
+        # Whether the releaser's knowledge was fresh is for the releaser to answer for.
+        known = replace(found.known, confirmed_at=at, consented=consented)
+        handling = HandlingClass(originator, stated.statement.demands)
+        if not found.decide(handling, at, {}, known).permitted:
+            raise UnverifiedError(
+                "exchange.third-party", "the agreement does not let its sender pass it on to us"
+            )
 
     def _stated(
         self, reading: Reading, folded: Folded, page: ItemsAnswer, item: SentItem

@@ -39,6 +39,7 @@ class ItemView:
     Attributes:
         holder, originator: labels in the agreement.
         tlp: the effective marking; the strictest among its demands.
+        via: from whom it came here; the originator, or who passed it on.
     """
 
     seq: int
@@ -58,6 +59,7 @@ class ItemView:
     statement: Digest
     size: int
     received_at: datetime
+    via: PartyId = PartyId("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ def show(
         NotFoundError: `item.unknown`, the organisation holds no such item.
     """
     with node.store.read() as reading:
-        folded, row = _find(node, reading, organisation, name, within)
+        folded, row = find(node, reading, organisation, name, within)
         raw = reading.item_bytes([row])[row.digest]
         view = _views(reading, folded, [row])[0]
         recipients = _recipients(node, reading, folded, row)
@@ -201,9 +203,14 @@ def explain(
     raise NotFoundError("exchange.not-a-party", "the agreement names no such other party")
 
 
-def _find(
-    node: Node, reading: Reading, organisation: Organisation, name: str, within: Within | None
+def find(
+    node: Node,
+    reading: Reading,
+    organisation: Organisation,
+    name: str,
+    within: Within | None = None,
 ) -> tuple[Folded, ItemRow]:
+    """An item by its STIX id or number; NotFoundError `item.unknown` if none is held."""
     for row in reading.agreements():
         if within is not None and row.id not in within:
             continue
@@ -257,6 +264,7 @@ def _views(reading: Reading, folded: Folded, rows: Sequence[ItemRow]) -> list[It
                 statement=row.statement,
                 size=row.size,
                 received_at=row.received_at,
+                via=folded.instrument.party(row.via) or PartyId("-"),
             )
         )
     return views

@@ -8,7 +8,8 @@ are.
                     n descriptors per organisation, then the envelopes
     BlobsPage       {"blobs": n}, then the blobs
     ItemsPage       {"items": n, "more", "next", "statements": [digest, ...]}
-                    the envelope of each statement, then per item an object and its raw bytes
+                    the envelope of each statement (and of each consent that items name), then
+                    per item an object and its raw bytes
 
 Rules. Nothing that is stored is parsed or serialised on the way. The reader refuses what is
 too large, too many, incomplete or more than was announced, with MalformedError and nothing
@@ -151,6 +152,8 @@ class SentItem:
         proof: of the item's place in the statement, at most 4,096 bytes (`exchange.statement`).
         share: id of the share it came with.
         raw: the object's exact bytes.
+        consent: digest of the record by which its originator lets it be passed on to the
+            caller, which the page carries like a statement; empty where none is needed.
     """
 
     id: str
@@ -160,11 +163,13 @@ class SentItem:
     proof: bytes
     share: str
     raw: bytes
+    consent: str = ""
 
     def head(self) -> bytes:
         """All but `raw`, as canonical JSON: texts under plain keys that are sorted here."""
         return orjson.dumps(
             {
+                "consent": self.consent,
                 "id": self.id,
                 "modified": self.modified,
                 "originator": self.originator,
@@ -186,6 +191,7 @@ class SentItem:
             proof=octets(value["proof"], _MAX_PROOF),
             share=text(value["share"]),
             raw=raw,
+            consent=text(value["consent"]),
         )
 
 
@@ -207,7 +213,9 @@ def _texts(raw: bytes) -> Json:
     return decode(raw, limit=_MAX_ITEM_HEAD)
 
 
-_ITEM_KEYS: Final = frozenset({"id", "modified", "originator", "proof", "share", "statement"})
+_ITEM_KEYS: Final = frozenset(
+    {"consent", "id", "modified", "originator", "proof", "share", "statement"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +251,10 @@ class ItemsAnswer:
             for _ in range(count(head["items"], 0, MAX_ITEMS))
         )
         require_end(frames)
-        if any(item.statement not in statements for item in items):
+        if any(
+            item.statement not in statements or (item.consent and item.consent not in statements)
+            for item in items
+        ):
             raise malformed("an item names a statement that is not on its page")
         return cls(text(head["next"]), flag(head["more"]), statements, items)
 
@@ -257,20 +268,22 @@ class ItemsPage:
     _statements: dict[Digest, None] = field(init=False, default_factory=dict)
     _items: int = field(default=0, init=False)
 
-    def add(self, item: SentItem, statement: bytes) -> bool:
-        """Add an item, and its statement's envelope unless it is on the page already.
+    def add(self, item: SentItem, statement: bytes, consent: bytes = b"") -> bool:
+        """Add an item, and what it names unless that is on the page already.
 
         Returns:
             False, and nothing is added, if it does not fit: send the page and say `more`.
         """
         if self._items >= min(self.limit, MAX_ITEMS):
             return False
-        new = item.statement not in self._statements
-        if not self._frames.add(item.head(), item.raw, early=(statement,) if new else ()):
+        named = {item.statement: statement}
+        if item.consent:
+            named[Digest(item.consent)] = consent
+        new = {name: raw for name, raw in named.items() if name not in self._statements}
+        if not self._frames.add(item.head(), item.raw, early=tuple(new.values())):
             return False
         self._items += 1
-        if new:
-            self._statements[item.statement] = None
+        self._statements.update(dict.fromkeys(new))
         return True
 
     def encode(self, after: str, *, more: bool) -> bytes:

@@ -21,13 +21,15 @@ is written down once. The page is made of stored bytes; nothing is parsed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import MalformedError, NotFoundError
 from allied.exchange import limits
+from allied.exchange.lineage import ItemName
 from allied.node import ledger, proofs, verdicts
+from allied.node.asked import asking_of
 from allied.node.pages import ItemsPage, SentItem
 from allied.record.canonical import digest, encode
 
@@ -40,11 +42,29 @@ if TYPE_CHECKING:
     from allied.node.ports import Reading
     from allied.node.rows import ItemRow
     from allied.node.verdicts import Classes, Footing
+    from allied.record.canonical import Json
     from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
+    from allied.record.record import Record
 
 _PAGE_BYTES: Final = 24 * 2**20
 _DIGITS: Final = 12
+PASSED_ON: Final = "passed-on"
+"""Way out of what somebody else originated, in the ledger."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An item of somebody else that may go to the recipient.
+
+    Attributes:
+        proof: the originator's consent, where it takes one.
+    """
+
+    row: ItemRow
+    verdict: Verdict
+    proof: Record | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +72,15 @@ class Reach:
     """What may go to one recipient now.
 
     Attributes:
-        verdicts: over every handling class that the holder has items of.
+        verdicts: over every handling class that the holder has items of, and may release.
+        passed: items of others that were to be passed on, and may be.
     """
 
     footing: Footing
     verdicts: Mapping[int, Verdict]
     classes: Classes
     at: datetime
+    passed: tuple[Passed, ...] = ()
 
     @property
     def party(self) -> PartyId:
@@ -81,6 +103,12 @@ class Reach:
         sees_from = self.footing.sees_from
         seen = [each for each in self.permitted if each <= until]
         return digest(encode([seen, sees_from.isoformat() if sees_from else None]))[:_DIGITS]
+
+    @property
+    def passing(self) -> str:
+        """A digest of what of others may be seen; empty for nothing."""
+        seen: list[Json] = [each.row.seq for each in self.passed]
+        return digest(encode(seen))[:_DIGITS] if seen else ""
 
 
 def classes_of(reading: Reading, agreement: AgreementId) -> Mapping[int, HandlingClass]:
@@ -109,7 +137,47 @@ def reach(
         or (passes_on and classes.by_id[number].originator != party)
     ]
     found = node.verdicts.over(folded.row.id, footing, wanted, classes, at)
-    return Reach(footing, found, classes, at)
+    passed = _passed(reading, folded, holder, footing, classes, at)
+    return Reach(footing, found, classes, at, passed)
+
+
+def _passed(
+    reading: Reading,
+    folded: Folded,
+    holder: OrganisationId,
+    footing: Footing,
+    classes: Classes,
+    at: datetime,
+) -> tuple[Passed, ...]:
+    """What somebody here decided to pass on to the recipient, as far as it may go now."""
+    sees_from = footing.sees_from
+    found = []
+    for row in reading.passed_on(folded.row.id, holder, footing.recipient.party):
+        if sees_from is not None and row.received_at < sees_from:
+            continue
+        verdict, proof = _judged(folded, footing, classes, row, at)
+        if verdict.permitted:
+            found.append(Passed(row, verdict, proof))
+    return tuple(found)
+
+
+def _judged(
+    folded: Folded, footing: Footing, classes: Classes, row: ItemRow, at: datetime
+) -> tuple[Verdict, Record | None]:
+    """The verdict over one item, and the consent that it takes."""
+    handling, by_key = classes.by_id[row.class_id], classes.by_key()
+    verdict = footing.decide(handling, at, by_key)
+    if verdict.permitted or row.originator == row.holder:
+        return verdict, None
+    said = asking_of(folded, row.holder)
+    item = ItemName(handling.originator, row.id, row.modified)
+    known = replace(footing.known, consented=said.consented(item, at))
+    if footing.recipient.party not in known.consented:
+        return verdict, None
+    return (
+        footing.decide(handling, at, by_key, known),
+        said.proof(item, footing.recipient.party),
+    )
 
 
 def verdict_of(
@@ -124,8 +192,22 @@ def verdict_of(
     footing = verdicts.footing(reading, folded, row.holder, party, at)
     if footing is None:
         raise NotFoundError("exchange.not-a-party", "the agreement does not name the holder")
-    classes = verdicts.classes_of(reading, folded.row.id)
-    return node.verdicts.over(folded.row.id, footing, [row.class_id], classes, at)[row.class_id]
+    return _judged(folded, footing, verdicts.classes_of(reading, folded.row.id), row, at)[0]
+
+
+def passing(
+    node: Node,
+    reading: Reading,
+    folded: Folded,
+    holder: OrganisationId,
+    organisation: OrganisationId,
+) -> str:
+    """A digest of what `holder` passes on to `organisation` now; empty for nothing."""
+    party = folded.instrument.party(organisation)
+    if party is None or not reading.passed_on(folded.row.id, holder, party):
+        return ""
+    allowed = reach(node, reading, folded, holder, party)
+    return allowed.passing if allowed else ""
 
 
 def visible_count(
@@ -188,6 +270,7 @@ class _Place:
 
     Attributes:
         after: the number to go on after.
+        passing, until: what of others could be seen then, and how much of it was sent.
         top: the highest handling class that there was then.
         sight: what could be seen then, see `Reach.sight`.
     """
@@ -195,6 +278,8 @@ class _Place:
     after: int = 0
     top: int = 0
     sight: str = ""
+    passing: str = ""
+    until: int = 0
 
     @classmethod
     def read(cls, text: str) -> _Place:
@@ -202,13 +287,13 @@ class _Place:
         if not text:
             return cls()
         parts = text.split(".")
-        numbers = parts[:2]
-        if len(parts) != 3 or not all(each.isdecimal() and len(each) < 19 for each in numbers):
+        numbers = [*parts[:2], *parts[4:]]
+        if len(parts) != 5 or not all(each.isdecimal() and len(each) < 19 for each in numbers):
             raise MalformedError("exchange.bad-cursor", "this is no cursor of this node")
-        return cls(int(parts[0]), int(parts[1]), parts[2])
+        return cls(int(parts[0]), int(parts[1]), parts[2], parts[3], int(parts[4]))
 
     def __str__(self) -> str:
-        return f"{self.after}.{self.top}.{self.sight}"
+        return f"{self.after}.{self.top}.{self.sight}.{self.passing}.{self.until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +326,17 @@ def _make(
         raise NotFoundError("peer.not-found", "nothing here goes by that name")
     after = place.after if place.sight == allowed.sight(place.top) else 0
     filled = ItemsPage(question.limit)
+    until = place.until if place.passing == allowed.passing else 0
+    passed = [each for each in allowed.passed if each.row.seq > until]
+    if passed:
+        others = [each.row for each in passed]
+        consents = {each.row.seq: each.proof.raw for each in passed if each.proof}
+        sent: Sequence[ItemRow] = others[
+            : _add(reading, filled, _fitting(others[: question.limit]), consents)
+        ]
+        reached = replace(place, passing=allowed.passing, until=sent[-1].seq if sent else until)
+        entries = _released(folded, allowed, sent, via=PASSED_ON)
+        return _Made(filled.encode(str(reached), more=True), entries, {})
     rows = reading.items(
         question.agreement,
         holder,
@@ -251,7 +347,9 @@ def _make(
     )
     sent = rows[: _add(reading, filled, _fitting(rows[: question.limit]))]
     top = max(allowed.classes.by_id, default=0)
-    reached = _Place(sent[-1].seq if sent else after, top, allowed.sight(top))
+    reached = _Place(
+        sent[-1].seq if sent else after, top, allowed.sight(top), allowed.passing, until
+    )
     noted = _stale_note(reading, folded, holder, allowed)
     entries = [
         *_released(folded, allowed, sent, via="federation"),
@@ -289,13 +387,19 @@ def _fitting(rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
     return rows
 
 
-def _add(reading: Reading, filled: ItemsPage, rows: Sequence[ItemRow]) -> int:
+def _add(
+    reading: Reading,
+    filled: ItemsPage,
+    rows: Sequence[ItemRow],
+    consents: Mapping[int, bytes] | None = None,
+) -> int:
     """Put rows on the page until one does not fit; returns how many did."""
     bodies = reading.item_bytes(rows)
     statements: dict[Digest, bytes] = {}
     for number, row in enumerate(rows):
         if row.statement not in statements:
             statements[row.statement] = reading.statement(row.statement) or b""
+        consent = (consents or {}).get(row.seq, b"")
         item = SentItem(
             id=row.id,
             modified=row.modified,
@@ -304,8 +408,9 @@ def _add(reading: Reading, filled: ItemsPage, rows: Sequence[ItemRow]) -> int:
             proof=proofs.packed(reading, row),
             share=row.share,
             raw=bodies[row.digest],
+            consent=digest(consent) if consent else "",
         )
-        if not filled.add(item, statements[row.statement]):
+        if not filled.add(item, statements[row.statement], consent):
             return number
     return len(rows)
 
@@ -320,6 +425,9 @@ def _released(
 ) -> list[ledger.Entry]:
     """One row per handling class of what is about to leave."""
     root = pull_root([row.digest for row in sent])
+    by_number = dict(allowed.verdicts)
+    if via == PASSED_ON:
+        by_number |= {each.row.class_id: each.verdict for each in allowed.passed}
     by_class: dict[int, list[ItemRow]] = {}
     for row in sent:
         by_class.setdefault(row.class_id, []).append(row)
@@ -328,8 +436,8 @@ def _released(
             agreement=folded.row.id,
             recipient=allowed.party,
             outcome=ledger.RELEASED,
-            code=allowed.verdicts[number].code,
-            art=allowed.verdicts[number].art,
+            code=by_number[number].code,
+            art=by_number[number].art,
             class_id=number,
             first=rows[0].seq,
             last=rows[-1].seq,

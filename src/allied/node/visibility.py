@@ -76,8 +76,9 @@ def mark(
     """
     seen = heads(folded, organisation)
     items = release.visible_counts(node, reading, folded, holder, organisation)
-    if not seen and not items:
+    passed = release.passing(node, reading, folded, holder, organisation)
+    if not seen and not items and not passed:
         return 0
     counted: Json = [[number, count] for number, count in sorted(items.items())]
     value: Json = [[head.circle, head.id, head.sequence] for head in seen]
-    return int(digest(encode([value, counted]))[:_MARK_DIGITS], 16) + 1
+    return int(digest(encode([value, counted, passed]))[:_MARK_DIGITS], 16) + 1

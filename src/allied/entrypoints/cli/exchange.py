@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from allied.entrypoints.cli import recalls
+from allied.entrypoints.cli import passing, recalls
 from allied.entrypoints.cli.options import (
     ActingOrganisation,
     AsJson,
@@ -213,7 +213,8 @@ def show(
             f"{item.type}  {item.name}",
             f"id         {item.id}",
             f"version    {item.modified}",
-            f"from       {item.originator} under {item.alias}",
+            f"from       {item.originator} under {item.alias}"
+            + ("" if item.via in (item.originator, item.holder) else f", by way of {item.via}"),
             f"marking    TLP:{item.tlp}"
             + (f", only for {', '.join(item.audience)}" if item.audience is not None else ""),
             f"received   {instant(item.received_at)}",
@@ -259,3 +260,4 @@ def explain(
 
 
 recalls.add_to(items)
+passing.add_to(items)
