@@ -26,7 +26,18 @@ from allied.entrypoints.cli import build
 from allied.entrypoints.rest import reference
 from allied.entrypoints.rest.acts import ACTS
 from allied.entrypoints.rest.routes import application
-from allied.node import agreements, cases, doctor, incidents, items, overview, sharing, sync, tables
+from allied.node import (
+    agreements,
+    cases,
+    doctor,
+    feeds,
+    incidents,
+    items,
+    overview,
+    sharing,
+    sync,
+    tables,
+)
 from tests.docs.codes import STATUSES, Code, codes
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -61,6 +72,8 @@ SHAPES: tuple[type[Any], ...] = (
     sync.Outcome,
     overview.Overview,
     doctor.Examined,
+    feeds.WarningListView,
+    feeds.Verified,
 )
 _MARKED = "<!-- {name}: made by tests/docs/pages.py -->\n{body}\n<!-- end of {name} -->"
 
