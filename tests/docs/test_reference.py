@@ -27,6 +27,7 @@ PUT_TOGETHER = {
     "exchange/marking.py: definition.problem",
     "node/agreements.py: f\"agreement.{verdict.code.removeprefix('effect.')}\"",
     "node/arrivals.py: found[0].code",
+    "node/feeds.py: refused.code",
     "node/cases.py: f'{what}.ambiguous'",
     "node/cases.py: f'{what}.unknown'",
     "node/incidents.py: f'incident.{call.reason}'",
