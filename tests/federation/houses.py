@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -119,7 +120,12 @@ def application(home: Home, limits: Limits = QUICK, **more: Any) -> ASGIApp:
 
 
 @contextlib.contextmanager
-def serving(app: ASGIApp, *, tls: tuple[Path, Path] | None = None) -> Iterator[str]:
+def serving(
+    app: ASGIApp,
+    *,
+    tls: tuple[Path, Path] | None = None,
+    http: type[asyncio.Protocol] | None = None,
+) -> Iterator[str]:
     """Serve `app` on a free port of 127.0.0.1 until the block ends; yields its URL."""
     # asyncio turns Nagle's algorithm off only where the protocol is named; else 40 ms an answer
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -128,6 +134,7 @@ def serving(app: ASGIApp, *, tls: tuple[Path, Path] | None = None) -> Iterator[s
     config = uvicorn.Config(
         app,
         loop="asyncio",
+        http=http or "auto",
         lifespan="off",
         ws="none",
         log_config=None,

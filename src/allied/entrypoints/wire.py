@@ -19,24 +19,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_head = True
-        self._gathered = 0
+        self._gathered: int | None = 0  # of a head that has not ended; None within a body
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head that has not ended."""
-        super().data_received(data)
-        if self._in_head:
+        if self._gathered is not None:
             self._gathered += len(data)
-            if self._gathered > MOST_HEAD and not self.transport.is_closing():
-                self.send_400_response("The head of the request is too long.")
+        super().data_received(data)
+        too_long = self._gathered is not None and self._gathered > MOST_HEAD
+        if too_long and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
         """The head has ended."""
-        self._in_head = False
+        self._gathered = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The next head may begin."""
-        self._in_head = True
         self._gathered = 0
         super().on_message_complete()
