@@ -24,6 +24,10 @@
     anonymity   a new item in place of a submission, without its sender
     survey, intake, scratch
                 a bundle in two bounded passes -> accepted and refused objects
+    entries, warning_lists, feed_forms
+                which values an indicator names, which are false alarms, how feeds are written
+    misp, misp_values, misp_in, misp_out
+                MISP events to STIX and back, and what is not carried over
     statement   the originator's signed word on what was shared and how it is to be handled
 
 Nothing here reads a clock, a file, a network or a key store: all of these are arguments.

@@ -365,7 +365,7 @@ class Feeds:
             self._node.folds.of(reading, feed.agreement),
             feed.organisation,
             {number: classes[number] for number in sorted(seen) if number in classes},
-            form,
+            form.action,
             feed.purpose,
             now,
         )

@@ -80,18 +80,18 @@ def admitted(
     folded: Folded,
     holder: OrganisationId,
     classes: Mapping[int, HandlingClass],
-    form: Form,
+    action: Action,
     purpose: str,
     at: datetime,
 ) -> dict[int, Admitted]:
-    """Which of these handling classes may be in a feed, by their ids."""
+    """Which of these handling classes permit an action, by their ids."""
     own = folded.instrument.party(holder)
     clauses = folded.instrument.terms.clauses(InformationSharing)
     found = {}
     for number, handling in classes.items():
         bound = () if handling.originator == own else clauses
         most = min(_permitted(demand, bound, purpose, at) for demand in handling.demands)
-        if most >= form.action:
+        if most >= action:
             found[number] = Admitted(handling.tlp, most)
     return found
 
@@ -113,6 +113,55 @@ def _permitted(
 
 def _shares(clause: InformationSharing, kind: Kind) -> bool:
     return "all" in clause.share or kind.value in clause.share
+
+
+@dataclass(slots=True)
+class Standing:
+    """The items of a holder that no newer version has replaced, with their bytes.
+
+    Attributes:
+        agreements: all that name the holder: a version under any of them replaces older ones.
+    """
+
+    reading: Reading
+    holder: OrganisationId
+    agreements: Sequence[AgreementId]
+    _newest: dict[tuple[str, str], Instant] = field(default_factory=dict)
+
+    def items(
+        self, agreement: AgreementId, classes: Sequence[int], types: Sequence[str] | None = None
+    ) -> Iterator[tuple[ItemRow, bytes]]:
+        """Those of some handling classes of one agreement, in the order in which they came."""
+        after = 0
+        while classes:
+            rows = self.reading.items(
+                agreement,
+                self.holder,
+                after=after,
+                limit=_CHUNK,
+                classes=classes,
+                types=types,
+            )
+            standing = [row for row in rows if not row.repeated or self._is_newest(row)]
+            bodies = self.reading.item_bytes(standing)
+            for row in standing:
+                if row.digest in bodies:
+                    yield row, bodies[row.digest]
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1].seq
+
+    def _is_newest(self, row: ItemRow) -> bool:
+        key = (row.originator, row.id)
+        if key not in self._newest:
+            self._newest[key] = max(
+                _version(each)
+                for agreement in self.agreements
+                for each in self.reading.items(
+                    agreement, self.holder, limit=_CHUNK, originator=row.originator, item=row.id
+                )
+            )
+        return self._newest[key] == _version(row)
 
 
 class _Indicator(msgspec.Struct):
@@ -157,7 +206,6 @@ class Listing:
     at: datetime
     _found: dict[Entry, _Gathered] = field(default_factory=dict)
     _left_out: dict[str, int] = field(default_factory=dict)
-    _newest: dict[tuple[str, str], tuple[Instant, int]] = field(default_factory=dict)
     _until: datetime | None = None
 
     def contents(self) -> Contents:
@@ -168,7 +216,8 @@ class Listing:
 
         Cost: one pass over the indicators of the admitted classes.
         """
-        for row, raw in self._indicators():
+        standing = Standing(self.reading, self.holder, self.agreements)
+        for row, raw in standing.items(self.agreement, tuple(self.present), ("indicator",)):
             self._take(row, raw)
         listed = tuple(
             Listed(entry, tuple(each.ids), each.tlp, each.action, each.until, warned)
@@ -185,40 +234,6 @@ class Listing:
             self._leave_out("on a warning list")
             return None
         return warned
-
-    def _indicators(self) -> Iterator[tuple[ItemRow, bytes]]:
-        after = 0
-        classes = tuple(self.present)
-        while classes:
-            rows = self.reading.items(
-                self.agreement,
-                self.holder,
-                after=after,
-                limit=_CHUNK,
-                classes=classes,
-                types=("indicator",),
-            )
-            standing = [row for row in rows if not row.repeated or self._is_newest(row)]
-            bodies = self.reading.item_bytes(standing)
-            for row in standing:
-                if row.digest in bodies:
-                    yield row, bodies[row.digest]
-            if len(rows) < _CHUNK:
-                return
-            after = rows[-1].seq
-
-    def _is_newest(self, row: ItemRow) -> bool:
-        """Whether no other version of the same originator has replaced this one."""
-        key = (row.originator, row.id)
-        if key not in self._newest:
-            self._newest[key] = max(
-                (_version(each), -each.seq)
-                for agreement in self.agreements
-                for each in self.reading.items(
-                    agreement, self.holder, limit=_CHUNK, originator=row.originator, item=row.id
-                )
-            )
-        return self._newest[key][0] == _version(row)
 
     def _take(self, row: ItemRow, raw: bytes) -> None:
         try:
