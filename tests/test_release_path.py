@@ -32,6 +32,7 @@ MAY_MAKE_PAGES = {"node/release.py": "the only answer that carries items"}
 MAY_ASK_RELEASE = {
     "node/answers.py": "other nodes, by their key",
     "node/sync.py": "a neighbour hosted on the same node, by the same path",
+    "node/carriage.py": "a party's pages in a file, in the ledger as by file",
 }
 
 

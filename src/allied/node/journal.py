@@ -395,23 +395,23 @@ def _listed(
 
 def _want_blobs(writing: Writing, agreement: AgreementId, record: Record) -> None:
     """Note the blobs that a record's body names, so that they are asked for."""
-    wanted = list(_references(record.body))
+    wanted = list(references(record.body))
     if wanted:
         writing.want_blobs(agreement, record.header.circle, wanted)
 
 
-def _references(value: Json) -> Iterator[Digest]:
-    """Every blob that a body refers to, wherever it stands."""
+def references(value: Json) -> Iterator[Digest]:
+    """Every blob that the body of a record refers to, wherever it stands."""
     if isinstance(value, Mapping):
         if value.keys() == {"blob", "size"}:
             with suppress(AlliedError):  # what refers to nothing is not asked for
                 yield blob.read_reference(value)[0]
         else:
             for part in value.values():
-                yield from _references(part)
+                yield from references(part)
     elif isinstance(value, (list, tuple)):
         for part in value:
-            yield from _references(part)
+            yield from references(part)
 
 
 def as_row(record: Record) -> RecordRow:

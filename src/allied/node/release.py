@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 _PAGE_BYTES: Final = 24 * 2**20
 _DIGITS: Final = 12
+BY_NETWORK: Final = "federation"
+BY_FILE: Final = "file"
 PASSED_ON: Final = "passed-on"
 """Way out of what somebody else originated, in the ledger."""
 
@@ -238,11 +240,19 @@ def visible_counts(
 
 
 def page(
-    node: Node, caller: OrganisationId, holder: OrganisationId, question: ItemsQuestion
+    node: Node,
+    caller: OrganisationId,
+    holder: OrganisationId,
+    question: ItemsQuestion,
+    *,
+    via: str = BY_NETWORK,
 ) -> bytes:
     """The next page of items that `holder` releases to `caller`; see `node.pages`.
 
     The release is in the ledger before the page is returned.
+
+    Args:
+        via: the way out that stands in the ledger.
 
     Raises:
         NotFoundError: there is no such agreement, or one of both is no party of it.
@@ -258,7 +268,11 @@ def page(
         if writing.changes() != changes:
             # Something has changed meanwhile; a recall must find every release written down.
             made = _make(node, writing, caller, holder, question, place)
-        ledger.append(writing, holder, made.entries)
+        ledger.append(
+            writing,
+            holder,
+            [replace(each, via=via) if each.via == BY_NETWORK else each for each in made.entries],
+        )
         for name, value in made.noted.items():
             writing.set_cursor(name, value)
     return made.answer
@@ -352,7 +366,7 @@ def _make(
     )
     noted = _stale_note(reading, folded, holder, allowed)
     entries = [
-        *_released(folded, allowed, sent, via="federation"),
+        *_released(folded, allowed, sent, via=BY_NETWORK),
         *(_refused(folded, allowed, reading.item_counts(folded.row.id, holder)) if noted else ()),
     ]
     return _Made(filled.encode(str(reached), more=len(sent) < len(rows)), entries, noted)
@@ -463,7 +477,7 @@ def _refused(folded: Folded, allowed: Reach, counts: Mapping[int, int]) -> list[
             first=0,
             last=0,
             count=counts[number],
-            via="federation",
+            via=BY_NETWORK,
             proof="",
             at=allowed.at,
         )

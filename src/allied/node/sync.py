@@ -13,7 +13,7 @@ Words used here:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from allied.node.ports import Keys, Writing
     from allied.node.rows import Organisation, Peer
     from allied.record.ids import OrganisationId
+
+Ask = Callable[[str, bytes], bytes]
+"""The answer of another node to a question of a verb."""
 
 _ROUNDS = 1_000
 AGREEMENTS_FROM_ONE_PEER = 500
@@ -218,7 +221,7 @@ def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -
     outcome = Outcome(organisation.label, peer.label)
     try:
         exchange = _Exchange(node, keys, organisation, peer)
-        exchange.run(outcome)
+        exchange.run(outcome, node.clock.now())
     except (UnreachableError, UnverifiedError, MalformedError) as problem:
         outcome.problem, outcome.message = problem.code, problem.message
         peers.failed(node, peer, problem.code)
@@ -235,14 +238,49 @@ def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -
     return outcome
 
 
+def exchange_given(
+    node: Node,
+    keys: Keys,
+    organisation: Organisation,
+    peer: Peer,
+    given: Ask,
+    at: datetime,
+) -> Outcome:
+    """Exchange once with answers that a peer made earlier, by the same steps as over the network.
+
+    Args:
+        given: the peer's answer to a question of a verb; the caller knows that it is the peer's.
+        at: when they were made: what is known of the parties is confirmed up to then.
+
+    Raises:
+        AlliedError: as the answers deserve; what was taken in before stands.
+    """
+    outcome = Outcome(organisation.label, peer.label)
+    try:
+        _Exchange(node, keys, organisation, peer, given).run(outcome, at)
+    finally:
+        settle(node, keys)
+        node.notifier.changed(None)
+    return outcome
+
+
 class _Exchange:
     """One hosted organisation asking one peer."""
 
-    def __init__(self, node: Node, keys: Keys, organisation: Organisation, peer: Peer) -> None:
+    def __init__(
+        self,
+        node: Node,
+        keys: Keys,
+        organisation: Organisation,
+        peer: Peer,
+        given: Ask | None = None,
+    ) -> None:
+        """Ask over the network, or whatever was `given` instead of it."""
         self._node = node
         self._keys = keys
         self._organisation = organisation
         self._peer = peer
+        self._given = given
         with node.store.read() as reading:
             identity = open_chain(reading.descriptors(peer.id))
         transport = identity.key("transport")
@@ -253,13 +291,14 @@ class _Exchange:
 
     def ask(self, verb: str, question: bytes) -> bytes:
         """One signed question, its verified answer."""
+        if self._given is not None:
+            return self._given(verb, question)
         return self._node.peers.ask(
             self._speaker, self._listener, verb, question, limit=messages.ANSWER_LIMITS[verb]
         )
 
-    def run(self, outcome: Outcome) -> None:
-        """Pull everything that is new."""
-        begun = self._node.clock.now()
+    def run(self, outcome: Outcome, begun: datetime) -> None:
+        """Pull everything that is new; the answers are of `begun` or later."""
         named = AgreementsAnswer.decode(self.ask(messages.AGREEMENTS, messages.NOTHING))
         problems: list[AlliedError] = []
         for one in named.agreements:
