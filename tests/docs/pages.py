@@ -26,8 +26,10 @@ from allied.entrypoints.cli import build
 from allied.entrypoints.rest import reference
 from allied.entrypoints.rest.acts import ACTS
 from allied.entrypoints.rest.routes import application
+from allied.exchange.misp import Loss
 from allied.node import (
     agreements,
+    carriage,
     cases,
     doctor,
     feeds,
@@ -74,6 +76,9 @@ SHAPES: tuple[type[Any], ...] = (
     doctor.Examined,
     feeds.WarningListView,
     feeds.Verified,
+    carriage.Written,
+    carriage.TakenIn,
+    Loss,
 )
 _MARKED = "<!-- {name}: made by tests/docs/pages.py -->\n{body}\n<!-- end of {name} -->"
 

@@ -216,8 +216,8 @@ def test_tags_and_distribution_become_markings(
 
 def test_permitted_actions_become_markings_and_come_back() -> None:
     result = carried(event(attribute("domain", "evil.example"), **tagged("PAP:AMBER")))
-    (marking,) = of_type(result, "marking-definition")
-    assert marking["extensions"][PAP_EXTENSION]["pap"] == "amber"
+    markings = [each["extensions"] for each in of_type(result, "marking-definition")]
+    assert {PAP_EXTENSION: {"extension_type": "property-extension", "pap": "amber"}} in markings
     names = [tag["name"] for tag in back(result, Tlp.GREEN).events[0]["Tag"]]
     assert names == ["tlp:green", "PAP:AMBER"]
 
@@ -490,6 +490,8 @@ def test_ids_and_patterns_are_those_of_the_reference_converter() -> None:
         raw = shared(f"misp/misp-stix-pairs/test_events_collection_{part}.json.gz")
         for one in misp.read_events(raw):
             for each in misp_in.carry(one).objects:
+                if each["type"] == "marking-definition":
+                    continue  # theirs leave the author unmarked
                 theirs = expected.get(each["id"])
                 assert theirs is not None, each["id"]
                 compared[each["type"]] += 1

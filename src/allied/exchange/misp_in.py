@@ -146,6 +146,8 @@ class _Event:
             "modified": "2020-01-01T00:00:00.000Z",
             "name": name,
             "identity_class": "organization",
+            # It goes along with what names it, and with nothing else.
+            "object_marking_refs": [self._tlp_marking(Tlp.CLEAR)],
         }
 
     def _loss(self, what: str, name: str, reason: str) -> Loss:

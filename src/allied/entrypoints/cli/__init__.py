@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from allied.entrypoints.cli import (
     agreements,
+    carrying,
     exchange,
     feeds,
     incidents,
@@ -48,7 +49,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for verbs in (node, exchange, incidents, whatif):
+    for verbs in (node, exchange, carrying, incidents, whatif):
         verbs.add_to(app)
     register.add_to(agreements.app)
     for noun, its_verbs in {
