@@ -14,7 +14,7 @@ import pytest
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError, MalformedError, NotFoundError, UnverifiedError
 from allied.exchange.feed_forms import FORMS
-from allied.node import feeds, organisations
+from allied.node import feeds, organisations, recalls
 from allied.node.feeds import Feeds, Fetched, NewFeed
 from tests.exchange.samples import indicator, made, statement_marking, tlp
 from tests.node.hands import DEMO, HARBOUR, RIVER, allied, share
@@ -34,8 +34,8 @@ class Reader:
         house = self.house
         return feeds.create(house.node, house.organisation, agreement=self.pact, form=form, **more)
 
-    def fetch(self, made: NewFeed, suffix: str = "") -> Fetched:
-        file = FORMS[made.feed.form].file
+    def fetch(self, made: NewFeed, suffix: str = "", file: str = "") -> Fetched:
+        file = file or FORMS[made.feed.form].file
         return self.feeds.fetch(f"{made.feed.id}.{made.secret}", file + suffix)
 
     def lines(self, made: NewFeed) -> list[str]:
@@ -413,3 +413,44 @@ def test_a_signature_holds_for_these_bytes_and_no_others(world: tuple[Network, s
 
 def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+# --- a folder of events -----------------------------------------------------------------
+
+
+def test_a_folder_of_misp_events_is_fetched_file_by_file(world: tuple[Network, str]) -> None:
+    shared(world, indicator(1, object_marking_refs=GREEN))
+    mine = reader(world)
+    feed = mine.make("misp")
+    assert feed.path.endswith("/")
+    listed = json.loads(mine.fetch(feed, file="manifest.json").body)
+    (name,) = listed
+    event = json.loads(mine.fetch(feed, file=f"{name}.json").body)["Event"]
+    assert [each["value"] for each in event["Attribute"]] == ["n1.example"]
+    assert event["distribution"] == "1"
+    before = mine.fetch(feed, file="hashes.csv")
+    assert before.body.decode().endswith(f",{name}\n")
+    signature = mine.fetch(feed, ".sig", "manifest.json").body
+    manifest = mine.fetch(feed, file="manifest.json").body
+    assert feeds.verify(mine.house.node, manifest, signature).label == HARBOUR
+    shared(world, indicator(1, modified=LATER, revoked=True, object_marking_refs=GREEN))
+    assert json.loads(mine.fetch(feed, file="manifest.json").body) == {}
+    for gone in (f"{name}.json", "", "../manifest.json", "domain.txt"):
+        with pytest.raises(NotFoundError):
+            mine.feeds.fetch(f"{feed.feed.id}.{feed.secret}", gone)
+
+
+# --- recall -----------------------------------------------------------------------------
+
+
+def test_what_its_originator_recalls_leaves_the_feed(world: tuple[Network, str]) -> None:
+    network, _ = world
+    shared(world, indicator(1, object_marking_refs=GREEN), indicator(2, object_marking_refs=GREEN))
+    mine, theirs = reader(world), reader(world, RIVER)
+    feed, own = mine.make(), theirs.make()
+    assert mine.lines(feed) == theirs.lines(own) == ["n1.example", "n2.example"]
+    river = network.houses[RIVER]
+    recalls.recall(river.node, river.actor, str(indicator(1)["id"]), mine.pact, "mistaken")
+    assert theirs.lines(own) == ["n2.example"]
+    network.settle()
+    assert mine.lines(feed) == ["n2.example"]

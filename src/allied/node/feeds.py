@@ -24,20 +24,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.values import Tlp
 from allied.errors import MalformedError, NotFoundError, UnverifiedError, UsageError
-from allied.exchange import warning_lists
+from allied.exchange import misp_out, warning_lists
+from allied.exchange.actions import Action
 from allied.exchange.feed_forms import FORMS, Heading
 from allied.exchange.warning_lists import Warnings
-from allied.node import listing, release
+from allied.node import listing
 from allied.node.agreements import resolve
 from allied.node.collections import Collections
 from allied.node.listing import Listing
+from allied.node.misp import events_of
 from allied.node.people import CEILINGS
-from allied.node.rows import Feed, Token, WarningListRow
+from allied.node.rows import Feed, WarningListRow
 from allied.record.canonical import decode, digest, encode
 from allied.record.identity import open_chain
 from allied.record.ids import OrganisationId, digest_text
@@ -45,6 +48,7 @@ from allied.record.keys import PublicKey, verify as holds
 
 if TYPE_CHECKING:
     from allied.exchange.feed_forms import Form
+    from allied.exchange.misp_out import Written
     from allied.node.listing import Admitted, Contents
     from allied.node.node import Node
     from allied.node.ports import Keys, Reading
@@ -52,12 +56,11 @@ if TYPE_CHECKING:
 
 
 DEFAULT_CEILING: Final = "GREEN"
-DEFAULT_PURPOSE: Final = "network-defence"
+MISP: Final = "misp"
+"""The form of a feed that is a folder of events instead of one file."""
+
 FEED_LASTS: Final = timedelta(days=365)
 SIGNATURE_SUFFIX: Final = ".sig"
-ROLE: Final = "feed"
-"""What a feed reads as; no token has this role and the table of roles gives it nothing."""
-
 MAX_SIGNATURE: Final = 4_096
 _SIGNATURE_FORMAT: Final = "allied-feed-signature/1"
 _KEPT_BYTES: Final = 96 * 2**20
@@ -79,8 +82,9 @@ class NewFeed:
 
     @property
     def path(self) -> str:
-        """The path of its URL."""
-        return f"/feeds/{self.feed.id}.{self.secret}/{FORMS[self.feed.form].file}"
+        """The path of its URL; that of a folder ends with a slash."""
+        file = FORMS[self.feed.form].file if self.feed.form in FORMS else ""
+        return f"/feeds/{self.feed.id}.{self.secret}/{file}"
 
 
 def create(
@@ -90,13 +94,13 @@ def create(
     agreement: str,
     form: str,
     tlp: str = DEFAULT_CEILING,
-    purpose: str = DEFAULT_PURPOSE,
+    purpose: str = listing.DEFAULT_PURPOSE,
     lasts: timedelta | None = FEED_LASTS,
 ) -> NewFeed:
     """Make a feed of what `organisation` holds under an agreement.
 
     Args:
-        form: a key of `feed_forms.FORMS`.
+        form: a key of `feed_forms.FORMS`, or `misp`.
         tlp: nothing above it is in the feed; never RED.
         purpose: what the feed is used for; clauses that name other purposes keep theirs out.
 
@@ -104,9 +108,11 @@ def create(
         UsageError: `feed.form`, `feed.ceiling`, `feed.purpose`.
         NotFoundError: no such agreement, or it does not name the organisation.
     """
-    if form not in FORMS:
+    if form not in (*FORMS, MISP):
         raise UsageError(
-            "feed.form", "there is no feed of that form", hint=f"one of {', '.join(FORMS)}"
+            "feed.form",
+            "there is no feed of that form",
+            hint=f"one of {', '.join((*FORMS, MISP))}",
         )
     ceiling = tlp.strip().upper().removeprefix("TLP:")
     if ceiling not in CEILINGS:
@@ -251,11 +257,17 @@ class _Made:
     Attributes:
         key: what it was made of; see `Feeds._key`.
         until: from this instant on it has to be made again in any case.
+        files: by name; more than one for a folder.
     """
 
     key: str
     until: datetime | None
-    fetched: Fetched
+    files: Mapping[str, Fetched]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(len(each.body) for each in self.files.values())
 
 
 class Feeds:
@@ -282,12 +294,12 @@ class Feeds:
         indicators of the agreement.
         """
         feed = self._opened(address)
-        form = FORMS.get(feed.form)
-        if form is None or file.removesuffix(SIGNATURE_SUFFIX) != form.file:
-            raise _unknown()
+        name = file.removesuffix(SIGNATURE_SUFFIX)
         with self._lock:
-            made = self._present(feed, form).fetched
-        return made if file == form.file else self._signature(feed, form, made)
+            made = self._present(feed).files.get(name)
+        if made is None:
+            raise _unknown()
+        return made if file == name else self._signature(feed, name, made)
 
     def _opened(self, address: str) -> Feed:
         """The feed that an address opens."""
@@ -303,72 +315,89 @@ class Feeds:
             raise _unknown()
         return feed
 
-    def _present(self, feed: Feed, form: Form) -> _Made:
+    def _present(self, feed: Feed) -> _Made:
         """The feed as it is now; made again only if it has to be."""
         now = self._node.clock.now()
+        form = FORMS.get(feed.form)
+        if form is None and feed.form != MISP:
+            raise _unknown()
         with self._node.store.read() as reading:
-            present = self._admitted(reading, feed, form, now)
+            present = listing.permitted(
+                self._node,
+                reading,
+                self._collections,
+                feed.organisation,
+                feed.agreement,
+                ceiling=feed.ceiling,
+                action=form.action if form else Action.INTERNAL,
+                purpose=feed.purpose,
+            )
             warnings = self._warnings_in(reading)
             key = self._key(reading, feed, present)
             made = self._made.get(feed.id)
             if made and made.key == key and (made.until is None or now < made.until):
                 self._made.move_to_end(feed.id)
                 return made
-            folded = self._node.folds.of(reading, feed.agreement)
-            contents = Listing(
-                reading,
-                feed.organisation,
-                feed.agreement,
-                [row.id for row in reading.agreements()],
-                present,
-                form,
-                warnings,
-                now,
-            ).contents()
-            label = folded.instrument.party(feed.organisation) or "-"
-            source = f"{folded.row.alias}, as {label} holds it"
-        fetched = self._written(feed, form, contents, source)
-        self._made[feed.id] = _Made(key, contents.until, fetched)
+            finish: Callable[[], tuple[datetime | None, Mapping[str, Fetched]]]
+            if form is None:
+                finish = partial(self._folder, feed, self._events(reading, feed, present))
+            else:
+                found = self._contents(reading, feed, form, present, warnings, now)
+                finish = partial(self._file, feed, form, *found)
+        self._made[feed.id] = _Made(key, *finish())
         self._made.move_to_end(feed.id)
-        while sum(len(each.fetched.body) for each in self._made.values()) > _KEPT_BYTES:
-            if len(self._made) == 1:
-                break
+        while len(self._made) > 1 and sum(each.size for each in self._made.values()) > _KEPT_BYTES:
             self._made.popitem(last=False)
         return self._made[feed.id]
 
-    def _admitted(
-        self, reading: Reading, feed: Feed, form: Form, now: datetime
-    ) -> Mapping[int, Admitted]:
-        """The handling classes in the feed: seen by the organisation, below the ceiling, permitted.
-
-        Asked for at each request, so a change of markings, clauses or membership counts at once.
-        """
-        reader = Token(
-            id=feed.id,
-            organisation=feed.organisation,
-            secret=feed.secret,
-            role=ROLE,
-            agreements=(feed.agreement,),
-            ceiling=feed.ceiling,
-            created_at=feed.created_at,
-            expires_at=feed.expires_at,
-            revoked_at=feed.revoked_at,
-        )
-        seen = {
-            number
-            for source in self._collections.sources(reader)
-            if source.agreement == feed.agreement
-            for number in source.classes
-        }
-        classes = release.classes_of(reading, feed.agreement)
-        return listing.admitted(
-            self._node.folds.of(reading, feed.agreement),
+    def _contents(
+        self,
+        reading: Reading,
+        feed: Feed,
+        form: Form,
+        present: Mapping[int, Admitted],
+        warnings: Warnings,
+        now: datetime,
+    ) -> tuple[Contents, str]:
+        """What a feed of one file holds, and where it is from."""
+        folded = self._node.folds.of(reading, feed.agreement)
+        contents = Listing(
+            reading,
             feed.organisation,
-            {number: classes[number] for number in sorted(seen) if number in classes},
-            form.action,
-            feed.purpose,
+            feed.agreement,
+            [row.id for row in reading.agreements()],
+            present,
+            form,
+            warnings,
             now,
+        ).contents()
+        label = folded.instrument.party(feed.organisation) or "-"
+        return contents, f"{folded.row.alias}, as {label} holds it"
+
+    def _events(self, reading: Reading, feed: Feed, present: Mapping[int, Admitted]) -> Written:
+        """What a folder of MISP events holds."""
+        organisation = next(
+            (each for each in reading.organisations() if each.id == feed.organisation), None
         )
+        if organisation is None:
+            raise _unknown()
+        return events_of(
+            reading, self._node.folds.of(reading, feed.agreement), organisation, present
+        )
+
+    def _folder(self, feed: Feed, written: Written) -> tuple[None, Mapping[str, Fetched]]:
+        """The files of a folder of MISP events."""
+        files = {f"{event['uuid']}.json": misp_out.file_of(event) for event in written.events}
+        files["manifest.json"] = misp_out.manifest(written.events)
+        whole = sha256(b"".join(sha256(body).digest() for body in files.values())).digest()
+        _, _, modified = self._dated(feed, lambda _: whole)
+        made = {
+            name: Fetched(body, "application/json", sha256(body).hexdigest()[:32], modified)
+            for name, body in files.items()
+        }
+        hashes = misp_out.hashes(written.events)
+        name = sha256(hashes).hexdigest()[:32]
+        return None, made | {"hashes.csv": Fetched(hashes, "text/csv", name, modified)}
 
     def _key(self, reading: Reading, feed: Feed, present: Mapping[int, Admitted]) -> str:
         """A digest of all that a feed is made of.
@@ -399,8 +428,10 @@ class Feeds:
             self._warned_at = changes
         return self._warnings[1]
 
-    def _written(self, feed: Feed, form: Form, contents: Contents, source: str) -> Fetched:
-        """The bytes of a feed, with a serial and a date that change only when they do."""
+    def _file(
+        self, feed: Feed, form: Form, contents: Contents, source: str
+    ) -> tuple[datetime | None, Mapping[str, Fetched]]:
+        """The one file of a feed, with a serial and a date that change only when it does."""
 
         def body(serial: int) -> bytes:
             heading = Heading(
@@ -415,7 +446,8 @@ class Feeds:
             return b"".join(form.write(heading, contents.listed))
 
         name, serial, modified = self._dated(feed, body)
-        return Fetched(body(serial), form.media, f"{name}-{serial:x}", modified)
+        made = Fetched(body(serial), form.media, f"{name}-{serial:x}", modified)
+        return contents.until, {form.file: made}
 
     def _dated(self, feed: Feed, body: Callable[[int], bytes]) -> tuple[str, int, datetime]:
         """Tag, serial and date of these contents; new ones are remembered."""
@@ -431,9 +463,9 @@ class Feeds:
             writing.set_cursor(_HELD + feed.id, f"{name} {serial} {int(now.timestamp())}")
         return name, serial, now
 
-    def _signature(self, feed: Feed, form: Form, made: Fetched) -> Fetched:
-        """The signature that lies beside a feed."""
-        body = sign(self._keys, feed.organisation, form.file, made.body)
+    def _signature(self, feed: Feed, file: str, made: Fetched) -> Fetched:
+        """The signature that lies beside a file."""
+        body = sign(self._keys, feed.organisation, file, made.body)
         return Fetched(body, "application/json", f"{made.tag}-sig", made.modified)
 
 

@@ -29,7 +29,10 @@ from allied.exchange import actions, entries
 from allied.exchange.actions import Action
 from allied.exchange.feed_forms import Listed
 from allied.exchange.stix import Kind, instant
+from allied.node import release
 from allied.node.additions import date_text
+from allied.node.rows import Token
+from allied.record.ids import Digest
 
 if TYPE_CHECKING:
     from allied.agreement.values import Tlp
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
     from allied.exchange.handling import Demand, HandlingClass
     from allied.exchange.stix import Instant
     from allied.exchange.warning_lists import Warnings
+    from allied.node.collections import Collections
     from allied.node.folds import Folded
+    from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import ItemRow
     from allied.record.ids import AgreementId, OrganisationId
@@ -47,6 +52,10 @@ MAX_ENTRIES: Final = 500_000
 MAX_IDS: Final = 5
 """Indicators that are named beside one entry."""
 
+ROLE: Final = "feed"
+"""What a feed reads as; no token has this role and the table of roles gives it nothing."""
+
+DEFAULT_PURPOSE: Final = "network-defence"
 _CHUNK: Final = 1_000
 _LONGEST_ID: Final = 100
 
@@ -94,6 +103,45 @@ def admitted(
         if most >= action:
             found[number] = Admitted(handling.tlp, most)
     return found
+
+
+def permitted(
+    node: Node,
+    reading: Reading,
+    collections: Collections,
+    organisation: OrganisationId,
+    agreement: AgreementId,
+    *,
+    ceiling: str,
+    action: Action,
+    purpose: str,
+) -> dict[int, Admitted]:
+    """The handling classes that an organisation sees, below a ceiling, and may use for something.
+
+    Asked for each time, so a change of markings, clauses or membership counts at once.
+    """
+    now = node.clock.now()
+    reader = Token(
+        id="",
+        organisation=organisation,
+        secret=Digest(""),
+        role=ROLE,
+        agreements=(agreement,),
+        ceiling=ceiling,
+        created_at=now,
+        expires_at=None,
+        revoked_at=None,
+    )
+    seen = {
+        number
+        for source in collections.sources(reader)
+        if source.agreement == agreement
+        for number in source.classes
+    }
+    classes = release.classes_of(reading, agreement)
+    present = {number: classes[number] for number in sorted(seen) if number in classes}
+    folded = node.folds.of(reading, agreement)
+    return admitted(folded, organisation, present, action, purpose, now)
 
 
 def _permitted(

@@ -25,20 +25,17 @@ import orjson
 from allied.errors import ExhaustedError, NotFoundError, UsageError
 from allied.exchange import misp, misp_in, misp_out
 from allied.exchange.actions import Action
-from allied.node import listing, release, sharing
+from allied.node import listing, sharing
 from allied.node.agreements import resolve
 from allied.node.collections import Collections
-from allied.node.feeds import DEFAULT_PURPOSE, ROLE
 from allied.node.people import CEILINGS
-from allied.node.rows import Token
-from allied.record.canonical import digest
-from allied.record.ids import Digest
 
 if TYPE_CHECKING:
     from allied.agreement.values import Tlp
     from allied.exchange.misp import Event, Loss
     from allied.exchange.misp_in import Carried
     from allied.exchange.misp_out import Written
+    from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Keys, Reading
     from allied.node.rows import Organisation
@@ -159,69 +156,57 @@ def give_out(
     level = ceiling.strip().upper().removeprefix("TLP:")
     if level not in CEILINGS:
         raise UsageError("misp.ceiling", f"a ceiling is one of {', '.join(CEILINGS)}")
+    with node.store.read() as reading:
+        folded = node.folds.of(reading, resolve(reading, agreement).id)
+        if folded.instrument.party(organisation.id) is None:
+            raise NotFoundError(
+                "misp.not-a-party", f"{folded.row.alias} does not name this organisation"
+            )
+        present = listing.permitted(
+            node,
+            reading,
+            Collections(node),
+            organisation.id,
+            folded.row.id,
+            ceiling=level,
+            action=Action.INTERNAL,
+            purpose=listing.DEFAULT_PURPOSE,
+        )
+        return events_of(reading, folded, organisation, present)
+
+
+def events_of(
+    reading: Reading,
+    folded: Folded,
+    organisation: Organisation,
+    present: Mapping[int, listing.Admitted],
+) -> Written:
+    """The events of what an organisation holds of some handling classes.
+
+    Raises:
+        ExhaustedError: `misp.too-many`.
+    """
     objects: dict[str, misp_out.Json] = {}
     tlps: dict[str, Tlp] = {}
     losses: list[Loss] = []
-    with node.store.read() as reading:
-        row = resolve(reading, agreement)
-        folded = node.folds.of(reading, row.id)
-        label = folded.instrument.party(organisation.id)
-        if label is None:
-            raise NotFoundError("misp.not-a-party", f"{row.alias} does not name this organisation")
-        present = _present(node, reading, organisation, row.id, level)
-        standing = listing.Standing(
-            reading, organisation.id, [each.id for each in reading.agreements()]
-        )
-        for item, raw in standing.items(row.id, tuple(present)):
-            value = orjson.loads(raw)
-            if value.get("revoked"):
-                continue
-            if item.id in objects:
-                losses.append(misp.Loss("", item.type, item.id, "another party shares it as well"))
-                continue
-            if len(objects) >= MAX_OBJECTS:
-                raise ExhaustedError(
-                    "misp.too-many",
-                    f"at most {MAX_OBJECTS} objects are turned into events at once",
-                    facts={"limit": MAX_OBJECTS},
-                )
-            objects[item.id] = value
-            tlps[item.id] = present[item.class_id].tlp
-    number = misp.uuid_of("", "gathered", organisation.id, row.id)
-    title = f"What {label} holds under {row.alias}"
+    holder, row = organisation.id, folded.row
+    standing = listing.Standing(reading, holder, [each.id for each in reading.agreements()])
+    for item, raw in standing.items(row.id, tuple(present)):
+        value = orjson.loads(raw)
+        if value.get("revoked"):
+            continue
+        if item.id in objects:
+            losses.append(misp.Loss("", item.type, item.id, "another party shares it as well"))
+            continue
+        if len(objects) >= MAX_OBJECTS:
+            raise ExhaustedError(
+                "misp.too-many",
+                f"at most {MAX_OBJECTS} objects are turned into events at once",
+                facts={"limit": MAX_OBJECTS},
+            )
+        objects[item.id] = value
+        tlps[item.id] = present[item.class_id].tlp
+    number = misp.uuid_of("", "gathered", holder, row.id)
+    title = f"What {folded.instrument.party(holder)} holds under {row.alias}"
     written = misp_out.write(tuple(objects.values()), tlps, number, title, organisation.name)
     return misp_out.Written(written.events, tuple(sorted((*written.losses, *losses))))
-
-
-def _present(
-    node: Node, reading: Reading, organisation: Organisation, agreement: str, ceiling: str
-) -> Mapping[int, listing.Admitted]:
-    """The handling classes that may be looked at inside, up to a ceiling."""
-    now = node.clock.now()
-    row = resolve(reading, agreement)
-    reader = Token(
-        id="",
-        organisation=organisation.id,
-        secret=Digest(digest(b"")),
-        role=ROLE,
-        agreements=(row.id,),
-        ceiling=ceiling,
-        created_at=now,
-        expires_at=None,
-        revoked_at=None,
-    )
-    seen = {
-        number
-        for source in Collections(node).sources(reader)
-        if source.agreement == row.id
-        for number in source.classes
-    }
-    classes = release.classes_of(reading, row.id)
-    return listing.admitted(
-        node.folds.of(reading, row.id),
-        organisation.id,
-        {number: classes[number] for number in sorted(seen)},
-        Action.INTERNAL,
-        DEFAULT_PURPOSE,
-        now,
-    )
