@@ -87,16 +87,21 @@ class _Writing:
     maker: str
     losses: list[Loss] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
+    seen: dict[str, list[Json]] = field(default_factory=dict)
 
     def run(self, gathered: str, title: str) -> Written:
         """All events."""
+        for each in self.by_id.values():
+            if each["type"] == "sighting":
+                self.seen.setdefault(str(each.get("sighting_of_ref")), []).append(each)
         events = []
         for each in self.by_id.values():
             labels, _ = said(each.get("labels", ()))
             if each["type"] == "report" or (each["type"] == "grouping" and "object" not in labels):
                 self.told.add(each["id"])
                 events.append(self._event(each, each.get("object_refs", ())))
-        rest = [name for name, each in self.by_id.items() if name not in self._named()]
+        named = self._named()
+        rest = [name for name in self.by_id if name not in named]
         loose = self._event(_loose(gathered, title, [self.by_id[name] for name in rest]), rest)
         if loose["Attribute"] or loose["Object"]:
             events.append(loose)
@@ -234,9 +239,8 @@ class _Writing:
 
     def _sightings(self, about: str) -> list[Json]:
         found = []
-        for name, each in self.by_id.items():
-            if each["type"] != "sighting" or each.get("sighting_of_ref") != about:
-                continue
+        for each in self.seen.get(about, ()):
+            name = str(each["id"])
             who = self.by_id.get(next(iter(each.get("where_sighted_refs", ())), ""), {})
             self.told.add(name)
             found.append(
