@@ -19,6 +19,7 @@ stay two, and are refused at intake. Local tags stay.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ from allied.exchange.validity import problems
 
 OWN, COMMUNITY, CONNECTED, ALL, GROUP, INHERIT = range(6)
 _FLOOR: Final = {COMMUNITY: Tlp.AMBER, CONNECTED: Tlp.GREEN}
+_CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}", re.ASCII)
 _COLOURS: Final = ("red", "amber", "green", "clear", "white")
 
 Json = dict[str, Any]
@@ -303,7 +305,7 @@ class _Event:
         comment = {"description": one.comment} if one.comment else {}
         if one.type == "vulnerability":
             reference = {"source_name": "cve", "external_id": one.value}
-            known = {"external_references": [reference]} if one.value.startswith("CVE-") else {}
+            known = {"external_references": [reference]} if _CVE.fullmatch(one.value) else {}
             detect = [label("to-ids", "true")] if one.to_ids else []
             return [
                 {"type": "vulnerability", "id": f"vulnerability--{name}"}

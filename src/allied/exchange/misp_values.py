@@ -25,12 +25,13 @@ def time_of(timestamp: int) -> str:
 
 
 def instant_of(text: str | None) -> str:
-    """An instant as MISP writes it, in UTC; empty if there is none."""
+    """An instant as MISP writes it, in UTC; empty if there is none that can be said there."""
     try:
         at = datetime.fromisoformat(text) if text and len(text) < 64 else None
-    except ValueError:
+        at = at.astimezone(UTC) if at and at.tzinfo else None
+    except (ValueError, OverflowError):
         return ""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z") if at and at.tzinfo else ""
+    return f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}.000Z" if at else ""
 
 
 def is_day(text: str) -> bool:
