@@ -16,6 +16,8 @@ from allied.errors import AlliedError, MalformedError, NotFoundError, Unverified
 from allied.exchange.feed_forms import FORMS
 from allied.node import feeds, organisations, recalls
 from allied.node.feeds import Feeds, Fetched, NewFeed
+from allied.node.rows import RemarkRow
+from allied.record.ids import AgreementId
 from tests.exchange.samples import indicator, made, statement_marking, tlp
 from tests.node.hands import DEMO, HARBOUR, RIVER, allied, share
 from tests.node.network import PASSPHRASE, START, House, Network
@@ -454,3 +456,44 @@ def test_what_its_originator_recalls_leaves_the_feed(world: tuple[Network, str])
     assert theirs.lines(own) == ["n2.example"]
     network.settle()
     assert mine.lines(feed) == ["n2.example"]
+
+
+def test_what_a_version_replaced_does_not_come_back_when_that_version_goes(
+    world: tuple[Network, str],
+) -> None:
+    shared(world, indicator(1, object_marking_refs=GREEN), indicator(2, object_marking_refs=GREEN))
+    shared(world, indicator(1, modified=LATER, revoked=True, object_marking_refs=GREEN))
+    mine = reader(world)
+    feed = mine.make()
+    assert mine.lines(feed) == ["n2.example"]
+    with mine.house.node.store.write() as writing:
+        rows = writing.items(
+            AgreementId(mine.pact), mine.house.organisation.id, limit=9, modified=LATER
+        )
+        assert len(rows) == 1
+        writing.withdraw_items(rows, "retention", "", START, erase=True)
+    assert mine.lines(feed) == ["n2.example"]
+
+
+# --- what somebody here said ------------------------------------------------------------
+
+
+def test_what_somebody_here_calls_a_false_alarm_blocks_nothing(world: tuple[Network, str]) -> None:
+    shared(world, indicator(1, object_marking_refs=GREEN), indicator(2, object_marking_refs=GREEN))
+    mine, theirs = reader(world), reader(world, RIVER)
+    feed, table, other = mine.make(), mine.make("jsonl"), theirs.make()
+    assert mine.lines(feed) == ["n1.example", "n2.example"]
+    name, organisation = str(indicator(1)["id"]), mine.house.organisation.id
+    with mine.house.node.store.write() as writing:
+        for kind in ("note", "false-positive"):
+            writing.add_remark(RemarkRow(organisation, name, kind, "ours", "kim", START))
+        said = RemarkRow(organisation, str(indicator(2)["id"]), "note", "bad", "kim", START)
+        writing.add_remark(said)
+    assert mine.lines(feed) == ["n2.example"]
+    assert "# Left out: 1 (called a false alarm here)" in mine.fetch(feed).body.decode()
+    flags = {each["value"]: each["warning"] for each in map(json.loads, mine.lines(table)[1:])}
+    assert flags == {"n1.example": ["false-positive"], "n2.example": []}
+    assert theirs.lines(other) == ["n1.example", "n2.example"]
+    with mine.house.node.store.write() as writing:
+        writing.remove_remark(organisation, name, "false-positive", None)
+    assert mine.lines(feed) == ["n1.example", "n2.example"]

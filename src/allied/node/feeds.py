@@ -333,7 +333,8 @@ class Feeds:
                 purpose=feed.purpose,
             )
             warnings = self._warnings_in(reading)
-            key = self._key(reading, feed, present)
+            alarms = _alarms(reading, feed.organisation)
+            key = self._key(reading, feed, present, alarms)
             made = self._made.get(feed.id)
             if made and made.key == key and (made.until is None or now < made.until):
                 self._made.move_to_end(feed.id)
@@ -342,7 +343,7 @@ class Feeds:
             if form is None:
                 finish = partial(self._folder, feed, self._events(reading, feed, present))
             else:
-                found = self._contents(reading, feed, form, present, warnings, now)
+                found = self._contents(reading, feed, form, present, (warnings, alarms), now)
                 finish = partial(self._file, feed, form, *found)
         self._made[feed.id] = _Made(key, *finish())
         self._made.move_to_end(feed.id)
@@ -356,7 +357,7 @@ class Feeds:
         feed: Feed,
         form: Form,
         present: Mapping[int, Admitted],
-        warnings: Warnings,
+        known: tuple[Warnings, frozenset[str]],
         now: datetime,
     ) -> tuple[Contents, str]:
         """What a feed of one file holds, and where it is from."""
@@ -368,7 +369,7 @@ class Feeds:
             [row.id for row in reading.agreements()],
             present,
             form,
-            warnings,
+            *known,
             now,
         ).contents()
         label = folded.instrument.party(feed.organisation) or "-"
@@ -399,7 +400,9 @@ class Feeds:
         name = sha256(hashes).hexdigest()[:32]
         return None, made | {"hashes.csv": Fetched(hashes, "text/csv", name, modified)}
 
-    def _key(self, reading: Reading, feed: Feed, present: Mapping[int, Admitted]) -> str:
+    def _key(
+        self, reading: Reading, feed: Feed, present: Mapping[int, Admitted], alarms: frozenset[str]
+    ) -> str:
         """A digest of all that a feed is made of.
 
         Items are only ever added under a new number or taken away, so the newest number and
@@ -414,6 +417,7 @@ class Feeds:
             reading.newest(feed.organisation),
             sorted(counts.items()),
             self._warnings[0],
+            sorted(alarms),
         ]
         return digest(repr(made_of).encode())
 
@@ -467,6 +471,12 @@ class Feeds:
         """The signature that lies beside a file."""
         body = sign(self._keys, feed.organisation, file, made.body)
         return Fetched(body, "application/json", f"{made.tag}-sig", made.modified)
+
+
+def _alarms(reading: Reading, organisation: OrganisationId) -> frozenset[str]:
+    """The indicators that somebody of an organisation has called a false alarm."""
+    remarks = reading.remarks(organisation)
+    return frozenset(each.item for each in remarks if each.kind == listing.FALSE_POSITIVE)
 
 
 # --- signatures -------------------------------------------------------------------------

@@ -56,6 +56,10 @@ ROLE: Final = "feed"
 """What a feed reads as; no token has this role and the table of roles gives it nothing."""
 
 DEFAULT_PURPOSE: Final = "network-defence"
+FALSE_POSITIVE: Final = "false-positive"
+"""What somebody here said of an indicator; see `rows.RemarkRow`."""
+
+_BEFORE: Final = (datetime.min.replace(tzinfo=UTC), "")
 _CHUNK: Final = 1_000
 _LONGEST_ID: Final = 100
 
@@ -190,7 +194,13 @@ class Standing:
                 classes=classes,
                 types=types,
             )
-            standing = [row for row in rows if not row.repeated or self._is_newest(row)]
+            gone = self._gone(agreement, rows)
+            standing = [
+                row
+                for row in rows
+                if (not row.repeated or self._is_newest(row))
+                and gone.get((row.originator, row.id), _version(row)) <= _version(row)
+            ]
             bodies = self.reading.item_bytes(standing)
             for row in standing:
                 if row.digest in bodies:
@@ -198,6 +208,22 @@ class Standing:
             if len(rows) < _CHUNK:
                 return
             after = rows[-1].seq
+
+    def _gone(
+        self, agreement: AgreementId, rows: Sequence[ItemRow]
+    ) -> Mapping[tuple[str, str], Instant]:
+        """The newest version of each object that was here and is not any more.
+
+        What a version replaced does not come back when that version is taken away.
+        """
+        found: dict[tuple[str, str], Instant] = {}
+        names = self.reading.withdrawn_names(agreement, self.holder, {row.id for row in rows})
+        for originator, item, modified in names:
+            version = instant(modified)
+            key = (originator, item)
+            if version is not None and version > found.get(key, _BEFORE):
+                found[key] = version
+        return found
 
     def _is_newest(self, row: ItemRow) -> bool:
         key = (row.originator, row.id)
@@ -233,6 +259,7 @@ class _Gathered:
     tlp: Tlp
     action: Action
     until: datetime | None
+    alarm: bool
 
 
 @dataclass(slots=True)
@@ -242,6 +269,7 @@ class Listing:
     Attributes:
         agreements: all that name the holder: a version under any of them replaces older ones.
         present: what is permitted at all, of `agreement`.
+        alarms: indicators that somebody here has called a false alarm.
     """
 
     reading: Reading
@@ -251,6 +279,7 @@ class Listing:
     present: Mapping[int, Admitted]
     form: Form
     warnings: Warnings
+    alarms: frozenset[str]
     at: datetime
     _found: dict[Entry, _Gathered] = field(default_factory=dict)
     _left_out: dict[str, int] = field(default_factory=dict)
@@ -270,14 +299,16 @@ class Listing:
         listed = tuple(
             Listed(entry, tuple(each.ids), each.tlp, each.action, each.until, warned)
             for entry, each in self._found.items()
-            if (warned := self._warned(entry)) is not None
+            if (warned := self._warned(entry, each)) is not None
         )
         expires = min((each.until for each in listed if each.until), default=None)
         return Contents(listed, self._until, expires, self._left_out)
 
-    def _warned(self, entry: Entry) -> tuple[str, ...] | None:
+    def _warned(self, entry: Entry, gathered: _Gathered) -> tuple[str, ...] | None:
         """The warning lists that an entry is on; None if it is left out for that."""
         warned = self.warnings.about(entry)
+        if gathered.alarm:
+            warned = (FALSE_POSITIVE, *warned)
         if warned and not self.form.flags:
             self._leave_out("on a warning list")
             return None
@@ -294,6 +325,9 @@ class Listing:
             return
         if until is not None and until <= self.at:
             self._leave_out("expired")
+            return
+        if row.id in self.alarms and not self.form.flags:
+            self._leave_out("called a false alarm here")
             return
         begins = _moment(said.valid_from)
         if begins is not None and begins > self.at:
@@ -326,12 +360,15 @@ class Listing:
                     hint="make one feed per kind of value, or per agreement",
                     facts={"limit": MAX_ENTRIES},
                 )
-            self._found[entry] = _Gathered([row.id], known.tlp, known.action, until)
+            self._found[entry] = _Gathered(
+                [row.id], known.tlp, known.action, until, row.id in self.alarms
+            )
             return
         if row.id not in gathered.ids and len(gathered.ids) < MAX_IDS:
             gathered.ids.append(row.id)
         gathered.tlp = max(gathered.tlp, known.tlp)
         gathered.action = max(gathered.action, known.action)
+        gathered.alarm = gathered.alarm or row.id in self.alarms
         # It stays as long as the last of those that name it.
         ends = (gathered.until, until)
         gathered.until = None if None in ends else max(each for each in ends if each)
@@ -346,7 +383,7 @@ class Listing:
 def _version(row: ItemRow) -> Instant:
     """The version as an instant; that of its addition where the object has none."""
     found = instant(row.modified) or instant(date_text(row.added))
-    return found or (datetime.min.replace(tzinfo=UTC), "")
+    return found or _BEFORE
 
 
 def _moment(text: str) -> datetime | None:
