@@ -21,3 +21,10 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """The same without items, for tests that change it and count on no other."""
     with standing(tmp_path_factory.mktemp("busy"), bundles=()) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """The same with items, for questions that anybody could think of: they change it at will."""
+    with standing(tmp_path_factory.mktemp("tried")) as found:
+        yield found

@@ -164,14 +164,14 @@ PHASES = (Phase.explicit, Phase.generate) if THOROUGH else (Phase.generate,)
     phases=PHASES,
     suppress_health_check=list(HealthCheck),
 )
-def test_no_question_breaks_the_node(case: Any, stand: Stand) -> None:
+def test_no_question_breaks_the_node(case: Any, tried: Stand) -> None:
     """Questions that fit the document and such that do not; none is answered with a failure.
 
     Each answer has a status, a media type and a shape that the document promises.
     """
     role = "auditor" if case.operation.path in ("/ledger", "/doctor") else "analyst"
     case.call_and_validate(
-        headers={"Authorization": f"Bearer {stand.token(role).bearer}"},
+        headers={"Authorization": f"Bearer {tried.token(role).bearer}"},
         checks=CHECKS,
-        app=stand.app,
+        app=tried.app,
     )

@@ -12,6 +12,7 @@ from allied.agreement.values import Tlp
 from allied.entrypoints.shapes import agreement_summary, item_shown, peer_summary, plain
 from allied.errors import NotFoundError
 from allied.node import agreements, incidents, items, obligations, people, proposals
+from allied.node.collections import Collections
 from allied.node.overview import overview
 from allied.node.people import NewToken
 from allied.node.receipts import receipts
@@ -198,7 +199,7 @@ def test_red_is_read_by_no_token(tmp_path: Path) -> None:
     pact = shelf.pact()
     shelf.hold(pact, [Given("amber", tlp=Tlp.AMBER_STRICT), Given("red", tlp=Tlp.RED)])
     assert items.count_items(shelf.node, shelf.river) == 2
-    sight = Sight(shelf.node, shelf.collections(), shelf.token(ceiling="AMBER+STRICT").token)
+    sight = Sight(shelf.node, Collections(shelf.node), shelf.token(ceiling="AMBER+STRICT").token)
     seen = sight.items()
     assert (seen.total, [each.tlp for each in seen.items]) == (1, ["AMBER+STRICT"])
     assert sight.item(Given("amber").id).item.tlp == "AMBER+STRICT"

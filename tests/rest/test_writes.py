@@ -97,7 +97,9 @@ def test_a_wish_tightens(stand: Stand) -> None:
     path = "/shares?agreement=river-harbour&dry_run=1"
     plus = "tlp=AMBER%2BSTRICT&to=harbour"
     tight = stand.post(f"{path}&{plus}", content=INTEL, headers=STIX).json()
-    assert {each["tlp"] for each in tight["objects"]} == {"AMBER+STRICT"}
+    assert {(each["code"], each["tlp"]) for each in tight["objects"]} == {
+        ("exchange.admitted", "AMBER+STRICT")
+    }
     assert tight["shares"][0]["recipients"]["northgate"]["permitted"] == 0
     for wish, expected in (
         ("tlp=RED&to=harbour", {"exchange.above-ceiling": 40}),

@@ -45,6 +45,7 @@ ACTS: Final = (
     PersonAct("obligation.waive", "/obligations/{key}/waive"),
     PersonAct("obligation.confirm-excuse", "/obligations/{key}/confirm-excuse"),
     PersonAct("obligation.refuse-excuse", "/obligations/{key}/refuse-excuse"),
+    PersonAct("exchange.consent", "/requests/{request}/consent", "allied item consent"),
     PersonAct("proposal.open", "/proposals", "allied proposal open"),
     PersonAct(
         "proposal.acknowledge",
