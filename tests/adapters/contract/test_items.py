@@ -330,8 +330,8 @@ def test_the_date_of_an_item_that_was_deleted_is_not_given_again(store: SqlStore
     with store.write() as writing:
         known = rows.classes(writing, 1)[0]
         writing.add_items([item("indicator--1", known, received_at=rows.at(60))])
-    with store.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM items")
+    with store.write() as writing:
+        writing._connection.exec_driver_sql("DELETE FROM items")
     with store.write() as writing:
         writing.add_items([item("indicator--2", known)])
         (row,) = writing.items(PACT, RIVER, limit=9)

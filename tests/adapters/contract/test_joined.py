@@ -201,7 +201,14 @@ def test_every_way_to_joined_items_gives_the_same(
     )
     with store.read() as reading:
         expected = by_rows(reading._connection, asked)
-        for way in joined.WAYS:
+        for way in joined.WAYS if reading._connection.dialect.name == "sqlite" else ():
             assert joined_by(way, reading._connection, asked) == expected, way.__name__
+        if not bounded and types is None:  # the question as a reader puts it
+            wanted = Wanted(
+                RIVER, asked.classes, limit, asked.low, None, None, asked.high, asked.skip, most
+            )
+            found = joined.joined(reading._connection, reading._names, wanted)
+            assert (found.body, found.repeated) == (expected.body, expected.repeated)
+            assert (found.count, found.more) == (expected.count, expected.more)
         tight = replace(asked, limit=1000, most_bytes=2**20)
         assert by_rows(reading._connection, tight).body.startswith(expected.body)
