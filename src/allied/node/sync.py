@@ -203,6 +203,8 @@ def _from_neighbours(node: Node, keys: Keys, organisation: Organisation) -> None
         for neighbour in near:
             for row in reading.agreements():
                 folded = node.folds.of(reading, row.id)
+                if folded.instrument.party(neighbour.id) is None:
+                    continue
                 mark = str(visibility.mark(node, reading, folded, neighbour.id, organisation.id))
                 name = f"near:{organisation.id}:{neighbour.id}:{row.id}"
                 if mark != "0" and reading.cursor(name) != mark:
