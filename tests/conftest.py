@@ -1,13 +1,16 @@
-"""What every test may rely on: how hard properties are tried, and which browser there is."""
+"""What every test may rely on: how hard properties are tried, which browser and server there is."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import postgres
 
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile(
@@ -43,3 +46,10 @@ def browser_type_launch_args() -> dict[str, Any]:
     if os.geteuid() == 0:
         quiet.append("--no-sandbox")  # Chromium refuses to start as root with one
     return {"executable_path": CHROMIUM, "args": quiet}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """The one PostgreSQL server of this test process, started by the first who asks for it."""
+    with postgres.server() as running:
+        yield running

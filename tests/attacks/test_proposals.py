@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
@@ -53,10 +54,10 @@ def test_a_mistake_of_ours_about_one_partner_stops_no_other(
     river = network.houses["river"].organisation.id
     run = sync._Exchange.run
 
-    def stumbles(self: sync._Exchange, outcome: sync.Outcome) -> None:
+    def stumbles(self: sync._Exchange, outcome: sync.Outcome, at: datetime) -> None:
         if self._peer.id == river:
             raise ZeroDivisionError
-        run(self, outcome)
+        run(self, outcome, at)
 
     monkeypatch.setattr(sync._Exchange, "run", stumbles)
     outcomes = {outcome.peer: outcome for outcome in harbour.sync()}

@@ -172,6 +172,7 @@ def test_a_node_that_passes_on_against_the_rules_is_not_believed(tmp_path: Path)
         (row,) = reading.items(pact, harbour.organisation.id, limit=5, item=NAME)  # type: ignore[arg-type]
         raw = reading.item_bytes([row])[row.digest]
         statement = reading.statement(row.statement) or b""
+
     def smuggled(answer: bytes) -> bytes:
         found = ItemsAnswer.decode(answer)
         page = ItemsPage()

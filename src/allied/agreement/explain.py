@@ -25,6 +25,7 @@ from string import Formatter
 from typing import Any, Final
 
 from allied.agreement.clauses import Clause
+from allied.agreement.parties import Party
 from allied.agreement.scalars import number_words
 from allied.agreement.shape import (
     LATER,
@@ -40,6 +41,7 @@ from allied.agreement.shape import (
 )
 from allied.agreement.terms import Agreement, View, load
 from allied.errors import MalformedError
+from allied.record.ids import PartyId
 
 NO_ADVICE: Final = (
     "This explains what the file says and how this program reads it. Nothing here is legal advice."
@@ -164,6 +166,7 @@ def explain(value: Agreement | View) -> Explanation:
         Section("The agreement", value.text, tuple(sentences_of(value, _HEAD | _OWN_SECTION))),
         Section("The parties", "", tuple(_parties(value))),
         Section("When it begins and ends", "", tuple(sentences_of(value.life))),
+        _every_party(),
         *_named(value, "scopes", "Scopes", "Where and for what the articles count."),
         *_named(value, "bodies", "Bodies", "Who meets and decides."),
         _every_article(),
@@ -248,15 +251,21 @@ def _sentence(each: Declared, owner: object) -> Sentence:
     below = tuple(_below(each.field.kind, value))
     if below:
         head = each.field.phrase.replace("{}", "").strip(" .:") + ":"
+        if default and not any(one.below for one in below):
+            return Sentence(" ".join([head, *(one.text for one in below)]), default, key=each.key)
         if later:
             below = tuple(_unmarked(below))
         return Sentence(head, default, later, each.key, below)
     return Sentence(
-        _sentence_case(each.field.phrase.replace("{}", each.field.kind.words(value))),
-        default,
-        later,
-        each.key,
+        _filled(each.field.phrase, each.field.kind.words(value)), default, later, each.key
     )
+
+
+def _filled(phrase: str, words: str) -> str:
+    """A phrase with its value; a text that ends its own sentence gets no second full stop."""
+    if phrase.endswith("{}.") and words.endswith((".", "!", "?", "…")):
+        phrase = phrase.removesuffix(".")
+    return _sentence_case(phrase.replace("{}", words))
 
 
 def _unmarked(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
@@ -275,7 +284,9 @@ def _below(kind: Kind, value: Any) -> Iterator[Sentence]:
         for index, one in enumerate(value, 1):
             below = tuple(_below(kind.each, one))
             if not below:
-                yield Sentence(_sentence_case(f"{kind.each.words(one)}."))
+                yield Sentence(_filled("{}.", kind.each.words(one)))
+            elif len(value) == 1 and not hasattr(type(one), "LEAD"):
+                yield from below
             else:
                 yield _entry(str(index) if len(value) > 1 else "", one)
     elif isinstance(kind, Named) and isinstance(kind.each, Group):
@@ -286,7 +297,7 @@ def _below(kind: Kind, value: Any) -> Iterator[Sentence]:
 def _entry(name: str, value: Any) -> Sentence:
     lead = getattr(type(value), "LEAD", "")
     if not lead:
-        return Sentence(f"{name or 'it'}:", below=tuple(sentences_of(value)))
+        return Sentence(f"{name}:", below=tuple(sentences_of(value)))
     words = {
         each.name: each.field.kind.words(getattr(value, each.name))
         for each in declared(type(value))
@@ -307,9 +318,17 @@ def _lead(value: Agreement) -> str:
 def _parties(value: Agreement) -> Iterator[Sentence]:
     for party in value.parties:
         name = party.name or party.id
-        yield Sentence(
-            f"{name}:", below=tuple(sentences_of(party, ("name",) if party.name else ()))
-        )
+        said = sentences_of(party, ("name",) if party.name else ())
+        yield Sentence(f"{name}:", below=tuple(each for each in said if not each.default))
+
+
+def _every_party() -> Section:
+    """The defaults that all parties share, said once."""
+    return Section(
+        "Every party",
+        "What holds for each party of which nothing else is said above.",
+        tuple(each for each in sentences_of(Party(id=PartyId("any"))) if each.default),
+    )
 
 
 def _named(value: Agreement, field: str, title: str, lead: str) -> Iterator[Section]:
@@ -349,7 +368,10 @@ def _article(clause: Clause) -> Section:
     ]
     if type(clause).__dataclass_fields__["operative"].default is False:
         shared.append(found["operative"][1])
-    title = f"Article {clause.art}: {clause.title or clause.ABOUT} ({kind})"
+    called = clause.title or clause.ABOUT
+    title = f"Article {clause.art}: {called}"
+    if called.lower() != kind:
+        title += f" ({kind})"
     return Section(title, clause.text, (*own, *shared), clause.art)
 
 

@@ -8,7 +8,7 @@ Source: agreement format, "Agreement".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from allied.agreement.clauses import (
     RULE,
@@ -17,7 +17,7 @@ from allied.agreement.clauses import (
 )
 from allied.agreement.scalars import (
     AMENDMENT_ENTRY,
-    DURATION,
+    EVERY,
     INTERVAL,
     PARAGRAPHS,
     SENTENCE,
@@ -46,11 +46,20 @@ class Form:
         str,
         Field(
             Choice(
-                "treaty protocol exchange-of-letters declaration contract memorandum charter"
-                " membership-terms oral",
+                {
+                    "treaty": "a treaty",
+                    "protocol": "a protocol",
+                    "exchange-of-letters": "an exchange of letters",
+                    "declaration": "a declaration",
+                    "contract": "a contract",
+                    "memorandum": "a memorandum",
+                    "charter": "a charter",
+                    "membership-terms": "a set of membership terms",
+                    "oral": "an oral agreement",
+                },
                 "a form of agreement",
             ),
-            "It is a {}.",
+            "It is {}.",
             SHOWN,
         ),
     ]
@@ -99,14 +108,22 @@ class Chair:
     rotation: Annotated[
         str,
         Field(
-            Choice("name alphabet vote", "a rotation"),
-            "The chair rotates by {}.",
+            Choice(
+                {
+                    "name": "in the order in which the body names them",
+                    "alphabet": "in the alphabetical order of their labels",
+                    "vote": "by vote",
+                },
+                "a rotation",
+            ),
+            "The members of the body take turns {}.",
             DECISION,
             later=frozenset({"vote"}),
         ),
     ]
     period: Annotated[
-        Duration | None, Field(DURATION, "Every {}.", DECISION, absent="At no fixed interval.")
+        Duration | None,
+        Field(EVERY, "The chair passes on every {}.", DECISION, absent="It does not pass on."),
     ] = None
 
 
@@ -180,6 +197,8 @@ class Annex:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
     """A law that protects those who share, while it is in force."""
+
+    LEAD: ClassVar[str] = "{name}."
 
     name: Annotated[str, Field(SENTENCE, "It is {}.", SHOWN)]
     jurisdiction: Annotated[

@@ -23,6 +23,7 @@ from allied.agreement.scalars import (
     AMENDMENT_ENTRY,
     COUNT,
     DURATION,
+    EVERY,
     SENTENCE,
     WITHIN,
     YES_NO,
@@ -100,7 +101,12 @@ class Suspension:
     ] = None
     automatic_if: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "grounds", last="or"), "Of itself if {}.", LIFE, "Never of itself."),
+        Field(
+            Many(SENTENCE, "grounds", last="or"),
+            "Of itself, without a decision: {}.",
+            LIFE,
+            "Never of itself.",
+        ),
     ] = ()
     pairwise: Annotated[
         str,
@@ -168,7 +174,9 @@ class Membership(Clause):
     ] = ""
     rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "Admission is decided: {}.", DECISION, absent="No rule of admission is given."),
+        Field(
+            RULE, "The rule of admission: {}.", DECISION, absent="No rule of admission is given."
+        ),
     ] = None
     vetting: Annotated[
         Vetting | None,
@@ -254,7 +262,7 @@ class Amendment(Clause):
     ] = ("any-member",)
     rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "Decided: {}.", DECISION, absent="By unanimity of the members."),
+        Field(RULE, "The rule: {}.", DECISION, absent="By unanimity of the members."),
     ] = None
     in_force: Annotated[AmendmentEntry, Field(AMENDMENT_ENTRY, "It takes effect {}.", LIFE)] = (
         ALL_RATIFY
@@ -296,14 +304,16 @@ class Review(Clause):
             "Nobody has to ask for it.",
         ),
     ] = ""
-    every: Annotated[
-        Duration | None, Field(DURATION, "Every {}.", LIFE, "At no fixed interval.")
-    ] = None
+    every: Annotated[Duration | None, Field(EVERY, "Every {}.", LIFE, "At no fixed interval.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
     """One party's reservation to one clause."""
+
+    LEAD: ClassVar[str] = "{party} to article {clause}: {effect}."
 
     party: Annotated[str, Field(Ref("party"), "Made by {}.", RESPONSE)]
     clause: Annotated[str, Field(Ref("clause"), "To article {}.", RESPONSE)]
@@ -312,9 +322,9 @@ class Reservation:
         Field(
             Choice(
                 {
-                    "exclude": "it does not bind",
-                    "narrow": "it binds more narrowly",
-                    "interpret": "it is read in a certain way",
+                    "exclude": "the article does not bind it",
+                    "narrow": "the article binds it more narrowly",
+                    "interpret": "it reads the article in a certain way",
                 },
                 "an effect",
             ),
@@ -369,7 +379,7 @@ class Secrecy(Clause):
     ] = False
     disclose_rule: Annotated[
         str | DecisionRule | None,
-        Field(RULE, "Disclosed by: {}.", DECISION, absent="Only if all parties agree."),
+        Field(RULE, "The rule of disclosure: {}.", DECISION, absent="Only if all parties agree."),
     ] = None
     declassify_after: Annotated[
         Duration | None,
@@ -389,9 +399,9 @@ class Reporting(Clause):
         tuple[str, ...], Field(Many(SENTENCE, "recipients"), "To {}.", SHOWN, "To each other.")
     ] = ()
     about: Annotated[str, Field(SENTENCE, "About {}.", SHOWN, "About the agreement.")] = ""
-    every: Annotated[
-        Duration | None, Field(DURATION, "Every {}.", LIFE, "At no fixed interval.")
-    ] = None
+    every: Annotated[Duration | None, Field(EVERY, "Every {}.", LIFE, "At no fixed interval.")] = (
+        None
+    )
     within: Annotated[Duration | None, Field(WITHIN, "{}.", LIFE, "Without a time limit.")] = None
 
 

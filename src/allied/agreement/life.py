@@ -68,7 +68,7 @@ class EntryCondition:
     ] = False
     count: Annotated[
         int | None,
-        Field(COUNT, "At least this many: {}.", LIFE, "No number of parties is set."),
+        Field(COUNT, "Parties needed: at least {}.", LIFE, "No number of parties is set."),
     ] = None
     share: Annotated[
         Fraction | None,

@@ -83,7 +83,7 @@ __all__ = [
 EXCUSES: Final = Choice(
     {
         "constitutional-process-pending": "its constitution asks for a decision still pending",
-        "incapacity": "it is not able to",
+        "incapacity": "it is unable to help",
         "own-emergency": "it has an emergency of its own",
         "legal-bar": "the law forbids it",
         "conflicting-obligation": "another obligation stands against it",

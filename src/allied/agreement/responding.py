@@ -278,7 +278,7 @@ class Resource:
 
     kind: Annotated[str, Field(SENTENCE, "What: {}.", SHOWN)]
     quantity: Annotated[str, Field(SENTENCE, "How many: {}.", SHOWN, "No quantity is fixed.")] = ""
-    unit: Annotated[str, Field(SENTENCE, "Counted in {}.", SHOWN, "Counted in pieces.")] = ""
+    unit: Annotated[str, Field(SENTENCE, "Counted in {}.", SHOWN, "Counted one by one.")] = ""
     notice: Annotated[
         Duration | None, Field(DURATION, "At notice of {}.", SHOWN, "No notice is fixed.")
     ] = None

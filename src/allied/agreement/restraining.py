@@ -18,7 +18,7 @@ from allied.agreement.parts import (
     Target,
 )
 from allied.agreement.scalars import (
-    DURATION,
+    EVERY,
     SENTENCE,
     WITHIN,
     YES_NO,
@@ -185,15 +185,15 @@ class Preparedness(Clause):
     ] = ()
     self_report: Annotated[
         Duration | None,
-        Field(DURATION, "Each reports on itself every {}.", LIFE, "Nobody reports on itself."),
+        Field(EVERY, "Each reports on itself every {}.", LIFE, "Nobody reports on itself."),
     ] = None
     peer_review: Annotated[
         Duration | None,
-        Field(DURATION, "They review each other every {}.", LIFE, "They do not review each other."),
+        Field(EVERY, "They review each other every {}.", LIFE, "They do not review each other."),
     ] = None
     exercises: Annotated[
         Duration | None,
-        Field(DURATION, "They exercise together every {}.", LIFE, "No exercises are agreed."),
+        Field(EVERY, "They exercise together every {}.", LIFE, "No exercises are agreed."),
     ] = None
 
 

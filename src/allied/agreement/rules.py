@@ -27,6 +27,8 @@ from allied.agreement.scalars import (
     YES_NO,
     Choice,
     Ref,
+    Scalar,
+    duration_words,
 )
 from allied.agreement.shape import DECISION, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
 from allied.agreement.values import IMMEDIATELY, NOTHING, Duration, Table
@@ -227,15 +229,21 @@ class DecisionRule:
         int,
         Field(
             COUNT,
-            "A decision stays safe although this many of the voters cheat: {}.",
+            "A decision stays safe as long as no more voters cheat than this: {}.",
             DECISION,
         ),
     ] = 0
     grace: Annotated[
         Duration,
         Field(
-            DURATION,
-            "Votes signed in time are still counted when they arrive later by: {}.",
+            Scalar(
+                "a duration",
+                Duration.parse,
+                Duration,
+                pattern=DURATION.pattern,
+                say=lambda value: duration_words(value) if value.count else "not at all",
+            ),
+            "For votes signed in time that arrive late, the count waits: {}.",
             DECISION,
         ),
     ] = IMMEDIATELY
@@ -263,7 +271,7 @@ class DecisionRule:
     ] = ()
 
 
-RULE: Final = OneOf(Ref("body"), Group(DecisionRule, "a decision rule"))
+RULE: Final = OneOf(Ref("body", said="that of {}"), Group(DecisionRule, "a decision rule"))
 """A body that decides by its own rule, or a rule written out."""
 
 

@@ -241,10 +241,14 @@ class Ref(Leaf):
     Args:
         targets: what it may name: party, body, scope, protection, clause.
         fixed: words that may stand instead of a name, with how people say them.
+        said: how people say a name.
     """
 
-    def __init__(self, *targets: str, fixed: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *targets: str, fixed: Mapping[str, str] | None = None, said: str = "{}"
+    ) -> None:
         self.targets = targets
+        self.said = said
         self.fixed = dict(fixed or {})
 
     def read(self, node: Node, reading: Reading) -> str:
@@ -260,7 +264,7 @@ class Ref(Leaf):
         return str(value)
 
     def words(self, value: Any) -> str:
-        return self.fixed.get(value, str(value))
+        return self.fixed.get(value) or self.said.replace("{}", str(value))
 
     def schema(self) -> Schema:
         return {"type": "string", "minLength": 1, "maxLength": 200}
@@ -427,6 +431,13 @@ AFTER: Final = Scalar(
     Duration,
     pattern=_DURATION_PATTERN,
     say=lambda value: "at once" if value.count == 0 else f"after {duration_words(value)}",
+)
+EVERY: Final = Scalar(
+    "a duration",
+    Duration.parse,
+    Duration,
+    pattern=_DURATION_PATTERN,
+    say=lambda value: str(value).partition(" ")[2] if value.count == 1 else duration_words(value),
 )
 DAY: Final = Scalar("a day", day, date, pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}", say=day_words)
 INTERVAL: Final = Scalar(

@@ -266,10 +266,12 @@ class Group(Kind, Generic[T]):
         for word, meaning in self.short.items():
             if value == meaning:
                 return self.said.get(word, word)
+        used = [each for each in declared(self.declaration) if not each.is_default(value)]
+        if [each.key for each in used] == [self.scalar]:
+            return used[0].field.kind.words(getattr(value, used[0].name))
         said = [
             f"{each.key.replace('_', ' ')}: {each.field.kind.words(getattr(value, each.name))}"
-            for each in declared(self.declaration)
-            if not each.is_default(value)
+            for each in used
         ]
         return "; ".join(said) or "as by default"
 

@@ -342,7 +342,12 @@ class InformationSharing(Clause):
     ] = None
     purpose: Annotated[
         tuple[str, ...],
-        Field(Many(SENTENCE, "purposes"), "It may be used for {}.", SHOWN, "For any purpose."),
+        Field(
+            Many(SENTENCE, "purposes"),
+            "It may be used for {}.",
+            SHOWN,
+            "It may be used for any purpose.",
+        ),
     ] = ()
     permitted_actions: Annotated[
         str,
@@ -351,9 +356,9 @@ class InformationSharing(Clause):
                 {
                     "none": "none",
                     "contact-for-instruction": "ask the originator first",
-                    "internally-visible": "actions seen only inside",
-                    "externally-visible-indirect": "actions that are seen outside indirectly",
-                    "externally-visible-direct": "actions that are seen outside",
+                    "internally-visible": "those that are seen only inside",
+                    "externally-visible-indirect": "those seen from outside only indirectly",
+                    "externally-visible-direct": "any, also those that are seen from outside",
                 },
                 "a permitted action",
             ),

@@ -134,7 +134,7 @@ class Agreement:
                     "bilateral": "two parties",
                     "minilateral": "a few parties",
                     "multilateral": "many parties",
-                    "open": "anyone may adopt it",
+                    "open": "anyone who adopts it",
                 },
                 "how many parties there are",
             ),

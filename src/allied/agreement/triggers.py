@@ -45,13 +45,25 @@ SYSTEM: Final = Name(
 )
 
 
+_SAID: Final = {
+    "act.mobilisation": "mobilisation",
+    "act.war-declaration": "declaration of war",
+    "act.blockade": "blockade",
+    "threat.force": "threat of force",
+    "threat.integrity": "threat to the integrity of a party",
+    "threat.independence": "threat to the independence of a party",
+    "threat.security": "threat to the security of a party",
+    "supply.disruption": "disruption of supply",
+}
+
+
 def _incident_words(kind: str) -> str:
     """`attack.cyber.fraud` as `cyber attack: fraud (attack.cyber.fraud)`."""
+    if kind in _SAID:
+        return f"{_SAID[kind]} ({kind})"
     group, _, rest = kind.partition(".")
     what, _, detail = rest.partition(".")
     words = f"{what} {group}" if group in {"attack", "coercion", "disaster"} and what else group
-    if group in {"act", "threat", "supply"} and what:
-        words = f"{group}: {what}"
     said = f"{words}: {detail}" if detail else words
     return f"{said.replace('-', ' ')} ({kind})" if "." in kind else said.replace("-", " ")
 
@@ -106,14 +118,14 @@ class Scope:
         Field(
             Choice(
                 {
-                    "none": "none",
-                    "existing": "those that exist when the agreement is signed",
-                    "future": "those added later",
-                    "all": "those that exist and those added later",
+                    "none": "what is there at the entry into force, and nothing that is added",
+                    "existing": "what is there at the entry into force, also where that is stated",
+                    "future": "only what comes after the entry into force",
+                    "all": "what is there, and what is added later",
                 },
                 "how a scope grows",
             ),
-            "Of what hangs below the systems named, it takes in: {}.",
+            "Of what lies below the systems named, it takes in: {}.",
             RESPONSE,
         ),
     ] = "none"
@@ -241,7 +253,7 @@ class Trigger:
     ] = ()
     severity: Annotated[
         Severity | None,
-        Field(SEVERITY, "It must be {}.", RESPONSE, "Its severity does not matter."),
+        Field(SEVERITY, "Its severity must be {}.", RESPONSE, "Its severity does not matter."),
     ] = None
     aggregate: Annotated[
         Aggregate | None,
@@ -316,7 +328,7 @@ class Trigger:
         Attribution,
         Field(
             ATTRIBUTION,
-            "Of who did it: {}.",
+            "Attribution: {}.",
             RESPONSE,
         ),
     ] = NOT_NEEDED

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from allied.node.rows import ItemRow, Organisation
 
 Within = Mapping[AgreementId, Sequence[int]]
+
+_NOBODY: Final = PartyId("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class ItemView:
     statement: Digest
     size: int
     received_at: datetime
-    via: PartyId = PartyId("-")
+    via: PartyId = _NOBODY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import inspect
 
 from allied.adapters.sql import SqlStore
 from allied.errors import ConflictError, ExhaustedError
@@ -61,17 +62,14 @@ def abandon(store: Store, steps: Callable[[Writing], object]) -> None:
         raise ZeroDivisionError
 
 
-def everything(store: SqlStore) -> list[tuple[object, ...]]:
+def everything(store: SqlStore) -> list[str]:
     """All rows of all tables, as text."""
     with store.engine.connect() as connection:
-        tables = connection.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        ).scalars()
-        return [
-            (table, *row)
-            for table in list(tables)
+        return sorted(
+            repr((table, *row))
+            for table in inspect(connection).get_table_names()
             for row in connection.exec_driver_sql(f"SELECT * FROM {table}")  # noqa: S608
-        ]
+        )
 
 
 @pytest.mark.parametrize("change", EVERY_CHANGE.values(), ids=EVERY_CHANGE)

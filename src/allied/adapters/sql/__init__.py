@@ -2,22 +2,36 @@
 
     schema      the tables
     dialect     the few places where databases differ
+    postgres    what is PostgreSQL's own
+    forms       which form a database has, and which form is known
     opening     creating, migrating, refusing a database file
+    opening_postgres    the same for a PostgreSQL database
     store       units of reading and writing
     reading     what can be asked, except items
     pages       pages of items
     joined      the joined bytes of such pages
+    joined_postgres    the same on PostgreSQL
     writing     what can be changed, except items
     intake      storing items in bulk
     names       long names as small numbers
 
-`open_store` is what others call. Importing this package imports SQLAlchemy; alembic is
-imported only when a database has to be migrated.
+`open_store` and `open_postgres` are what others call. Importing this package imports
+SQLAlchemy; alembic is imported only when a database has to be migrated, the driver of
+PostgreSQL only when there is one.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from allied.adapters.sql.opening import open_store
 from allied.adapters.sql.store import SqlStore
 
-__all__ = ["SqlStore", "open_store"]
+__all__ = ["SqlStore", "open_postgres", "open_store"]
+
+
+def open_postgres(address: str, **options: Any) -> SqlStore:
+    """As `opening_postgres.open_postgres`."""
+    from allied.adapters.sql.opening_postgres import open_postgres as opening
+
+    return opening(address, **options)

@@ -1,4 +1,4 @@
-"""The few places where one database differs from another.
+"""The few places where one database differs from another; what is PostgreSQL's own: `postgres`.
 
 Connections and their settings, how a unit begins, how an insert passes over what is there,
 how a long list is handed in, and what a database's error means to us.
@@ -27,6 +27,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    any_,
     column,
     create_engine,
     event,
@@ -107,6 +108,11 @@ def insert_rows(
     """
     if not rows:
         return
+    if connection.dialect.name == "postgresql":
+        from allied.adapters.sql.postgres import copy_rows
+
+        copy_rows(connection, table, columns, rows)
+        return
     names = ", ".join(columns)
     places = ", ".join([_MARKS[connection.dialect.paramstyle]] * len(columns))
     statement = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608
@@ -171,9 +177,9 @@ def among(
 ) -> ColumnElement[bool]:
     """Whether a column's value is one of `values`, however many they are."""
     listed = list(values)
-    if connection.dialect.name != "sqlite":
-        return wanted.in_(listed)
     kind = BigInteger() if listed and isinstance(listed[0], int) else Text()
+    if connection.dialect.name != "sqlite":
+        return wanted == any_(literal(listed, ARRAY(kind)))
     each = func.json_each(literal(json.dumps(listed), Text())).table_valued(column("value", kind))
     return wanted.in_(select(each.c.value))
 
@@ -213,13 +219,16 @@ def _translate(context: ExceptionContext) -> BaseException | None:
     if isinstance(original, AlliedError | ValueError):
         return original  # raised while a value was bound
     if isinstance(context.sqlalchemy_exception, IntegrityError):
-        if _is_dangling(original):
-            return ConflictError(
-                "store.dangling", "it belongs to something that is not stored here"
-            )
-        return ConflictError("store.already-there", "something of that name is stored already")
+        return conflict(original)
     code = getattr(original, "sqlite_errorcode", None)
     return refusal(code) if isinstance(code, int) else None
+
+
+def conflict(error: BaseException | None) -> ConflictError:
+    """The refusal behind a broken rule of the tables."""
+    if _is_dangling(error):
+        return ConflictError("store.dangling", "it belongs to something that is not stored here")
+    return ConflictError("store.already-there", "something of that name is stored already")
 
 
 def _is_dangling(error: BaseException | None) -> bool:

@@ -74,7 +74,7 @@ def is_ours(tables: Collection[str]) -> bool:
 
 def foreign(hint: str) -> ConflictError:
     """The refusal of a database that another program made."""
-    return ConflictError("store.foreign", "the database file belongs to another program", hint=hint)
+    return ConflictError("store.foreign", "the database belongs to another program", hint=hint)
 
 
 def said(connection: Connection) -> Found:

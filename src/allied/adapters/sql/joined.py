@@ -98,8 +98,10 @@ def joined(connection: Connection, names: Names, wanted: Wanted) -> Joined:
     asked = _asked(connection, names, wanted)
     if asked is None:
         return Joined(last=wanted.after)
-    if connection.dialect.name != "sqlite":
-        return by_rows(connection, asked)
+    if connection.dialect.name == "postgresql":
+        from allied.adapters.sql import joined_postgres
+
+        return joined_postgres.page(connection, asked)
     try:
         return _Joining(connection, asked).page()
     except sqlite3.Error as error:
@@ -309,7 +311,7 @@ def joined_by(way: Callable[[_Joining], Joined], connection: Connection, asked: 
 
 
 def by_rows(connection: Connection, asked: Asked) -> Joined:
-    """The same page by rows: for other databases, and what the fast ways are held against."""
+    """The same page by rows, which the fast ways of every database are held against."""
     query = (
         select(items.c.seq, items.c.added, items.c.repeated, items.c.size, bodies.c.raw)
         .join_from(items, bodies, bodies.c.id == items.c.body)

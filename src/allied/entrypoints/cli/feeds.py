@@ -27,7 +27,7 @@ def create(
     agreement: Annotated[str, typer.Option("--agreement", "-a", help="What is shared under this.")],
     form: Annotated[
         str,
-        typer.Option("--format", help="ipv4, domain, url, csv, suricata-rules, zeek, rpz, misp ... ."),
+        typer.Option("--format", help="ipv4, domain, csv, suricata-rules, zeek, rpz, misp ... ."),
     ],
     tlp: Annotated[str, typer.Option("--tlp", help="Nothing above this is in it.")] = "GREEN",
     purpose: Annotated[
