@@ -24,6 +24,9 @@ MAY_READ_BYTES = {
 }
 MAY_DECIDE = {
     "node/verdicts.py": "the verdicts of the path itself, remembered while they hold",
+    "node/release.py": "the path itself, over one item and over the classes of one recipient",
+    "node/arrivals.py": "whether who passed an item on was allowed to; nothing leaves by it",
+    "entrypoints/cli/passing.py": "an originator's answer to a question; a use case of that name",
     "node/sharing.py": "the verdicts shown to the author and written down before anything leaves",
     "exchange/policy.py": "what goes along with something is decided as that is",
     "exchange/channels.py": "the verdict over an agreement as a whole",
