@@ -33,6 +33,14 @@ from allied.agreement.scalars import (
 from allied.agreement.shape import DECISION, RESPONSE, SHOWN, Field, Group, Many, Named, OneOf
 from allied.agreement.values import IMMEDIATELY, NOTHING, Duration, Table
 
+_GRACE: Final = Scalar(
+    "a duration",
+    Duration.parse,
+    Duration,
+    pattern=DURATION.pattern,
+    say=lambda value: duration_words(value) if value.count else "not at all",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
@@ -236,13 +244,7 @@ class DecisionRule:
     grace: Annotated[
         Duration,
         Field(
-            Scalar(
-                "a duration",
-                Duration.parse,
-                Duration,
-                pattern=DURATION.pattern,
-                say=lambda value: duration_words(value) if value.count else "not at all",
-            ),
+            _GRACE,
             "For votes signed in time that arrive late, the count waits: {}.",
             DECISION,
         ),
