@@ -1,0 +1,114 @@
+"""The life of an item from the command line: passed on, asked for, taken back, answered for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Said, allied, bundle, indicator
+
+
+def river(pair: Path, *words: object) -> Said:
+    return allied("item", *words, "-o", "river", "--data", pair, "--json")
+
+
+def harbour(pair: Path, *words: object) -> Said:
+    return allied("item", *words, "-o", "harbour", "--data", pair, "--json")
+
+
+def shared(pair: Path, folder: Path, number: int, **fields: object) -> str:
+    """An indicator that River shared and Harbour has; its id."""
+    one = indicator(number, **fields)
+    file = folder / f"{number}.json"
+    file.write_bytes(bundle(one))
+    said = allied("share", file, "-a", "river-harbour", "-o", "river", "--data", pair)
+    assert said.status == 0, said.err
+    arrive(pair)
+    return str(one["id"])
+
+
+def arrive(pair: Path) -> None:
+    """Everything is delivered, and receipted."""
+    for _ in range(3):
+        assert allied("sync", "--data", pair).status == 0
+
+
+def test_an_originator_is_asked_and_a_person_consents(pair: Path, tmp_path: Path) -> None:
+    name = shared(pair, tmp_path, 801)
+    asked = harbour(pair, "ask", name, "--to", "our insurer", "--purpose", "a claim")
+    assert asked.status == 0, asked.err
+    assert asked.value["state"] == "awaited"
+    arrive(pair)
+    seen = next(each for each in river(pair, "requests").value if each["item"] == name)
+    assert (seen["asked_by"], seen["to"], seen["purpose"]) == ("harbour", "our insurer", "a claim")
+    assert river(pair, "consent", seen["id"]).code == "consent.answer"
+    said = river(pair, "consent", seen["id"], "--yes")
+    assert said.value["state"] == "consented"
+    arrive(pair)
+    told = next(each for each in harbour(pair, "requests").value if each["item"] == name)
+    assert told["state"] == "consented"
+    assert "consented" in allied("item", "requests", "-o", "harbour", "--data", pair).out
+    taken = river(pair, "consent", seen["id"], "--no")
+    assert taken.value["state"] in ("refused", "withdrawn")
+
+
+def test_who_asks_says_what_for_and_what_is_ones_own_is_not_asked_for(
+    pair: Path, tmp_path: Path
+) -> None:
+    name = shared(pair, tmp_path, 802)
+    refused = harbour(pair, "ask", name, "--to", "our insurer", "--purpose", " ")
+    assert (refused.status, refused.code) == (5, "exchange.no-purpose")
+    own = river(pair, "ask", name, "--to", "our insurer", "--purpose", "a claim")
+    assert own.status == 5
+    assert river(pair, "consent", "0" * 12, "--yes").status == 3
+
+
+def test_passing_on_says_no_where_there_is_nobody_to_pass_to(pair: Path, tmp_path: Path) -> None:
+    name = shared(pair, tmp_path, 803)
+    assert harbour(pair, "pass-on", name, "--to", "stranger").code == "exchange.not-a-party"
+    assert harbour(pair, "pass-on", name, "--to", "river").code == "exchange.not-a-party"
+    assert river(pair, "pass-on", name, "--to", "harbour").code == "item.own"
+
+
+def test_a_recall_is_made_told_answered_and_shown(pair: Path, tmp_path: Path) -> None:
+    name = shared(pair, tmp_path, 804)
+    (before,) = river(pair, "receipts", name).value
+    assert (before["party"], before["art"], before["recall"]) == ("harbour", "1", "")
+    assert before["receipt_at"]
+    words = ("recall", name, "-a", "river-harbour", "--why", "it names a customer")
+    dry = river(pair, *words, "--dry-run")
+    assert [each["party"] for each in dry.value["holders"]] == ["harbour"]
+    assert harbour(pair, "show", name).status == 0
+    assert river(pair, *words).status == 0
+    arrive(pair)
+    assert harbour(pair, "show", name).status == 3
+    assert river(pair, "receipts", name).value[0]["recall"] == "owed"
+    assert harbour(pair, "answer-recall", name).code == "recall.answer"
+    both = harbour(pair, "answer-recall", name, "--deleted", "--kept", "a court order")
+    assert both.code == "recall.answer"
+    assert harbour(pair, "answer-recall", name, "--deleted").status == 0
+    arrive(pair)
+    (after,) = river(pair, "receipts", name).value
+    assert after["recall"] == "deleted"
+    ours = next(each for each in river(pair, "recalls").value if each["item"] == name)
+    assert [each["state"] for each in ours["holders"]] == ["deleted"]
+    assert "deleted" in allied("item", "recalls", "-o", "river", "--data", pair).out
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        pytest.param(("recall", "ITEM", "-a", "river-harbour", "--why", "x"), 5, id="not ours"),
+        pytest.param(("recall", "indicator--none", "-a", "river-harbour", "--why", "x"), 3,
+                     id="unknown"),
+        pytest.param(("receipts", "indicator--none"), 3, id="receipts of what is not here"),
+        pytest.param(("answer-recall", "ITEM", "--deleted"), 3, id="nobody recalled it"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_taken_back_or_answered(
+    pair: Path, tmp_path: Path, words: tuple[str, ...], status: int
+) -> None:
+    name = shared(pair, tmp_path, 805)
+    given = [name if each == "ITEM" else each for each in words]
+    assert harbour(pair, *given).status == status
