@@ -46,7 +46,7 @@ from allied.record.keys import PublicKey, Signer
 
 __all__ = [
     "MAX_ITEMS", "Kept", "Leaf", "Proof", "Signed", "Stated", "Statement", "commitment", "holds",
-    "packed_place", "place_of", "read", "require_holds", "state",
+    "made_at", "packed_place", "place_of", "read", "require_holds", "state",
 ]  # fmt: skip
 
 FORMAT: Final = "statement/1"
@@ -220,10 +220,7 @@ def read(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Statement:
     count, at = value["count"], value["at"]
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_ITEMS:
         raise _bad()
-    try:
-        instant = datetime.strptime(str(at), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise _bad() from None
+    instant = _instant(at)
     statement = Statement(
         OrganisationId(digest_text(value["originator"], "the originator")),
         Digest(digest_text(value["agreement"], "the commitment")),
@@ -235,6 +232,18 @@ def read(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Statement:
     if statement.payload() != sealed.payload:
         raise _bad()
     return statement
+
+
+def made_at(raw: bytes) -> datetime:
+    """When a stored statement was made, by its originator's claim: when its items were shared.
+
+    The caller has held its signature against the originator's keys before; see `read`.
+
+    Raises:
+        MalformedError: `exchange.bad-statement` or a code of `record`.
+    """
+    value = decode(envelope.parse(raw, limit=MAX_BYTES).payload, limit=MAX_CLASS)
+    return _instant(value["at"] if isinstance(value, Mapping) else None)
 
 
 def holds(statement: Statement, leaf: Leaf, proof: Proof) -> bool:
@@ -370,6 +379,13 @@ def _not_in_statement() -> UnverifiedError:
         "the statement does not speak of these bytes",
         hint="the item was changed on its way; ask the originator for it again",
     )
+
+
+def _instant(value: object) -> datetime:
+    try:
+        return datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise _bad() from None
 
 
 def _bad() -> MalformedError:
