@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from allied.node.pairing import ReadingPairs, WritingPairs
 from allied.node.rows import (
     AgreementRow,
     Feed,
@@ -75,7 +76,7 @@ class Chance(Protocol):
 # --- the store --------------------------------------------------------------------------
 
 
-class Reading(Protocol):
+class Reading(ReadingPairs, Protocol):
     """Everything a use case can ask of the store inside one snapshot."""
 
     def organisations(self) -> Sequence[Organisation]:
@@ -307,7 +308,7 @@ class Reading(Protocol):
         ...
 
 
-class Writing(Reading, Protocol):
+class Writing(Reading, WritingPairs, Protocol):
     """A write unit: a `Reading` that sees its own writes."""
 
     def add_organisation(self, organisation: Organisation) -> None: ...
@@ -387,6 +388,14 @@ class Writing(Reading, Protocol):
         """Make items vanish from every view; with `erase` their bytes as well.
 
         Bytes that another item has too stay for that one.
+        """
+        ...
+
+    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> None:
+        """Give items another handling class, under new numbers: whoever follows finds them.
+
+        Under the old numbers they stand among the withdrawn ones as `rows.RELABELLED`, without
+        bytes, so that what was released under these is found.
         """
         ...
 

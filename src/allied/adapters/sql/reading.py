@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, select
 
 from allied.adapters.sql import beside, pages, schema, versions
+from allied.adapters.sql.correlation import PairReading
 from allied.adapters.sql.dialect import ask
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
@@ -44,7 +45,7 @@ NO_HASH: Final = Digest("0" * 64)
 _COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 
 
-class SqlReading:
+class SqlReading(PairReading):
     """One consistent snapshot."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

@@ -467,6 +467,18 @@ passed_on = Table(
     sqlite_with_rowid=False,
 )
 
+# Which items name which values; see `adapters.sql.correlation`.
+pairs = Table(
+    "pairs",
+    metadata,
+    Column("value", BigInteger, primary_key=True, autoincrement=False, nullable=False),
+    Column("holder", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("class_id", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("seq", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Index(None, "seq"),
+    sqlite_with_rowid=False,
+)
+
 ledger = Table(
     "ledger",
     metadata,

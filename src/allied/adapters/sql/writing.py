@@ -20,12 +20,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, Executable, Table, delete, func, select, update
 
 from allied.adapters.sql import beside, schema
+from allied.adapters.sql.correlation import PairWriting
 from allied.adapters.sql.dialect import among, ask, change, insert
 from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
 from allied.errors import ConflictError, NotFoundError
 from allied.node.rows import (
+    RELABELLED,
     AgreementRow,
     Feed,
     ItemBatch,
@@ -51,7 +53,7 @@ _TAKE: Final = (
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
-class SqlWriting(SqlReading):
+class SqlWriting(SqlReading, PairWriting):
     """One write unit: everything in it happens, or nothing."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:
@@ -303,7 +305,17 @@ class SqlWriting(SqlReading):
         if rows:
             told = {"reason": reason, "record": record, "at": at}
             beside.withdraw(self._connection, self._names, self._secret, rows, told, erase=erase)
+            self._drop_pairs([row.seq for row in rows])
             self._changed = True
+
+    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> None:
+        """See `Writing.relabel_items`."""
+        raws = self.item_bytes(rows)
+        here = [row for row in rows if row.digest in raws]
+        self.withdraw_items(here, RELABELLED, "", at, erase=True)
+        added = self.add_items((replace(row, class_id=class_id), raws[row.digest]) for row in here)
+        numbers = {row.seq: added.first + place for place, row in enumerate(here)}
+        beside.renumber_passed_on(self._connection, numbers)
 
     def erase_withdrawn(self, numbers: Sequence[int]) -> None:
         """See `Writing.erase_withdrawn`."""

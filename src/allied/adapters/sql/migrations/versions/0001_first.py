@@ -380,6 +380,16 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "pairs",
+        sa.Column("value", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("holder", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("class_id", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("value", "holder", "class_id", "seq", name="pk_pairs"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_pairs_seq", "pairs", ["seq"])
     counters = sa.table("counters", sa.column("name", WORDS), sa.column("value", WHOLE))
     op.bulk_insert(
         counters,
