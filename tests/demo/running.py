@@ -41,6 +41,11 @@ class Ended:
         return found
 
 
+def _hear_interrupts() -> None:
+    """Undo that a run in the background of a shell inherits SIGINT as ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """`allied demo` in a process of its own; ended with the block if it still runs."""
 
@@ -52,6 +57,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**kept, **(environment or {})},
+            preexec_fn=_hear_interrupts,  # noqa: PLW1509 - no threads are running here
         )
 
     def __enter__(self) -> Self:
