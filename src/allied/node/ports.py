@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from allied.node.ledger_store import ReadingRoots, WritingRoots
 from allied.node.pairing import ReadingPairs, WritingPairs
 from allied.node.rows import (
     AgreementRow,
@@ -76,7 +77,7 @@ class Chance(Protocol):
 # --- the store --------------------------------------------------------------------------
 
 
-class Reading(ReadingPairs, Protocol):
+class Reading(ReadingPairs, ReadingRoots, Protocol):
     """Everything a use case can ask of the store inside one snapshot."""
 
     def organisations(self) -> Sequence[Organisation]:
@@ -308,7 +309,7 @@ class Reading(ReadingPairs, Protocol):
         ...
 
 
-class Writing(Reading, WritingPairs, Protocol):
+class Writing(Reading, WritingPairs, WritingRoots, Protocol):
     """A write unit: a `Reading` that sees its own writes."""
 
     def add_organisation(self, organisation: Organisation) -> None: ...

@@ -18,6 +18,7 @@ from allied.adapters.sql.correlation import PairReading
 from allied.adapters.sql.dialect import ask
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
+from allied.adapters.sql.roots import RootReading
 from allied.node.rows import (
     AgreementRow,
     Feed,
@@ -45,7 +46,7 @@ NO_HASH: Final = Digest("0" * 64)
 _COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 
 
-class SqlReading(PairReading):
+class SqlReading(PairReading, RootReading):
     """One consistent snapshot."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

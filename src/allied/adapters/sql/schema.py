@@ -500,3 +500,19 @@ ledger = Table(
     _id("hash"),
     Index(None, "organisation", "agreement", "recipient", "seq"),
 )
+
+ledger_roots = Table(
+    "ledger_roots",
+    metadata,
+    _id("organisation", primary_key=True),
+    _id("agreement", primary_key=True),
+    Column("place", Whole, primary_key=True, autoincrement=False, nullable=False),
+    _text("series"),
+    _number("number"),
+    _number("after"),
+    _number("last"),
+    _number("count"),
+    _text("through"),
+    _raw("seed"),
+    _id("record"),
+)

@@ -25,6 +25,7 @@ from allied.adapters.sql.dialect import among, ask, change, insert
 from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
+from allied.adapters.sql.roots import RootWriting
 from allied.errors import ConflictError, NotFoundError
 from allied.node.rows import (
     RELABELLED,
@@ -53,7 +54,7 @@ _TAKE: Final = (
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
-class SqlWriting(SqlReading, PairWriting):
+class SqlWriting(SqlReading, PairWriting, RootWriting):
     """One write unit: everything in it happens, or nothing."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

@@ -122,6 +122,21 @@ def upgrade() -> None:
         ["organisation", "agreement", "recipient", "seq"],
     )
     op.create_table(
+        "ledger_roots",
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("place", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("series", WORDS, nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
+        sa.Column("after", WHOLE, nullable=False),
+        sa.Column("last", WHOLE, nullable=False),
+        sa.Column("count", WHOLE, nullable=False),
+        sa.Column("through", WORDS, nullable=False),
+        sa.Column("seed", sa.LargeBinary(), nullable=False),
+        sa.Column("record", WORDS, nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "agreement", "place", name="pk_ledger_roots"),
+    )
+    op.create_table(
         "logins",
         sa.Column("secret", WORDS, nullable=False),
         sa.Column("kind", WORDS, nullable=False),
