@@ -173,7 +173,7 @@ def run(
     listener = _listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds)
     app, end_streams = build(node, Answers(node, keys, keeper.hinted), keys, free_bytes)
-    server = _Server(_config(app), end_streams)
+    server = _Server(_config(taxii.ahead(app)), end_streams)
     with _admin(node, listening.admin):
         keeper.start()
         host, port = listener.getsockname()[:2]

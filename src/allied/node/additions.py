@@ -38,7 +38,7 @@ def instant_of(added: int) -> datetime:
 
 def date_text(added: int) -> str:
     """A date as RFC 3339 with six digits of a fraction: no two dates share a spelling."""
-    return instant_of(added).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{instant_of(added).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def stream(

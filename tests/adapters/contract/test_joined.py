@@ -113,7 +113,7 @@ def test_a_page_is_bounded_in_bytes_and_goes_on(store: SqlStore, sizes: list[int
     with store.read() as reading:
         while more:
             wanted = Wanted(RIVER, tuple(known), 9, after, most_bytes=1_000)
-            page = joined.joined(reading._connection, reading._names, wanted)
+            page = joined.joined(reading._connection, reading._names, wanted, reading.changes())
             assert page.count == 1 or len(page.body) <= 1_000
             bodies.append(page.body)
             after, more = page.last, page.more
@@ -207,7 +207,7 @@ def test_every_way_to_joined_items_gives_the_same(
             wanted = Wanted(
                 RIVER, asked.classes, limit, asked.low, None, None, asked.high, asked.skip, most
             )
-            found = joined.joined(reading._connection, reading._names, wanted)
+            found = joined.joined(reading._connection, reading._names, wanted, reading.changes())
             assert (found.body, found.repeated) == (expected.body, expected.repeated)
             assert (found.count, found.more) == (expected.count, expected.more)
         tight = replace(asked, limit=1000, most_bytes=2**20)

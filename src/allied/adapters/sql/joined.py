@@ -32,6 +32,7 @@ from sqlalchemy import Connection, select
 from allied.adapters.sql.dialect import ask, refusal
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.schema import bodies, items
+from allied.adapters.sql.shares import Shares
 from allied.node.rows import Joined
 from allied.record.ids import OrganisationId
 
@@ -46,7 +47,7 @@ _WINDOW_AT_LEAST: Final = 1_000
 _LEAST_PART: Final = 0.000_1
 _ROOM: Final = 2**20
 
-_NEWEST: Final = "SELECT seq FROM items WHERE holder = ? ORDER BY added DESC LIMIT 1"
+_NEWEST: Final = "SELECT seq, class_id FROM items WHERE holder = ? ORDER BY added DESC LIMIT 1"
 _DATED: Final = "SELECT seq FROM items WHERE holder = ? AND added <= ? ORDER BY added DESC LIMIT 1"
 _VISIBLE: Final = (
     'SELECT sum("count") FROM class_counts'
@@ -87,8 +88,11 @@ class Wanted:
     most_bytes: int = MOST_BYTES
 
 
-def joined(connection: Connection, names: Names, wanted: Wanted) -> Joined:
+def joined(connection: Connection, names: Names, wanted: Wanted, changes: int) -> Joined:
     """The page that is `wanted`.
+
+    Args:
+        changes: the state of the store in this unit.
 
     Raises:
         ExhaustedError: as for any reading.
@@ -103,7 +107,7 @@ def joined(connection: Connection, names: Names, wanted: Wanted) -> Joined:
 
         return joined_postgres.page(connection, asked)
     try:
-        return _Joining(connection, asked).page()
+        return _Joining(connection, asked, names.shares, changes).page()
     except sqlite3.Error as error:
         raise refusal(error.sqlite_errorcode) or error from error
 
@@ -115,6 +119,7 @@ class Asked:
     Attributes:
         low, high: the numbers it is about: above the first, up to the second.
         bounded: `high` was set here and is not the end of what fits.
+        ends: the item with the number `high` is there, and fits.
     """
 
     holder: int
@@ -126,6 +131,7 @@ class Asked:
     skip: tuple[int, ...]
     most_bytes: int
     bounded: bool = False
+    ends: bool = False
 
 
 def _asked(connection: Connection, names: Names, wanted: Wanted) -> Asked | None:
@@ -149,6 +155,7 @@ def _asked(connection: Connection, names: Names, wanted: Wanted) -> Asked | None
     if low >= high or types == ():
         return None
     bounded = types is not None and high - low > LOOKED_AT
+    ends = newest is not None and newest[0] == high and newest[1] in wanted.classes
     return Asked(
         holder=holder,
         classes=tuple(sorted(set(wanted.classes))),
@@ -159,6 +166,7 @@ def _asked(connection: Connection, names: Names, wanted: Wanted) -> Asked | None
         skip=wanted.skip,
         most_bytes=wanted.most_bytes,
         bounded=bounded,
+        ends=ends and types is None and high not in wanted.skip,
     )
 
 
@@ -172,6 +180,8 @@ class _Joining:
 
     connection: Connection
     asked: Asked
+    shares: Shares = field(default_factory=Shares)
+    changes: int = 0
     _driver: Any = field(init=False)
     _classes: str = field(init=False)
     _part: float = field(init=False)
@@ -179,8 +189,13 @@ class _Joining:
     def __post_init__(self) -> None:
         self._driver = self.connection.connection.dbapi_connection
         self._classes = json.dumps(self.asked.classes)
-        row = self._driver.execute(_VISIBLE, (self.asked.holder, self._classes)).fetchone()
-        self._part = (row[0] or 0) / self.asked.high
+        key = (self.asked.holder, self._classes)
+        count = self.shares.known(key, self.changes)
+        if count is None:
+            row = self._driver.execute(_VISIBLE, key).fetchone()
+            count = row[0] or 0
+            self.shares.keep(key, self.changes, count)
+        self._part = count / self.asked.high
 
     def page(self) -> Joined:
         """The page, by the way that is the cheaper one."""
@@ -258,6 +273,8 @@ class _Joining:
 
     def _follows(self, low: int) -> bool:
         """Whether anything visible stands above `low`."""
+        if self.asked.ends:
+            return low < self.asked.high
         return bool(self._how_many(replace(self.asked, low=low), 1))
 
     def _how_many(self, stretch: Asked, most: int) -> int:

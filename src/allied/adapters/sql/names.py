@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from allied.adapters.sql.dialect import among, ask, insert
 from allied.adapters.sql.schema import names
+from allied.adapters.sql.shares import Shares
 
 _REMEMBERED: Final = 50_000
 _FEW: Final = 50
@@ -26,6 +27,7 @@ class NameBook:
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
         self.texts: dict[int, str] = {}
+        self.shares = Shares()
 
     def learn(self, numbers: Mapping[str, int]) -> None:
         """Remember committed names; forgets everything first when there are too many."""
@@ -43,6 +45,7 @@ class Names:
         self._connection = connection
         self._numbers = book.numbers
         self._texts = book.texts
+        self.shares = book.shares
         self._fresh: dict[str, int] = {}
         self._fresh_texts: dict[int, str] = {}
 

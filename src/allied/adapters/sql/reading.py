@@ -272,7 +272,7 @@ class SqlReading(PairReading, RootReading):
             until=until,
             skip=tuple(skip),
         )
-        return joined(self._connection, self._names, wanted)
+        return joined(self._connection, self._names, wanted, self.changes())
 
     def versions(
         self, holder: OrganisationId, *, ids: Sequence[str] = (), numbers: Sequence[int] = ()

@@ -30,6 +30,8 @@ from allied.errors import AlliedError, ExhaustedError
 from allied.record.ids import OrganisationId
 
 _LOG: Final = logging.getLogger("allied.store")
+_KEPT: Final = 4
+"""Connections that wait for the next unit of reading, in no transaction."""
 
 
 class Fence(Protocol):
@@ -75,6 +77,8 @@ class SqlStore:
         self._book = NameBook()
         self._turn = threading.Lock()
         self._turn_of: int | None = None
+        self._keeps = engine.dialect.name == "sqlite"
+        self._kept: list[Connection] = []
 
     @contextmanager
     def read(self) -> Iterator[SqlReading]:
@@ -84,11 +88,12 @@ class SqlStore:
             ExhaustedError: the database cannot be read; `store.busy` when too many units
                 are open in this process.
         """
-        with _connected(self.engine) as connection, connection.begin():
+        with self._snapshot() as connection:
             reading = SqlReading(connection, self._book, self._secret)
             reading.changes()  # SQLite takes its snapshot with the first read, not with BEGIN
             yield reading
-            self._book.learn(reading.learned)
+            if reading.learned:
+                self._book.learn(reading.learned)
 
     @contextmanager
     def write(self) -> Iterator[SqlWriting]:
@@ -113,9 +118,43 @@ class SqlStore:
 
     def close(self) -> None:
         """Close all connections; a unit that is still open ends on its own."""
+        self._keeps = False
+        while self._kept:
+            self._kept.pop().close()
         self.engine.dispose()
         if self._hold is not None:
             self._hold.release()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        """A connection in a transaction that reads.
+
+        Taking one from the pool and giving it back costs as much as a small question; so a
+        few are kept beside it. One whose unit failed is given back, and so is any other
+        database's than SQLite, which may have gone away meanwhile.
+        """
+        if not self._keeps:
+            with _connected(self.engine) as connection, connection.begin():
+                yield connection
+            return
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            connection = _connect(self.engine)
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._put_by(connection)
+
+    def _put_by(self, connection: Connection) -> None:
+        """Keep a connection for the next unit, or give it back."""
+        if self._keeps and len(self._kept) < _KEPT:
+            self._kept.append(connection)
+        else:
+            connection.close()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -148,13 +187,16 @@ class SqlStore:
 
 @contextmanager
 def _connected(engine: Engine) -> Iterator[Connection]:
+    with _connect(engine) as connection:
+        yield connection
+
+
+def _connect(engine: Engine) -> Connection:
     try:
-        connection = engine.connect()
+        return engine.connect()
     except NoConnectionError as error:
         raise ExhaustedError(
             "store.busy",
             "too many units of work are open in this process",
             hint="try again in a moment",
         ) from error
-    with connection:
-        yield connection
