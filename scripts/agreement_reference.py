@@ -22,6 +22,7 @@ from allied.agreement.scalars import YES_NO, Choice, Name, Ref, Scalar, Words
 from allied.agreement.schema import document_schema, schema
 from allied.agreement.shape import Group, Many, Named, OneOf, Schema, groups_within
 from allied.agreement.terms import Agreement, View
+from allied.agreement.triggers import EVERYDAY
 from allied.agreement.writing import one_line
 from allied.response.incident import Incident
 from allied.response.incident_file import FORMAT as INCIDENT_FORMAT
@@ -59,6 +60,15 @@ def tables() -> str:
         summary = _summary(declaration)
         parts += ["", f"### {kind}", "", summary, ""]
         parts += _table(declaration, without=common)
+    parts += ["", "## Kinds of incident in everyday words", ""]
+    parts += ["What people call it, and the kind that it is in a file. The everyday word itself"]
+    parts += [
+        "is refused, with the kind as advice.",
+        "",
+        "| in everyday words | kind |",
+        "|---|---|",
+    ]
+    parts += [f"| {word.replace('-', ' ')} | `{kind}` |" for word, kind in EVERYDAY.items()]
     parts += ["", "## Every key of a view", "", *_table(View)]
     parts += ["", "## What stands inside", ""]
     for declaration in sorted(_inner(), key=lambda each: each.__name__):

@@ -71,6 +71,20 @@ CASES = {
         22,
         "did you mean `information-sharing`?",
     ),
+    "missing key with few words": article(
+        '{art: "1", type: collective-response, trigger: {}, duties: [{do: assist}]}',
+        '{art: "1", type: collective-response, trigger: {}, duties: [{do: assist, modality: must}]}',
+        "agreement.missing-key",
+        65,
+        "add `modality:` with `must`, `should`, `may` or `discuss`",
+    ),
+    "everyday word": article(
+        '{art: "1", type: information-sharing, share: [IOCs]}',
+        SHARING,
+        "agreement.unknown-word",
+        51,
+        "that is `indicator` here",
+    ),
     "unknown word": article(
         '{art: "1", type: information-sharing, share: [indicators]}',
         SHARING,
@@ -337,7 +351,7 @@ CASES = {
         '{art: "1", type: collective-response, trigger: {incident: attack.cyber}}',
         "agreement.unknown-word",
         63,
-        "did you mean `attack.cyber`?",
+        "that is `attack.cyber` here",
     ),
     "the name of a party where its id is meant": Case(
         pact('{art: "1", type: statement, binds: River Bank}').replace(

@@ -311,3 +311,30 @@ def test_it_needs_no_node_and_no_database(files: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0
     assert not (files / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("signed", "doubted"),
+    [pytest.param(True, False, id="signed"), pytest.param(False, True, id="not")],
+)
+def test_a_text_that_nobody_is_known_to_have_signed_is_a_warning(
+    files: Path, signed: bool, doubted: bool
+) -> None:
+    pact = allied("agreement", "new", "--template", "pact").out
+    (files / "pact.yaml").write_text(pact)
+    (files / "hit.yaml").write_text(
+        "format: incident/1\nid: hit\nversions:\n"
+        "  - known_at: 2026-05-01\n    asserted_by: first\n    facts:\n"
+        "      kind: attack.cyber\n      severity: severe\n      acts: [{against: first}]\n"
+    )
+    (files / "signed.yaml").write_text(
+        "format: register/1\nevents:\n"
+        "  - {agreement: our-pact, event: signed, party: first, at: 2026-01-01}\n"
+        "  - {agreement: our-pact, event: signed, party: second, at: 2026-01-02}\n"
+    )
+    register = ("--register", files / "signed.yaml") if signed else ()
+    said = allied(
+        *("whatif", "--agreements", files / "pact.yaml", "--incident", files / "hit.yaml"),
+        *(*register, "--json"),
+    )
+    assert ("nobody-signed" in {each["code"] for each in said.value["warnings"]}) == doubted

@@ -42,7 +42,26 @@ KIND_WORDS: Final = {
 KINDS: Final = tuple(KIND_WORDS)
 """What information can be, without `all`."""
 
-KIND: Final = Choice({**KIND_WORDS, "all": "everything"}, "a kind of information")
+KIND: Final = Choice(
+    {**KIND_WORDS, "all": "everything"},
+    "a kind of information",
+    everyday={
+        "ioc": "indicator",
+        "iocs": "indicator",
+        "ttp": "technique",
+        "ttps": "technique",
+        "cve": "vulnerability",
+        "cves": "vulnerability",
+        "report": "incident-report",
+        "reports": "incident-report",
+        "incidents": "incident-report",
+        "phishing": "indicator",
+        "malware": "indicator",
+        "threat-intelligence": "intelligence",
+        "everything": "all",
+        "any": "all",
+    },
+)
 
 VISIBILITY: Final = Choice(
     {

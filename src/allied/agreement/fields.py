@@ -178,6 +178,10 @@ class Kind(ABC):
         """The kinds inside this one."""
         return ()
 
+    def advice(self) -> str:
+        """What may stand here, as the end of a sentence, where a few words say it."""
+        return ""
+
 
 def is_nothing(value: object) -> bool:
     """Whether a value says nothing: none, an empty text, list or map."""

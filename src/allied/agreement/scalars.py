@@ -132,21 +132,35 @@ class Scalar(Leaf):
         return isinstance(value, self.types) and (not isinstance(value, bool) or self.types is bool)
 
 
+_FEW: Final = 8
+"""So many words of a choice are said when it is missing; more are for the reference."""
+
+
 class Choice(Leaf):
     """One word of a closed list, or of an open one that only suggests.
 
     Args:
         options: the words, with how people say them where that differs.
         what: what is chosen: "a duty".
-        open_to: words that are not on the list are accepted as well.
+        free: words that are not on the list are accepted as well.
+        everyday: what people write first, in small letters, with the word that is meant; for
+            advice only, never accepted.
     """
 
-    def __init__(self, options: str | Mapping[str, str], what: str, *, free: bool = False) -> None:
+    def __init__(
+        self,
+        options: str | Mapping[str, str],
+        what: str,
+        *,
+        free: bool = False,
+        everyday: Mapping[str, str] | None = None,
+    ) -> None:
         if isinstance(options, str):
             options = {word: word.replace("-", " ") for word in options.split()}
         self.options = dict(options)
         self.what = what
         self.free = free
+        self.everyday = dict(everyday or {})
 
     def read(self, node: Node, reading: Reading) -> str:
         text = scalar_of(node, reading, self.what)
@@ -154,18 +168,19 @@ class Choice(Leaf):
             return text
         if self.free:
             return words_of(text, node, reading, 200)
-        raise reading.fail(
-            node,
-            "unknown-word",
-            f"this is not {self.what}",
-            suggestion(text, list(self.options)),
-        )
+        meant = self.everyday.get(text[:64].lower().replace(" ", "-"))
+        advice = f"that is `{meant}` here" if meant else suggestion(text, list(self.options))
+        raise reading.fail(node, "unknown-word", f"this is not {self.what}", advice)
 
     def spell(self, value: Any) -> str:
         return str(value)
 
     def words(self, value: Any) -> str:
         return self.options.get(str(value), str(value))
+
+    def advice(self) -> str:
+        few = len(self.options) <= _FEW
+        return f" with {listed([f'`{word}`' for word in self.options], 'or')}" if few else ""
 
     def schema(self) -> Schema:
         closed: Schema = {"enum": list(self.options)}

@@ -275,6 +275,10 @@ class Group(Kind, Generic[T]):
         ]
         return "; ".join(said) or "as by default"
 
+    def advice(self) -> str:
+        needed = [each.key for each in keys_of(self.declaration).values() if each.required]
+        return f", a map with {listed([f'`{key}:`' for key in needed])}" if needed else ""
+
     def schema(self) -> Schema:
         whole: Schema = {"$ref": f"#/$defs/{self.declaration.__name__}"}
         other: list[Schema] = []
@@ -432,7 +436,7 @@ def read_group(
                 node,
                 "missing-key",
                 f"{what} needs the key `{each.key}`",
-                f"add `{each.key}:`",
+                f"add `{each.key}:`{each.field.kind.advice()}",
             )
             bad = True
         elif each.field.follows and each.name not in seen:

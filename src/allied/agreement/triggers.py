@@ -78,8 +78,44 @@ INCIDENT_KINDS: Final = (
     " breach-of-agreement"
 )
 
+EVERYDAY: Final = {
+    "ransomware": "attack.cyber.malicious-code",
+    "malware": "attack.cyber.malicious-code",
+    "virus": "attack.cyber.malicious-code",
+    "wiper": "attack.cyber.malicious-code",
+    "phishing": "attack.cyber.fraud",
+    "fraud": "attack.cyber.fraud",
+    "ddos": "attack.cyber.availability",
+    "denial-of-service": "attack.cyber.availability",
+    "outage": "attack.cyber.availability",
+    "hack": "attack.cyber.intrusion",
+    "intrusion": "attack.cyber.intrusion",
+    "breach": "attack.cyber.intrusion",
+    "data-breach": "attack.cyber.intrusion",
+    "data-theft": "attack.cyber.intrusion",
+    "defacement": "attack.cyber.content",
+    "disinformation": "attack.cyber.content",
+    "scan": "attack.cyber.information-gathering",
+    "scanning": "attack.cyber.information-gathering",
+    "cyber": "attack.cyber",
+    "cyber-attack": "attack.cyber",
+    "cyberattack": "attack.cyber",
+    "war": "attack.armed",
+    "armed-attack": "attack.armed",
+    "terrorism": "attack.terror",
+    "mobilisation": "act.mobilisation",
+    "blockade": "act.blockade",
+    "sanctions": "coercion.economic",
+    "flood": "disaster.natural",
+    "earthquake": "disaster.natural",
+    "fire": "disaster.man-made",
+}
+"""What people call an incident, and the kind that it is here; for advice and the reference."""
+
 INCIDENT: Final = Choice(
-    {word: _incident_words(word) for word in INCIDENT_KINDS.split()}, "a kind of incident"
+    {word: _incident_words(word) for word in INCIDENT_KINDS.split()},
+    "a kind of incident",
+    everyday=EVERYDAY,
 )
 
 TRIGGER_FIELDS: Final = Choice(

@@ -211,11 +211,20 @@ def _doubts(
     incidents: Iterable[Incident],
     viewpoint: str,
 ) -> list[Note]:
-    """Agreements, clauses and callers of an incident that are not there (to this viewpoint)."""
+    """What is not there (to this viewpoint): signatures, agreements, clauses, callers."""
     from allied.response.results import Note
 
     arts, names = _there(texts, events, viewpoint)
     notes: dict[Note, None] = {}
+    told = {event.agreement for event in events}
+    for text in texts.values():
+        known = text.id in told or any(each.joined for each in text.parties)
+        if text.id in arts and not known:
+            said = (
+                f"Nothing here says that anybody signed {text.id}, so it binds nobody: name a"
+                " register file with --register, or write `joined` into a copy of the text."
+            )
+            notes[Note("nobody-signed", said)] = None
     for incident in incidents:
         named: list[tuple[str, str]] = [(each.agreement, "") for each in incident.findings]
         named += [(each.agreement, each.art) for each in incident.invocations]
