@@ -188,6 +188,16 @@ class Look:
         ):
             raise unknown()
 
+    def require_not_gone(self, item: str, versions: frozenset[Instant]) -> None:
+        """Return unless the collection has shown one of these versions and it was taken away.
+
+        Raises:
+            NotFoundError: `collection.unknown`.
+        """
+        for row in self._gone((item,)):
+            if row.class_id in self.visible.once and _instant(row) in versions:
+                raise unknown()
+
     def stretch(self) -> Stretch:
         """The objects that fit, as bytes; see `Collections.objects`."""
         question = self.question

@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.values import Tlp
@@ -30,6 +31,7 @@ from allied.node import release
 from allied.node.browsing import Look, Page, Question, Source, Stretch, Visible, unknown
 
 if TYPE_CHECKING:
+    from allied.exchange.stix import Instant
     from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import Token
@@ -40,7 +42,7 @@ ALL: Final = "all"
 
 _ALL_TITLE: Final = "Everything this organisation may see"
 _REMEMBERED: Final = 1_000
-_NAMES: Final = uuid.UUID("9fd5c7c0-3a5e-5b0e-9d43-6a1b5f0f7a11")
+_NAMES: Final = "allied collection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,22 @@ class Collections:
         """
         return self._look(reading, token, root, name, question, item).page(bodies=bodies)
 
+    def require_not_gone(
+        self,
+        reading: Reading,
+        token: Token,
+        root: str,
+        name: str,
+        item: str,
+        versions: frozenset[Instant],
+    ) -> None:
+        """Return unless one of these versions of an object was taken away from a collection.
+
+        Raises:
+            NotFoundError: `collection.unknown`.
+        """
+        self._look(reading, token, root, name, Question(), None).require_not_gone(item, versions)
+
     def _look(
         self,
         reading: Reading,
@@ -330,8 +348,12 @@ def _root(token: Token, name: str, title: str) -> Root:
 
 
 def collection_id(organisation: OrganisationId, root: str, tlp: Tlp | None) -> str:
-    """The id of a collection: always the same for the same organisation, root and TLP."""
-    return str(uuid.uuid5(_NAMES, f"{organisation}/{root}/{tlp.value if tlp else ALL}"))
+    """The id of a collection: always the same for the same organisation, root and TLP.
+
+    TAXII wants a UUID of version 4, so this has the form of one: its bits come from a digest.
+    """
+    name = f"{_NAMES}/{organisation}/{root}/{tlp.value if tlp else ALL}"
+    return str(uuid.UUID(bytes=sha256(name.encode()).digest()[:16], version=4))
 
 
 def alias_of(tlp: Tlp) -> str:

@@ -79,6 +79,7 @@ class Shared:
         invalid: by code, objects that are no valid STIX 2.1.
         refused: by code, valid objects that the agreement does not take in.
         contradicting: versions already shared with other bytes; not stored.
+        contradictions: the first of them, by id and version.
         broken: code of what broke the file off; empty when it was whole.
     """
 
@@ -93,5 +94,6 @@ class Shared:
     invalid: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     contradicting: int = 0
+    contradictions: list[tuple[str, str]] = field(default_factory=list)
     broken: str = ""
     recipients: dict[PartyId, Tally] = field(default_factory=dict)

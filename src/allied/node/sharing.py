@@ -54,6 +54,8 @@ _KEPT_BYTES = 24 * 2**20
 """Memory for a bundle that is read only once; a larger one is read twice."""
 
 _REMEMBERED = 100_000
+_NAMED = 100_000
+"""Contradictions that are named, not only counted."""
 
 Source = Callable[[], Iterator[bytes]]
 
@@ -348,9 +350,10 @@ class _Sharing:
                 [self._batch(*each) for each in statements],
             )
             self._result.stored += added.stored
-            self._result.contradicting += sum(
-                id_ not in WELL_KNOWN for id_, _ in added.contradicting
-            )
+            contradicting = [each for each in added.contradicting if each[0] not in WELL_KNOWN]
+            self._result.contradicting += len(contradicting)
+            room = _NAMED - len(self._result.contradictions)
+            self._result.contradictions += contradicting[:room]
             if added.stored:
                 self._write_down(writing, by_class, self._class_ids, added)
 

@@ -54,7 +54,11 @@ _ID: Final = re.compile(r"[a-z0-9-]{1,250}--[0-9a-fA-F-]{36}")
 
 
 class TooLargeError(Exception):
-    """Inside this package: more was posted than is read."""
+    """Inside this package: more bytes were posted than are read."""
+
+
+class TooManyError(Exception):
+    """Inside this package: more objects were posted than are taken at once."""
 
 
 async def read(scope: Scope, receive: Receive) -> bytes:
@@ -112,7 +116,7 @@ def opened(body: bytes) -> Envelope:
 
     Raises:
         MalformedError: `taxii.envelope`, it is none: no JSON, not UTF-8, no object, cut off.
-        TooLargeError: it has too many elements.
+        TooManyError: it has too many elements.
     """
     found = Envelope()
     try:
@@ -126,7 +130,7 @@ def opened(body: bytes) -> Envelope:
                 found.places += range(each.index, each.index + len(each.raws))
                 found.count += len(each.raws)
             if found.count > MAX_OBJECTS:
-                raise TooLargeError
+                raise TooManyError
     except MalformedError as problem:
         if problem.code == "stix.empty" or not _is_empty(body):
             raise MalformedError(
@@ -174,7 +178,10 @@ def add(sight: Sight, keys: Keys, root: str, envelope: Envelope) -> bytes:
         def source() -> Iterator[bytes]:
             return iter(pieces)
 
-        errands.share(sight, keys, source, root, Wish(), dry_run=False, on_decision=decided)
+        shared = errands.share(
+            sight, keys, source, root, Wish(), dry_run=False, on_decision=decided
+        )
+        failures += _contradicting(envelope, shared.contradictions)
     id_ = str(uuid.UUID(bytes=node.chance.token(16), version=4))
     shown = _status(id_, date_text(microseconds(at)), envelope, failures)
     with node.store.write() as writing:
@@ -183,12 +190,33 @@ def add(sight: Sight, keys: Keys, root: str, envelope: Envelope) -> bytes:
     return shown
 
 
+def _contradicting(
+    envelope: Envelope, contradictions: Sequence[tuple[str, str]]
+) -> Iterator[_Failure]:
+    """The objects whose version was shared before with other bytes: those stand, these go."""
+    named = frozenset(contradictions)
+    for place, raw in zip(envelope.places, envelope.raws, strict=True) if named else ():
+        each = _names(raw)
+        if any((each.id, version) in named for version in (each.modified, each.created)):
+            reason = "this version was shared before with other bytes, which stand"
+            yield _Failure(place, each.id, "exchange.other-bytes", reason)
+
+
 class _Named(msgspec.Struct):
-    """The members of an object that name it and its version, whatever they hold."""
+    """The members of an object that name it and its version; `_names` sees that they are texts."""
 
     id: Any = ""
     modified: Any = ""
     created: Any = ""
+
+
+def _names(raw: bytes) -> _Named:
+    """What names an object; of one that cannot be read nothing does."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        named = msgspec.json.decode(raw, type=_Named)
+        if all(isinstance(each, str) for each in (named.id, named.modified, named.created)):
+            return named
+    return _Named()
 
 
 def _status(id_: str, at: str, envelope: Envelope, failures: Sequence[_Failure]) -> bytes:
@@ -213,11 +241,7 @@ def _status(id_: str, at: str, envelope: Envelope, failures: Sequence[_Failure])
 
 def _detail(failure: _Failure, raw: bytes | None, at: str) -> dict[str, str]:
     """One failure: an id and a version even of what has none, and never contents."""
-    named = _Named()
-    if raw is not None:
-        with contextlib.suppress(msgspec.DecodeError, RecursionError):
-            named = msgspec.json.decode(raw, type=_Named)
-    times = (named.modified, named.created)
-    version = next((each for each in times if isinstance(each, str) and instant(each)), at)
+    named = _Named() if raw is None else _names(raw)
+    version = next((each for each in (named.modified, named.created) if instant(each)), at)
     id_ = failure.id if _ID.fullmatch(failure.id) else f"object-{failure.index}"
     return {"id": id_, "version": version, "message": f"{failure.code}: {failure.reason}"}

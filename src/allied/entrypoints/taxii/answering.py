@@ -162,7 +162,17 @@ def too_large() -> Answer:
     return _error(
         413,
         "taxii.too-large",
-        f"an envelope has at most {MAX_CONTENT_LENGTH} bytes and {MAX_OBJECTS} objects here",
+        f"an envelope has at most {MAX_CONTENT_LENGTH} bytes here",
+        "post it in parts, or use `allied share` on the node",
+    )
+
+
+def too_many() -> Answer:
+    """422: more objects were posted than are taken at once; the bytes alone would do."""
+    return _error(
+        422,
+        "taxii.too-many",
+        f"an envelope has at most {MAX_OBJECTS} objects here",
         "post it in parts, or use `allied share` on the node",
     )
 

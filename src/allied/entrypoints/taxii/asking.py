@@ -30,6 +30,8 @@ MAX_VALUES: Final = 100
 """Values in one parameter, between commas."""
 
 _MAX_ACCEPT: Final = 2048
+_MEDIA: Final = frozenset({"application/taxii+json", "application/stix+json"})
+"""TAXII names the second beside the first where objects are asked for."""
 
 PAGING: Final = frozenset({"added_after", "limit", "next"})
 OF_COLLECTION: Final = PAGING | {
@@ -61,7 +63,7 @@ def _accepts(range_: str) -> bool:
     if media in {"*/*", "application/*", "application/json"}:
         return True
     version = parameters.get("version", "2.1").strip('"')
-    return media == "application/taxii+json" and version in {"2.1", "2"}
+    return media in _MEDIA and version in {"2.1", "2"}
 
 
 def takes_content(header: str | None) -> bool:
@@ -75,9 +77,7 @@ def takes_content(header: str | None) -> bool:
     media, *rest = (part.strip() for part in header.lower().split(";"))
     named = dict(part.replace(" ", "").partition("=")[::2] for part in rest)
     version = named.get("version", "2.1").strip('"')
-    return media == "application/json" or (
-        media in {"application/taxii+json", "application/stix+json"} and version in {"2.1", "2"}
-    )
+    return media == "application/json" or (media in _MEDIA and version in {"2.1", "2"})
 
 
 def parameters(query: bytes, known: frozenset[str]) -> Mapping[str, str]:
@@ -132,6 +132,8 @@ def question(found: Mapping[str, str], *, after: int = 0, versions: Versions = L
     if spec_versions is not None and "2.1" not in spec_versions:
         types = ()  # nothing else than STIX 2.1 is ever stored
     wanted = _values(found, "match[version]")
+    if wanted is not None and len(wanted) != found["match[version]"].count(",") + 1:
+        raise UsageError("taxii.match-version", "match[version] has a value twice")
     return Question(
         limit=_limit(found.get("limit")),
         after=after,

@@ -207,6 +207,8 @@ class _Taxii:
                 kept = reading.status(status)
                 if kept is None or (kept.root, kept.organisation) != (root, token.organisation):
                     raise unknown()
+                if kept.expires_at <= self._node.clock.now():
+                    raise unknown()
                 raw = kept.raw
                 return lambda: answering.status(raw)
             case (root, "collections"):
@@ -245,6 +247,10 @@ class _Taxii:
     def _one(self, asked: _Asked, root: str, one: Collection, item: str) -> Answer:
         question, of = self._question(asked, one, asking.OF_OBJECT, LAST, item)
         found = self._collections.objects(asked.reading, asked.token, root, one.id, question, item)
+        if not found.count and question.versions.at:
+            self._collections.require_not_gone(
+                asked.reading, asked.token, root, one.id, item, question.versions.at
+            )
         return answering.objects(found, self._next(found.next, of))
 
     def _versions(self, asked: _Asked, root: str, one: Collection, item: str) -> Answer:
@@ -373,8 +379,8 @@ class _Writing:
                 return answering.deleted()
             try:
                 envelope = adding.opened(body)
-            except adding.TooLargeError:
-                return answering.too_large()
+            except adding.TooManyError:
+                return answering.too_many()
             except MalformedError as problem:
                 return answering.refusal(problem, 400)
             return answering.accepted(adding.add(sight, self.keys, self.root, envelope))
