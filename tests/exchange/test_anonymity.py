@@ -17,6 +17,7 @@ from allied.exchange.anonymity import (
     Anonymous,
     NameConsent,
     anonymised,
+    audience_of,
     batch,
     can_be_anonymous,
     group,
@@ -450,6 +451,24 @@ def test_when_the_hub_issues_by_itself(
 
 
 A, B = PartyId("a"), PartyId("b")
+H = frozenset({PartyId("hub")})
+
+
+@pytest.mark.parametrize(
+    ("named", "audience"),
+    [
+        pytest.param(None, None, id="nobody was named"),
+        pytest.param({"hub"}, set(), id="the hub alone"),
+        pytest.param({"hub", "a"}, set(), id="the hub and the submitter are the hub alone"),
+        pytest.param({"hub", "b"}, {"a", "b"}, id="the submitter is among those named"),
+        pytest.param({"a", "b", "hub"}, {"a", "b"}, id="named or not"),
+    ],
+)
+def test_whom_a_new_item_is_for(named: set[str] | None, audience: set[str] | None) -> None:
+    given = None if named is None else frozenset(PartyId(each) for each in named)
+    assert audience_of(given, A, H) == audience
+
+
 HIDES = "share: all, attribution: must-not"
 
 
@@ -467,6 +486,12 @@ HIDES = "share: all, attribution: must-not"
         pytest.param(f"{HIDES}, consent_overrides: yes", [NameConsent(A, NOON - DAY, NOON)], False,
                      id="not after it is taken back"),
         pytest.param("share: all, attribution: may", [], True, id="where naming is free"),
+        pytest.param("share: all, anonymise: {by: hub}", [], False,
+                     id="not where the hub takes it out"),
+        pytest.param("share: all, anonymise: {by: hub}", [NameConsent(A, NOON)], True,
+                     id="unless it consents"),
+        pytest.param("share: all, anonymise: {by: submitter}", [], True,
+                     id="what the submitter takes out is the submitter's"),
     ],
 )  # fmt: skip
 def test_whether_a_reader_is_told_the_name(

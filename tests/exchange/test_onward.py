@@ -82,6 +82,8 @@ OUT = "exchange.third-party"
                      id="not with the name of its source"),
         pytest.param(item(), {"unnamed": True, "hides_sender": True, "hubs": frozenset({HARBOUR})},
                      SANITISE, "exchange.names-source", id="the hub makes a new item first"),
+        pytest.param(item(), {"hides_sender": True, "hubs": frozenset({HARBOUR})},
+                     SANITISE, "exchange.names-source", id="also where it only may hide it"),
         pytest.param(item(), {"unnamed": True, "hides_sender": True}, DENY,
                      "exchange.names-source", id="and nobody else does"),
     ],

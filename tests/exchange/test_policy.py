@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from allied.agreement.values import Tlp
-from allied.exchange.handling import Demand, Handling, HandlingClass
+from allied.exchange.handling import ANONYMOUS, Demand, Handling, HandlingClass
 from allied.exchange.policy import (
     NEED_AUDIENCE,
     Channel,
@@ -138,6 +138,35 @@ def test_verdicts(
     assert verdict.code == (code or "exchange.permitted")
     assert bool(verdict.would_change) == bool(code)
     assert verdict.sentence
+
+
+SECRET = item(Tlp.GREEN, terms=frozenset({ANONYMOUS}))
+HIDING = replace(CLAUSE, hubs=frozenset({HUB}), hides_sender=True)
+ANYHOW = replace(CLAUSE, art="3")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "channels", "code"),
+    [
+        pytest.param(Recipient(HUB, "secretariat"), [HIDING], "", id="to the secretariat"),
+        pytest.param(MEMBER, [HIDING], "exchange.not-anonymous", id="to nobody else"),
+        pytest.param(MEMBER, [HIDING, ANYHOW], "exchange.not-anonymous",
+                     id="not even where another clause would let it go"),
+        pytest.param(Recipient(HUB, "secretariat"), [replace(HIDING, hides_sender=False)],
+                     "exchange.not-anonymous", id="not to a secretariat that hides nobody"),
+    ],
+)  # fmt: skip
+def test_what_is_given_anonymously(
+    recipient: Recipient, channels: list[Channel], code: str
+) -> None:
+    plain = item(Tlp.GREEN)
+    verdict = decide(SECRET, recipient, channels, NOON)
+
+    assert (verdict.code if code else verdict.permitted) == (code or True)
+    if recipient.party == HUB or ANYHOW in channels:
+        assert decide(plain, recipient, channels, NOON).permitted  # the twin
+    assert admit(next(iter(SECRET.demands)), [ANYHOW], NOON).code == "exchange.not-anonymous"
+    assert admit(next(iter(SECRET.demands)), [HIDING], NOON).permitted
 
 
 def test_without_a_clause_nothing_goes_anywhere() -> None:

@@ -169,6 +169,22 @@ def group(channel: Channel, parties: Iterable[Recipient]) -> frozenset[PartyId]:
     )
 
 
+def audience_of(
+    named: frozenset[PartyId] | None, submitter: PartyId, hubs: frozenset[PartyId]
+) -> frozenset[PartyId] | None:
+    """Whom a new item is for, where the submission named its audience.
+
+    The submitter belongs to it, or everybody could see that it is not among those named.
+
+    Returns:
+        None for whomever the agreement allows; an empty set where it was for the hub alone.
+    """
+    if named is None:
+        return None
+    others = named - hubs - {submitter}
+    return others | {submitter} if others else frozenset()
+
+
 def may_issue(possible: frozenset[PartyId], min_group: int, review: Sequence[str]) -> Outcome:
     """Whether the hub may issue a new item by itself, or a person has to look first.
 
@@ -285,6 +301,11 @@ def batch(
     )
 
 
+def hides(clause: InformationSharing) -> bool:
+    """Whether the hub takes the sender's name out under a clause."""
+    return clause.anonymise is not None and clause.anonymise.by == "hub"
+
+
 @dataclass(frozen=True, slots=True)
 class NameConsent:
     """A submitter agrees to be named beside what was made of its submission.
@@ -311,14 +332,16 @@ def names_source(
     A consent reaches forward only: who got the item before stays without the name.
 
     Args:
-        clause: what it says of attribution decides, unless a consent overrides it.
+        clause: its source is hidden where it says that it must not be named, or lets the hub
+            take the name out; a consent overrides the first only where the clause says so.
         submitter: who sent it to the hub.
         consents: what was said about this submission.
         released_at: when the item leaves for the reader at hand.
     """
-    if clause.attribution != "must-not":
+    forbidden = clause.attribution == "must-not"
+    if not forbidden and not hides(clause):
         return True
-    return clause.consent_overrides and any(
+    return (clause.consent_overrides or not forbidden) and any(
         each.by == submitter
         and each.at <= released_at
         and (each.withdrawn_at is None or released_at < each.withdrawn_at)

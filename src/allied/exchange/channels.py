@@ -7,9 +7,10 @@ release depends on, with every reference to parties resolved: by the text alone
 
 Rules that hold everywhere here. Only operative clauses make channels. Where the hub takes
 the sender's name out, everything goes through it, whatever direction is named. A clause that names
-whom it binds lets only them send. A conditional role counts as the one that a party has
-while the condition is not met. Days begin and end in the agreement's time zone; `until` is
-included. A time zone that is not known here keeps the channel shut.
+whom it binds lets only them send, and the hub through which all goes. A conditional role
+counts as the one that a party has while the condition is not met. Days begin and end in the
+agreement's time zone; `until` is included. A time zone that is not known here keeps the channel
+shut.
 """
 
 from __future__ import annotations
@@ -151,6 +152,8 @@ def _channel(agreement: Agreement, clause: InformationSharing, people: _People) 
         receivers = _parties(people, clause.direction.recipients)
     if clause.direction == "hub" or by_hub:
         hubs = people.hubs
+        senders = None if senders is None else senders | hubs
+        receivers = None if receivers is None else receivers | hubs
     listed = clause.third_party if isinstance(clause.third_party, AllowedTo) else None
     since, until = _days(clause.since, clause.until, agreement.timezone)
     return Channel(

@@ -38,6 +38,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 BEGINS = "iep:start-date="
 """The term that says from when on a policy lets anybody have what it marks."""
 
+ANONYMOUS = "allied:anonymous"
+"""The term by which an originator gives something to a secretariat alone, which makes a new item
+of it without the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handling:
@@ -48,7 +52,7 @@ class Handling:
         audience: the only parties it may go to; None where none were named.
         caveats: as they stand in an agreement: `ORCON`, `REL-TO`.
         terms: what markings demand of those who hold it, `iep:...` and `pap:...`; carried
-            along, and read by `actions`; see `begins`.
+            along, and read by `actions`; see `begins`. And `ANONYMOUS`, read by `policy`.
         expires: the instant from which nobody may be given it any more.
     """
 

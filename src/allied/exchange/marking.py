@@ -133,6 +133,7 @@ class Tightening:
     tlp: Tlp | None = None
     audience: frozenset[PartyId] | None = None
     caveats: frozenset[str] = frozenset()
+    terms: frozenset[str] = frozenset()
 
 
 NO_TIGHTENING = Tightening()
@@ -328,7 +329,12 @@ def effective(given: Marked, default: Tlp, tightening: Tightening = NO_TIGHTENIN
         tightening: what the author adds; a laxer TLP than the marking changes nothing.
     """
     handling = given.floor.joined(
-        Handling(tightening.tlp or Tlp.CLEAR, tightening.audience, tightening.caveats)
+        Handling(
+            tightening.tlp or Tlp.CLEAR,
+            tightening.audience,
+            tightening.caveats,
+            tightening.terms,
+        )
     )
     if given.tlp is None:
         handling = handling.joined(Handling(default))

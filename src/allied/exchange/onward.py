@@ -16,8 +16,8 @@ Under `originator-consent` the marking is the originator's word as far as it rea
 is for everybody; GREEN is for the declared community, and who belongs to it a person says.
 Outsiders that the clause lists may have what is AMBER or below. NOFORN and EYES-ONLY are not
 asked about: nothing leaves the parties. A tear-line goes by its own marking, whatever the
-clause says of outsiders. Where the source must not be named, an item that names it is made
-anew first, whoever consents to passing it on.
+clause says of outsiders. Where the source must not be named, or the secretariat takes
+its name out, an item that names it is made anew first, whoever consents to passing it on.
 
 Source: TLP 2.0; the third-agency rule and ORCON; DOMAIN on information release.
 """
@@ -59,7 +59,7 @@ def failures(
         releaser: who would pass it on.
         known: consents and reviews for the item at hand.
     """
-    if channel.unnamed and not known.named:
+    if (channel.unnamed or channel.hides_sender) and not known.named:
         yield _sanitise(channel, releaser)
     if recipient.outside:
         yield from _outside(demand.handling, recipient, channel, known)

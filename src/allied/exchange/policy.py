@@ -29,7 +29,7 @@ from datetime import datetime
 from allied.agreement.values import Tlp
 from allied.exchange import limits, onward
 from allied.exchange.channel import Channel, Failure, Known, Outcome, Receives, Recipient
-from allied.exchange.handling import Demand, HandlingClass
+from allied.exchange.handling import ANONYMOUS, Demand, HandlingClass
 from allied.exchange.stix import Kind
 from allied.record.ids import Digest, PartyId
 
@@ -348,6 +348,12 @@ def _intake_failures(demand: Demand, channel: Channel, at: datetime) -> Iterator
             "the policy that it is marked with has not begun",
             "wait until it has",
         )
+    if ANONYMOUS in handling.terms and not channel.hides_sender:
+        yield Failure(
+            "exchange.not-anonymous",
+            "it was given anonymously, and under this clause nobody takes the sender's name out",
+            "share it under a clause with `anonymise: {by: hub}`",
+        )
     if handling.expires is not None and at >= handling.expires:
         yield Failure(
             "exchange.expired",
@@ -407,7 +413,14 @@ def _failures(demand: Demand, channel: Channel, asked: _Asked) -> Iterator[Failu
 def _direction_failures(demand: Demand, channel: Channel, asked: _Asked) -> Iterator[Failure]:
     """Whether it goes this way under the clause at all."""
     party = asked.recipient.party
-    if channel.hubs is not None and not channel.hubs & {asked.releaser, party}:
+    hubs = channel.hubs or frozenset()
+    if ANONYMOUS in demand.handling.terms and party not in hubs:
+        yield Failure(
+            "exchange.not-anonymous",
+            "it was given to the secretariat alone, which makes a new item of it",
+            "let the secretariat issue it",
+        )
+    if channel.hubs is not None and not hubs & {asked.releaser, party}:
         yield Failure(
             "exchange.direction",
             "under this clause everything goes through the hub",

@@ -25,6 +25,7 @@ from typing import Protocol
 
 from allied.node.ledger_store import ReadingRoots, WritingRoots
 from allied.node.pairing import ReadingPairs, WritingPairs
+from allied.node.hub_rows import ReadingHub, WritingHub
 from allied.node.rows import (
     AgreementRow,
     Feed,
@@ -77,7 +78,7 @@ class Chance(Protocol):
 # --- the store --------------------------------------------------------------------------
 
 
-class Reading(ReadingPairs, ReadingRoots, Protocol):
+class Reading(ReadingPairs, ReadingRoots, ReadingHub, Protocol):
     """Everything a use case can ask of the store inside one snapshot."""
 
     def organisations(self) -> Sequence[Organisation]:
@@ -309,7 +310,7 @@ class Reading(ReadingPairs, ReadingRoots, Protocol):
         ...
 
 
-class Writing(Reading, WritingPairs, WritingRoots, Protocol):
+class Writing(Reading, WritingPairs, WritingRoots, WritingHub, Protocol):
     """A write unit: a `Reading` that sees its own writes."""
 
     def add_organisation(self, organisation: Organisation) -> None: ...

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from allied.adapters.sql import beside, pages, schema, versions
 from allied.adapters.sql.correlation import PairReading
 from allied.adapters.sql.dialect import ask
+from allied.adapters.sql.hub import HubReading
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
 from allied.adapters.sql.roots import RootReading
@@ -46,7 +47,7 @@ NO_HASH: Final = Digest("0" * 64)
 _COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 
 
-class SqlReading(PairReading, RootReading):
+class SqlReading(PairReading, RootReading, HubReading):
     """One consistent snapshot."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

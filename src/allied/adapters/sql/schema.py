@@ -478,6 +478,64 @@ pairs = Table(
     Index(None, "seq"),
     sqlite_with_rowid=False,
 )
+# What a secretariat makes anonymous; see `node.hub_rows`.
+hub_salts = Table(
+    "hub_salts",
+    metadata,
+    _id("organisation", primary_key=True),
+    _id("agreement", primary_key=True),
+    _id("submitter", primary_key=True),
+    _raw("salt"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    _id("organisation", primary_key=True),
+    _id("id", primary_key=True),
+    _id("agreement"),
+    _id("submitter"),
+    _text("share"),
+    _text("art"),
+    _text("state"),
+    _text("code"),
+    _number("count"),
+    _at("received_at"),
+    _at_or_never("due_at"),
+    _text("decided_by"),
+    _text("edits"),
+)
+
+submitted = Table(
+    "submitted",
+    metadata,
+    _id("organisation", primary_key=True),
+    _id("agreement", primary_key=True),
+    _id("submitter", primary_key=True),
+    _id("old_id", primary_key=True),
+    _id("old_version", primary_key=True),
+    _id("submission"),
+    _text("new_id"),
+    _text("new_version"),
+    _at_or_never("issued_at"),
+    _text("recall"),
+    _at_or_never("recall_due"),
+    _at_or_never("recalled_at"),
+    Index(None, "organisation", "submission"),
+    Index(None, "organisation", "new_id"),
+)
+
+namings = Table(
+    "namings",
+    metadata,
+    _id("organisation", primary_key=True),
+    _id("new_id", primary_key=True),
+    _id("party", primary_key=True),
+    _id("agreement"),
+    _text("link"),
+    _at("at"),
+)
+
 
 ledger = Table(
     "ledger",

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Executable, Table, delete, func, select, upda
 from allied.adapters.sql import beside, schema
 from allied.adapters.sql.correlation import PairWriting
 from allied.adapters.sql.dialect import among, ask, change, insert
+from allied.adapters.sql.hub import HubWriting
 from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
@@ -54,7 +55,7 @@ _TAKE: Final = (
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
-class SqlWriting(SqlReading, PairWriting, RootWriting):
+class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting):
     """One write unit: everything in it happens, or nothing."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

@@ -404,9 +404,76 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("value", "holder", "class_id", "seq", name="pk_pairs"),
         sqlite_with_rowid=False,
     )
+    _make_hub_tables()
     op.create_index("ix_pairs_seq", "pairs", ["seq"])
     counters = sa.table("counters", sa.column("name", WORDS), sa.column("value", WHOLE))
     op.bulk_insert(
         counters,
         [{"name": name, "value": 0} for name in ("record", "item", "body", "change")],
+    )
+
+
+def _make_hub_tables() -> None:
+    """What a secretariat makes anonymous."""
+    op.create_table(
+        "hub_salts",
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("submitter", WORDS, nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "agreement", "submitter", name="pk_hub_salts"),
+    )
+    op.create_table(
+        "submissions",
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("id", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("submitter", WORDS, nullable=False),
+        sa.Column("share", WORDS, nullable=False),
+        sa.Column("art", WORDS, nullable=False),
+        sa.Column("state", WORDS, nullable=False),
+        sa.Column("code", WORDS, nullable=False),
+        sa.Column("count", WHOLE, nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", WORDS, nullable=False),
+        sa.Column("edits", WORDS, nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "id", name="pk_submissions"),
+    )
+    op.create_table(
+        "submitted",
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("submitter", WORDS, nullable=False),
+        sa.Column("old_id", WORDS, nullable=False),
+        sa.Column("old_version", WORDS, nullable=False),
+        sa.Column("submission", WORDS, nullable=False),
+        sa.Column("new_id", WORDS, nullable=False),
+        sa.Column("new_version", WORDS, nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), nullable=True),
+        sa.Column("recall", WORDS, nullable=False),
+        sa.Column("recall_due", sa.BigInteger(), nullable=True),
+        sa.Column("recalled_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "organisation",
+            "agreement",
+            "submitter",
+            "old_id",
+            "old_version",
+            name="pk_submitted",
+        ),
+    )
+    op.create_index(
+        "ix_submitted_organisation_submission", "submitted", ["organisation", "submission"]
+    )
+    op.create_index("ix_submitted_organisation_new_id", "submitted", ["organisation", "new_id"])
+    op.create_table(
+        "namings",
+        sa.Column("organisation", WORDS, nullable=False),
+        sa.Column("new_id", WORDS, nullable=False),
+        sa.Column("party", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("link", WORDS, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "new_id", "party", name="pk_namings"),
     )
