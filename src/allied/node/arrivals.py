@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError, MalformedError, UnverifiedError
 from allied.exchange.handling import HandlingClass
+from allied.exchange.keeping import at_sunset
 from allied.exchange.lineage import ItemName
 from allied.exchange.marking import WELL_KNOWN
 from allied.exchange.statement import (
@@ -283,7 +284,15 @@ class _Arrival:
             consented = frozenset({mine})
         # Whether the releaser's knowledge was fresh is for the releaser to answer for.
         known = replace(found.known, confirmed_at=at, consented=consented)
-        handling = HandlingClass(originator, stated.statement.demands)
+        statement = stated.statement
+        handling = at_sunset(
+            folded.instrument.terms,
+            HandlingClass(originator, statement.demands),
+            found.releaser,
+            item.id.partition("--")[0],
+            statement.at,
+            at,
+        )
         if not found.decide(handling, at, {}, known).permitted:
             raise UnverifiedError(
                 "exchange.third-party", "the agreement does not let its sender pass it on to us"

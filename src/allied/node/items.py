@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from allied.errors import NotFoundError
-from allied.node import ledger, release
+from allied.node import ledger, release, sweeping
 from allied.node.agreements import resolve
 from allied.node.receipts import receipt_at
+from allied.node.sweeping import Ends
 from allied.record.ids import AgreementId, Digest, PartyId
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Within = Mapping[AgreementId, Sequence[int]]
 
 _NOBODY: Final = PartyId("-")
+NEVER: Final = Ends()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,16 @@ class RecipientView:
 
 @dataclass(frozen=True, slots=True)
 class ItemDetails:
-    """An item with its bytes and where it stands towards every other party."""
+    """An item with its bytes and where it stands towards every other party.
+
+    Attributes:
+        ends: until when it is kept here, and under which clause.
+    """
 
     item: ItemView
     raw: bytes
     recipients: tuple[RecipientView, ...]
+    ends: Ends = NEVER
 
 
 def list_items(
@@ -187,7 +194,8 @@ def show(
         raw = reading.item_bytes([row])[row.digest]
         view = _views(reading, folded, [row])[0]
         recipients = _recipients(node, reading, folded, row)
-    return ItemDetails(view, raw, recipients)
+        ends = sweeping.ends_of(reading, folded, row)
+    return ItemDetails(view, raw, recipients, ends)
 
 
 def explain(

@@ -393,11 +393,11 @@ class Writing(Reading, WritingPairs, WritingRoots, WritingHub, Protocol):
         """
         ...
 
-    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> None:
+    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> int:
         """Give items another handling class, under new numbers: whoever follows finds them.
 
         Under the old numbers they stand among the withdrawn ones as `rows.RELABELLED`, without
-        bytes, so that what was released under these is found.
+        bytes, so that what was released under these is found. Returns how many there were.
         """
         ...
 

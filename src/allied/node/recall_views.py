@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Reading
-    from allied.node.rows import ItemRow, LedgerRow, Organisation
+    from allied.node.rows import ItemRow, LedgerRow, Organisation, WithdrawnRow
     from allied.record.ids import AgreementId, OrganisationId, PartyId
 
 _PAGE: Final = 1_000
@@ -92,6 +92,17 @@ def versions_of(
         return [row for row in found if row.seq == number]
     versions = reading.items(agreement, holder, limit=_PAGE, item=name)
     return [row for row in versions if row.originator == holder] or versions
+
+
+def left_here(
+    reading: Reading, agreement: AgreementId, holder: OrganisationId, name: str
+) -> Sequence[WithdrawnRow]:
+    """What was held of an object, or under a number, and left; the oldest first."""
+    if name.isdecimal() and len(name) < 19:
+        number = int(name)
+        found = reading.withdrawn(agreement, holder, after=number - 1, limit=1)
+        return [each for each in found if each.item.seq == number]
+    return reading.withdrawn(agreement, holder, item=name, limit=_PAGE)
 
 
 def holders_of(reading: Reading, rows: Sequence[ItemRow]) -> dict[str, LedgerRow]:

@@ -34,11 +34,13 @@ from allied.node.recall_views import (
     RecallView,
     clause_of,
     holders_of,
+    left_here,
     received_view,
     versions_of,
     view_of,
 )
-from allied.node.rows import RemarkRow
+from allied.node.rows import RELABELLED, RemarkRow
+from allied.node.sweeping import EXPIRED
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ def recall(
         folded = node.folds.of(writing, resolve(writing, agreement).id)
         mine = folded.instrument.party(organisation.id)
         rows = versions_of(writing, folded.row.id, organisation.id, name)
+        left = left_here(writing, folded.row.id, organisation.id, name)
+        before = [each.item for each in left if each.reason in (EXPIRED, RELABELLED)]
+        rows = rows or before
         if mine is None or not rows:
             raise NotFoundError(
                 "item.unknown",
@@ -93,7 +98,7 @@ def recall(
                 hint="ask the originator; delete your own copy in any case",
             )
         clear = all(_tlp(writing, row) == Tlp.CLEAR for row in rows)
-        holders = holders_of(writing, rows)
+        holders = holders_of(writing, [*before, *rows])
         clauses = {entry.art for entry in holders.values()} if not clear else set()
         for art in sorted(clauses):
             rules.recall(_clause(folded, art), item, mine, why, now)

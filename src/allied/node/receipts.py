@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from allied.errors import NotFoundError
 from allied.exchange.lineage import ItemName
 from allied.node import called
-from allied.node.recall_views import holder_view, releases_of, versions_of
+from allied.node.recall_views import holder_view, left_here, releases_of, versions_of
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -63,11 +63,8 @@ def receipts(node: Node, organisation: Organisation, name: str) -> Sequence[Rece
         for agreement in reading.agreements():
             folded = node.folds.of(reading, agreement.id)
             rows = list(versions_of(reading, agreement.id, organisation.id, name))
-            rows += [
-                each.item
-                for each in reading.withdrawn(agreement.id, organisation.id)
-                if name in (each.item.id, str(each.item.seq))
-            ]
+            rows += [each.item for each in left_here(reading, agreement.id, organisation.id, name)]
+            rows.sort(key=lambda each: each.seq)
             if not rows:
                 continue
             known = True

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final
 from allied.errors import MalformedError, NotFoundError
 from allied.exchange import limits
 from allied.exchange.lineage import ItemName
-from allied.node import ledger, proofs, verdicts
+from allied.node import ledger, proofs, sweeping, verdicts
 from allied.node.asked import asking_of
 from allied.node.pages import ItemsPage, SentItem
 from allied.record.canonical import digest, encode
@@ -259,6 +259,7 @@ def page(
         MalformedError: `exchange.bad-cursor`.
     """
     place = _Place.read(question.after)
+    sweeping.require_swept(node, holder, question.agreement)
     with node.store.read() as reading:
         changes = reading.changes()
         made = _make(node, reading, caller, holder, question, place)

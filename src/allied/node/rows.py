@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+
+RELABELLED: Final = "relabelled"
+"""Why an item stands among the withdrawn ones that goes on under another number and class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +236,7 @@ class WithdrawnRow:
 
     Attributes:
         item: as it was.
-        reason: `recalled`, `expired`, `retention` or `deleted`.
+        reason: `recalled`, `expired`, `retention`, `deleted` or `relabelled`.
         record: the record that recalled it, or an empty string.
         raw: its bytes; None once they are erased.
     """

@@ -35,6 +35,7 @@ from allied.node import (
     peers,
     recalls,
     release,
+    sweeping,
     visibility,
 )
 from allied.node.messages import (
@@ -121,7 +122,8 @@ def sync(
 
 
 def settle(node: Node, keys: Keys) -> None:
-    """What needs no other node: deliver between organisations hosted here, write receipts."""
+    """What needs no other node: end what is over, deliver to neighbours, write receipts."""
+    sweeping.sweep(node)
     with node.store.read() as reading:
         organisations = reading.organisations()
     for organisation in organisations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allied.node.ports import Store
-from allied.node.rows import RemarkRow
+from allied.node.rows import RELABELLED, RemarkRow
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import HARBOUR, NORTHGATE, PACT, RIVER, item
 
@@ -72,3 +72,38 @@ def test_what_is_passed_on_is_remembered_by_recipient(store: Store) -> None:
     with store.read() as reading:
         assert [each.seq for each in reading.passed_on(PACT, RIVER, "northgate")] == [2]
         assert list(reading.passed_on(PACT, RIVER, "harbour")) == []
+
+
+def test_items_that_take_another_class_go_on_under_new_numbers(store: Store) -> None:
+    with store.write() as writing:
+        amber, green = rows.classes(writing, 2)
+        writing.add_items([item(f"indicator--{n}", amber) for n in range(4)])
+        writing.pass_on(PACT, RIVER, "northgate", [2, 3], rows.at(1))
+        before = writing.items(PACT, RIVER, limit=10)
+        raws = writing.item_bytes(before)
+        writing.relabel_items(before[1:3], green, rows.at(5))
+    with store.read() as reading:
+        now = reading.items(PACT, RIVER, limit=10)
+        assert [(each.seq, each.id, each.class_id) for each in now] == [
+            (1, "indicator--0", amber),
+            (4, "indicator--3", amber),
+            (5, "indicator--1", green),
+            (6, "indicator--2", green),
+        ]
+        assert reading.item_bytes(now) == raws
+        assert [each.added for each in now] == sorted(each.added for each in now)
+        assert reading.item_counts(PACT, RIVER) == {amber: 2, green: 2}
+        assert [each.seq for each in reading.passed_on(PACT, RIVER, "northgate")] == [5, 6]
+        gone = reading.withdrawn(PACT, RIVER)
+        assert [(each.item.seq, each.reason, each.raw) for each in gone] == [
+            (2, RELABELLED, None),
+            (3, RELABELLED, None),
+        ]
+        same = {(each.statement, each.proof, each.share, each.received_at) for each in now}
+        assert same == {
+            (each.statement, each.proof, each.share, each.received_at) for each in before
+        }
+    with store.write() as writing:  # the twin: what is not here is passed over
+        writing.relabel_items(before[1:3], green, rows.at(6))
+    with store.read() as reading:
+        assert reading.items(PACT, RIVER, limit=10) == now

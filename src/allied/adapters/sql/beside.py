@@ -8,7 +8,7 @@ lies in a table of its own, its bytes too until they are erased.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -166,3 +166,11 @@ def put_passed_on(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Remember what is to be passed on; what is remembered already stays as it is."""
     if rows:
         connection.execute(insert(connection, passed_on).on_conflict_do_nothing(), rows)
+
+
+def renumber_passed_on(connection: Connection, numbers: Mapping[int, int]) -> None:
+    """What was to be passed on stays so under its new number."""
+    waiting = select(passed_on.c.seq).where(among(connection, passed_on.c.seq, list(numbers)))
+    for seq in sorted(set(connection.execute(waiting).scalars())):
+        place = update(passed_on).where(passed_on.c.seq == seq)
+        connection.execute(place.values(seq=numbers[seq]))

@@ -310,14 +310,17 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting):
             self._drop_pairs([row.seq for row in rows])
             self._changed = True
 
-    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> None:
+    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> int:
         """See `Writing.relabel_items`."""
         raws = self.item_bytes(rows)
         here = [row for row in rows if row.digest in raws]
+        if not here:
+            return 0
         self.withdraw_items(here, RELABELLED, "", at, erase=True)
         added = self.add_items((replace(row, class_id=class_id), raws[row.digest]) for row in here)
         numbers = {row.seq: added.first + place for place, row in enumerate(here)}
         beside.renumber_passed_on(self._connection, numbers)
+        return len(here)
 
     def erase_withdrawn(self, numbers: Sequence[int]) -> None:
         """See `Writing.erase_withdrawn`."""
