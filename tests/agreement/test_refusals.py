@@ -44,6 +44,13 @@ CASES = {
         63,
         "did you mean `max_tlp`?",
     ),
+    "key that belongs one level deeper": article(
+        '{art: "1", type: amendment, rule: {kind: silence, period: 2 weeks}}',
+        '{art: "1", type: amendment, rule: {kind: silence, silence: {period: 2 weeks}}}',
+        "agreement.unknown-key",
+        55,
+        "it belongs inside `silence:`",
+    ),
     "key of another type of clause": article(
         '{art: "1", type: statement, share: [indicator]}',
         '{art: "1", type: statement, no_duty: armed assistance}',

@@ -421,7 +421,9 @@ def read_group(
         each = keys.get(key.text)
         if each is None:
             if key.text not in known:
-                advice = suggestion(key.text, [*keys, *known], what="key")
+                advice = _inside(key.text, keys) or suggestion(
+                    key.text, [*keys, *known], what="key"
+                )
                 reading.note(key, "unknown-key", f"{what} has no such key", advice)
                 bad = True
             continue
@@ -445,6 +447,16 @@ def read_group(
     if bad:
         raise UnreadError
     return declaration(**values)
+
+
+def _inside(key: str, keys: Mapping[str, Declared]) -> str:
+    """Where a key belongs that stands one level too high; nothing where it belongs nowhere."""
+    homes = [
+        f"`{name}:`"
+        for name, each in keys.items()
+        if any(key in keys_of(inner) for inner in groups_within(each.field.kind))
+    ]
+    return f"it belongs inside {listed(homes, 'or')}" if homes else ""
 
 
 def show_group(value: object, *, full: bool = False) -> dict[str, Tree]:

@@ -98,7 +98,9 @@ def check(
     warnings = sum(finding.severity == "warning" for finding in findings)
     notes = len(findings) - errors - warnings
     what = files[0].name if len(files) == 1 else f"{len(files)} files"
-    say(f"{what}: {errors} errors, {warnings} warnings, {notes} notes.")
+    counts = ((errors, "error"), (warnings, "warning"), (notes, "note"))
+    said = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts)
+    say(f"{what}: {said}.")
     if errors:
         raise typer.Exit(8)
 
