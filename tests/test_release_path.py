@@ -19,6 +19,7 @@ MAY_READ_BYTES = {
     "node/items.py": "an organisation looking at what it holds itself",
     "node/browsing.py": "an organisation's own tools reading what it holds, by token",
     "node/sharing.py": "a marking definition that the same organisation shared earlier",
+    "node/correlation.py": "which values items name; what it gives out is narrowed to the asker",
     "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",
     "adapters/sql/reading.py": "the store answering the port",
 }

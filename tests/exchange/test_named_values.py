@@ -88,6 +88,8 @@ def test_what_a_pattern_names(pattern: str, found: list[str]) -> None:
     [
         pytest.param(indicator(1), ["domain n1.example"], id="an indicator"),
         pytest.param(indicator(1, pattern_type="snort"), [], id="another language"),
+        pytest.param(indicator(1, revoked=True), [], id="a revoked one"),
+        pytest.param(indicator(1, revoked=False), ["domain n1.example"], id="one that stands"),
         pytest.param(seen("domain-name", value="C2.example"), ["domain c2.example"], id="a name"),
         pytest.param(seen("autonomous-system", number=64500), ["as-number 64500"], id="a number"),
         pytest.param(

@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from allied.entrypoints.cli import (
     agreements,
     carrying,
+    correlating,
     exchange,
     feeds,
     incidents,
@@ -52,6 +53,7 @@ def build() -> typer.Typer:
     for verbs in (node, exchange, carrying, incidents, whatif):
         verbs.add_to(app)
     register.add_to(agreements.app)
+    correlating.add_to(exchange.items)
     for noun, its_verbs in {
         "organisation": organisations.app,
         "person": people.persons,
