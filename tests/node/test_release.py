@@ -164,6 +164,16 @@ def test_a_forged_cursor_is_refused(tmp_path: Path, cursor: str) -> None:
     assert page(river, harbour, pact, page(river, harbour, pact).next).items == ()
 
 
+def test_a_cursor_of_somebody_else_starts_from_the_beginning(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path, MEMBERS)
+    river, harbour, northgate = network.houses.values()
+    share(river, pact, OPEN)
+    network.settle()
+    place = page(river, harbour, pact).next
+    assert got(river, harbour, pact, place) == set()
+    assert got(river, northgate, pact, place) == {name(OPEN)}
+
+
 # --- freshness ----------------------------------------------------------------------------
 
 

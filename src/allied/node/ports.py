@@ -306,6 +306,10 @@ class Reading(ReadingPairs, ReadingRoots, ReadingHub, Protocol):
     def login(self, secret: Digest) -> Login | None: ...
 
     def changes(self) -> int:
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes that only this database knows, others for each purpose."""
+        ...
+
         """Grows with every write unit that changed something; cheap, across processes."""
         ...
 

@@ -8,8 +8,9 @@ disclosure ledger before it is sent.
 Words used here:
     holder      the hosted organisation whose copies are looked at
     reach       which handling classes may go to one recipient now, each with its verdict
-    place       how far a recipient is: a number, and a digest of what it could see then; where
-                it may see other than it could, it starts again from the beginning
+    place       how far a recipient is: a number, and a digest of what it could see then (see
+                `allied.node.places`); where it may see other than it could, it starts again
+                from the beginning
     own view    a hosted organisation looking at what it holds itself; that is no release
 
 Rules. Unless a verdict says yes, an item stays. A recipient is a party of the agreement;
@@ -25,12 +26,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.errors import MalformedError, NotFoundError
+from allied.errors import NotFoundError
 from allied.exchange import limits
 from allied.exchange.lineage import ItemName
-from allied.node import ledger, proofs, sweeping, verdicts
+from allied.node import ledger, places, proofs, sweeping, verdicts
 from allied.node.asked import asking_of
 from allied.node.pages import ItemsPage, SentItem
+from allied.node.places import Place
 from allied.record.canonical import digest, encode
 
 if TYPE_CHECKING:
@@ -109,7 +111,10 @@ class Reach:
     @property
     def passing(self) -> str:
         """A digest of what of others may be seen; empty for nothing."""
-        seen: list[Json] = [each.row.seq for each in self.passed]
+        seen: list[Json] = [
+            [each.row.originator, each.row.statement, each.row.id, each.row.modified]
+            for each in self.passed
+        ]
         return digest(encode(seen))[:_DIGITS] if seen else ""
 
 
@@ -258,9 +263,10 @@ def page(
         NotFoundError: there is no such agreement, or one of both is no party of it.
         MalformedError: `exchange.bad-cursor`.
     """
-    place = _Place.read(question.after)
     sweeping.require_swept(node, holder, question.agreement)
     with node.store.read() as reading:
+        secret = reading.secret("places")
+        place = places.opened(question.after, secret, caller, holder, question.agreement)
         changes = reading.changes()
         made = _make(node, reading, caller, holder, question, place)
     if not made.entries:
@@ -277,38 +283,6 @@ def page(
         for name, value in made.noted.items():
             writing.set_cursor(name, value)
     return made.answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """How far a recipient is.
-
-    Attributes:
-        after: the number to go on after.
-        passing, until: what of others could be seen then, and how much of it was sent.
-        top: the highest handling class that there was then.
-        sight: what could be seen then, see `Reach.sight`.
-    """
-
-    after: int = 0
-    top: int = 0
-    sight: str = ""
-    passing: str = ""
-    until: int = 0
-
-    @classmethod
-    def read(cls, text: str) -> _Place:
-        """Read what `__str__` writes; MalformedError for anything else."""
-        if not text:
-            return cls()
-        parts = text.split(".")
-        numbers = [*parts[:2], *parts[4:]]
-        if len(parts) != 5 or not all(each.isdecimal() and len(each) < 19 for each in numbers):
-            raise MalformedError("exchange.bad-cursor", "this is no cursor of this node")
-        return cls(int(parts[0]), int(parts[1]), parts[2], parts[3], int(parts[4]))
-
-    def __str__(self) -> str:
-        return f"{self.after}.{self.top}.{self.sight}.{self.passing}.{self.until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +304,7 @@ def _make(
     caller: OrganisationId,
     holder: OrganisationId,
     question: ItemsQuestion,
-    place: _Place,
+    place: Place,
 ) -> _Made:
     if reading.agreement(question.agreement) is None:
         raise NotFoundError("peer.not-found", "nothing here goes by that name")
@@ -339,6 +313,10 @@ def _make(
     allowed = reach(node, reading, folded, holder, party) if party else None
     if allowed is None:
         raise NotFoundError("peer.not-found", "nothing here goes by that name")
+
+    def sealed(reached: Place) -> str:
+        return reached.sealed(reading.secret("places"), caller, holder, question.agreement)
+
     after = place.after if place.sight == allowed.sight(place.top) else 0
     filled = ItemsPage(question.limit)
     until = place.until if place.passing == allowed.passing else 0
@@ -351,7 +329,7 @@ def _make(
         ]
         reached = replace(place, passing=allowed.passing, until=sent[-1].seq if sent else until)
         entries = _released(folded, allowed, sent, via=PASSED_ON)
-        return _Made(filled.encode(str(reached), more=True), entries, {})
+        return _Made(filled.encode(sealed(reached), more=True), entries, {})
     rows = reading.items(
         question.agreement,
         holder,
@@ -362,15 +340,15 @@ def _make(
     )
     sent = rows[: _add(reading, filled, _fitting(rows[: question.limit]))]
     top = max(allowed.classes.by_id, default=0)
-    reached = _Place(
-        sent[-1].seq if sent else after, top, allowed.sight(top), allowed.passing, until
+    reached = Place(
+        sent[-1].seq if sent else after, top, allowed.sight(top), until, allowed.passing
     )
     noted = _stale_note(reading, folded, holder, allowed)
     entries = [
         *_released(folded, allowed, sent, via=BY_NETWORK),
         *(_refused(folded, allowed, reading.item_counts(folded.row.id, holder)) if noted else ()),
     ]
-    return _Made(filled.encode(str(reached), more=len(sent) < len(rows)), entries, noted)
+    return _Made(filled.encode(sealed(reached), more=len(sent) < len(rows)), entries, noted)
 
 
 def _before(sees_from: datetime | None) -> int | None:

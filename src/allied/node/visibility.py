@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allied.node import release
+from allied.node import release, verdicts
 from allied.node.fairness import fair_share
 from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode
@@ -79,6 +79,8 @@ def mark(
     passed = release.passing(node, reading, folded, holder, organisation)
     if not seen and not items and not passed:
         return 0
-    counted: Json = [[number, count] for number, count in sorted(items.items())]
+    # By the digest of a class: its number here would tell how many classes others have.
+    keys = verdicts.classes_of(reading, folded.row.id).keys if items else {}
+    counted: Json = [list(each) for each in sorted((keys[one], n) for one, n in items.items())]
     value: Json = [[head.circle, head.id, head.sequence] for head in seen]
     return int(digest(encode([value, counted, passed]))[:_MARK_DIGITS], 16) + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -66,6 +67,10 @@ class SqlReading(PairReading, RootReading, HubReading):
 
     def _first(self, query: Select[Any]) -> Any:
         return self._connection.execute(query).first()
+
+    def secret(self, purpose: str) -> bytes:
+        """See `Reading.secret`."""
+        return blake2b(purpose.encode(), digest_size=32, key=self._secret).digest()
 
     # --- who ----------------------------------------------------------------------------
 
