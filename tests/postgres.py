@@ -25,6 +25,8 @@ import psycopg
 import pytest
 
 WAIT_SECONDS = 30.0
+GUARDED = "guarded"
+"""A role of this name has to show its password; it is there once a test has made it."""
 _FORGETFUL = (
     "fsync=off",
     "full_page_writes=off",
@@ -46,14 +48,9 @@ class Server:
     process: subprocess.Popen[bytes]
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def address(self, database: str) -> str:
-        """How a database of this server is reached."""
-        return f"postgresql://{self.owner}@/{database}?host={quote(str(self.folder), safe='')}"
-
-    @property
-    def owner(self) -> str:
-        """Who may do everything on this server."""
-        return "allied"
+    def address(self, database: str, role: str = "allied") -> str:
+        """How a database of this server is reached; `role` may be `name:password`."""
+        return f"postgresql://{role}@/{database}?host={quote(str(self.folder), safe='')}"
 
     def tell(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement on a connection of its own, outside of a transaction."""
@@ -98,6 +95,8 @@ def server() -> Iterator[Server]:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, cwd=folder, **as_whom,
         )  # fmt: skip
         assert made.returncode == 0, made.stdout.decode()
+        doors = folder / "data" / "pg_hba.conf"
+        doors.write_text(f"local all {GUARDED} scram-sha-256\nlocal all all trust\n")
         settings = [part for each in _FORGETFUL for part in ("-c", each)]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(

@@ -23,16 +23,23 @@ from allied.adapters.outgoing import Outgoing
 from allied.adapters.peers import HttpPeers
 from allied.adapters.scratch import file_scratch
 from allied.adapters.settings import Settings, load, passphrase as passphrase_from
-from allied.adapters.sql import SqlStore, open_store
+from allied.adapters.sql import (
+    SqlStore,
+    open_postgres,
+    open_store,
+    postgres_fellows,
+    require_no_password,
+)
 from allied.adapters.vault import FileVault
-from allied.errors import NotFoundError
+from allied.errors import ConflictError, NotFoundError, UsageError
+from allied.node.fellows import Alone, Fellows
 from allied.node.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from allied.adapters.sealed import Hardness
-    from allied.node.ports import Clock
+    from allied.node.ports import Chance, Clock
     from allied.record.ids import AgreementId
 
 TEMPLATES = "allied.agreement"
@@ -64,6 +71,7 @@ class Opened:
     folder: DataFolder
     settings: Settings
     wakening: Wakening
+    fellows: Fellows
 
 
 def folder_at(root: Path | None) -> DataFolder:
@@ -71,12 +79,31 @@ def folder_at(root: Path | None) -> DataFolder:
     return DataFolder(root if root is not None else default_root(os.environ))
 
 
-def create_node(root: Path | None) -> Node:
-    """Make a data folder and its database; one that exists is opened."""
+def create_node(root: Path | None, *, database: str = "") -> Node:
+    """Make a data folder and its database; one that exists is opened.
+
+    Args:
+        database: the address of a PostgreSQL database, which exists; it is written into
+            `node.toml`. Empty: what the settings say, SQLite if they say nothing.
+
+    Raises:
+        UsageError: `store.password-shown`, `store.named-elsewhere`, `store.address`.
+        ConflictError: `store.another-node`, `store.two-databases`.
+    """
     folder = folder_at(root)
+    if database:
+        require_no_password(database)
+        if folder.settings.exists() and load(folder.settings, {}).database != database:
+            raise UsageError(
+                "store.named-elsewhere",
+                "this folder has a node.toml already, which does not name this database",
+                hint="write `database` into it, and leave --database out",
+            )
     folder.create()
-    folder.write_settings({})
-    return assemble(folder, load(folder.settings, {})).node
+    settings = load(folder.settings, {"database": database or None})
+    node = assemble(folder, settings, makes=True).node
+    folder.write_settings({"database": database} if database else {})
+    return node
 
 
 def open_node(root: Path | None, *, flags: Mapping[str, object] | None = None) -> Node:
@@ -108,17 +135,23 @@ def assemble(
     *,
     clock: Clock | None = None,
     hardness: Hardness | None = None,
+    makes: bool = False,
 ) -> Opened:
-    """Build the adapters over a folder; tests may bring their own clock and cheaper keys."""
+    """Build the adapters over a folder; tests may bring their own clock and cheaper keys.
+
+    Args:
+        makes: a folder that has no database yet may take an empty one for its own.
+
+    Raises:
+        UsageError: `store.not-named`, the folder's database is on a server, and none is named.
+        ConflictError: `store.another-node`, `store.two-databases`.
+    """
     clock, chance, wakening = clock or SystemClock(), SystemChance(), Wakening()
-    store = open_store(
-        folder.database,
-        clock=clock,
-        chance=chance,
-        backups=folder.backups,
-        fence=folder.fence,
-        busy_seconds=settings.busy_seconds,
-    )
+    store = _store(folder, settings, clock, chance, makes=makes)
+    busy = settings.busy_seconds
+    fellows: Fellows = Alone()
+    if settings.database:
+        fellows = postgres_fellows(settings.database, wait_seconds=busy)
     vault = (
         FileVault(folder.keys, chance=chance)
         if hardness is None
@@ -133,12 +166,73 @@ def assemble(
         notifier=wakening,
         scratch=lambda: file_scratch(folder.root),
     )
-    return Opened(node, store, folder, settings, wakening)
+    return Opened(node, store, folder, settings, wakening, fellows)
+
+
+def _store(
+    folder: DataFolder, settings: Settings, clock: Clock, chance: Chance, *, makes: bool
+) -> SqlStore:
+    """The database of a folder: the file in it, or the one on a server that it is bound to."""
+    bound = folder.bound_to()
+    if not settings.database:
+        if bound:
+            raise UsageError(
+                "store.not-named",
+                "this node keeps what it knows in a PostgreSQL database, and none is named",
+                hint="name it in node.toml (`database`) or in ALLIED_DATABASE",
+            )
+        return open_store(
+            folder.database,
+            clock=clock,
+            chance=chance,
+            backups=folder.backups,
+            fence=folder.fence,
+            busy_seconds=settings.busy_seconds,
+        )
+    if folder.database.exists() and not bound:
+        raise ConflictError(
+            "store.two-databases",
+            "this node keeps what it knows in its folder, and the settings name another database",
+            hint="leave `database` empty, or copy it there with `allied database copy`",
+        )
+    store = open_postgres(
+        settings.database, chance=chance, fence=folder.fence, busy_seconds=settings.busy_seconds
+    )
+    try:
+        _bind(folder, store, bound, makes=makes)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _bind(folder: DataFolder, store: SqlStore, bound: str, *, makes: bool) -> None:
+    """Let folder and database belong together, or refuse: keys here, what they signed there."""
+    name = store.account().name
+    if bound == name:
+        return
+    with store.read() as reading:
+        is_empty = not reading.organisations()
+    if bound or not (makes and is_empty):
+        raise ConflictError(
+            "store.another-node",
+            "the database belongs to another node than this data folder",
+            hint="name this node's own database; a further server of one node gets a copy of its"
+            " data folder",
+        )
+    folder.bind(name)
 
 
 def require_fence(opened: Opened) -> None:
-    """Refuse to sign on a database that is older than what was signed; see `Fence`."""
-    opened.folder.fence.require_current(opened.store.appended())
+    """Refuse to sign on a database that is older than what was signed; see `Fence`.
+
+    Where others sign on the same database too, with a folder of their own, this folder's fence
+    learns here how far they are.
+    """
+    appended = opened.store.appended()
+    opened.folder.fence.require_current(appended)
+    if opened.settings.database:
+        opened.folder.fence.remember(appended)
 
 
 def find_passphrase(file: Path | None, ask: Callable[[], str]) -> str:

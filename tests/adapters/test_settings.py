@@ -65,7 +65,7 @@ def test_a_folder_without_settings_has_the_defaults(tmp_path: Path) -> None:
         pytest.param(b"sync_seconds = 0", "settings.value", "sync_seconds", id="never syncs"),
         pytest.param(b"log_level = 'sesame'", "settings.value", "log_level", id="no level"),
         pytest.param(
-            b"database = 'postgresql://u:sesame@h/d'", "settings.value", "database", id="later"
+            b"database = 'mysql://u:sesame@h/d'", "settings.value", "database", id="unknown product"
         ),
     ],
 )

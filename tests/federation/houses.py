@@ -95,12 +95,20 @@ class Home(Clock):
     confirmed: Sequence[House] = (RIVER,)
     says: Answer = echo
     asked: list[tuple[str, bytes]] = field(default_factory=list)
+    elsewhere: set[tuple[OrganisationId, str]] = field(default_factory=set)
 
     def hosted(self) -> Sequence[Introduction]:
         return [Introduction((house.name.encode(), b"\x00\xff")) for house in self.hosts]
 
     def listener_keys(self, organisation: OrganisationId) -> Mapping[KeyId, PublicKey] | None:
         return next((one.keys for one in self.confirmed if one.id == organisation), None)
+
+    def is_first(self, caller: OrganisationId, nonce: str, expires: int, now: float) -> bool:
+        assert expires > now
+        asked = (caller, nonce)
+        was = asked in self.elsewhere
+        self.elsewhere.add(asked)
+        return not was
 
     def signer(self, organisation: OrganisationId) -> PrivateKey:
         for house in self.hosts:

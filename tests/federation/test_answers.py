@@ -291,6 +291,18 @@ def test_what_one_process_accepted_the_next_one_does_not(out: Outgoing) -> None:
         assert fresh().send(out, url).status == 200  # the twin that passes
 
 
+def test_what_a_process_beside_this_one_answered_is_not_answered_again(out: Outgoing) -> None:
+    """A request that was seen on its way is worth nothing at another door of the same node."""
+    both = Home()
+    with serving(application(both)) as one, serving(application(both)) as other:
+        time.sleep(1.1)  # a process answers what was asked after it began
+        first, again = fresh(), fresh()
+        assert first.send(out, one).status == 200
+        assert first.send(out, other).body == b"Not Found"
+        assert again.send(out, other).status == 200
+    assert len(both.asked) == 2
+
+
 def test_a_clock_that_is_set_back_does_not_make_old_requests_young(out: Outgoing) -> None:
     passed = [100.0]
     with serving(application(Home(), steady=lambda: passed[0])) as url:

@@ -3,15 +3,18 @@
     node.toml       settings, for people to edit
     allied.db       the database, with allied.db-wal, allied.db-shm and allied.db.lock
     keys/           encrypted keys, one file per organisation and per person
+    database.json   which PostgreSQL database is this node's, if it has one in place of the file
     fence.json      how many own records were ever numbered, see `Fence`
     backups/        copies made before migrations
     serve.lock      held by the one process that serves this folder
 
 The folder belongs to its owner alone (0700, files 0600). Command-line verbs need no lock:
 they are further processes over the same database. Two servers over one SQLite file would
-each believe to be the only one that syncs, so the second is refused.
+each believe to be the only one that syncs, so the second is refused; over PostgreSQL they
+know of each other.
 
 Words used here:
+    bound   a folder whose database is a server's; a copy of the folder serves the same node
     fence   a file outside the database that remembers how many records each hosted
             organisation has numbered. A database that remembers fewer was restored from an
             older copy, and signing on would give a number twice
@@ -30,11 +33,13 @@ from pathlib import Path
 from typing import Final
 
 from allied.adapters import disk
-from allied.errors import ConflictError, ExhaustedError, UsageError
+from allied.errors import ConflictError, ExhaustedError, MalformedError, UsageError
 from allied.record.ids import OrganisationId
 
 _FENCE_LIMIT: Final = 1 << 20
 _FENCE_FORMAT: Final = "allied-fence/1"
+_BOUND_LIMIT: Final = 4_096
+_BOUND_FORMAT: Final = "allied-database/1"
 
 _SETTINGS: Final = """\
 # Settings of this node. Environment variables (ALLIED_PORT=...) and flags (--port) go before
@@ -86,8 +91,42 @@ class DataFolder:
         return Fence(self.root / "fence.json")
 
     def exists(self) -> bool:
-        """Whether a node lives here: its database is there."""
-        return self.database.exists()
+        """Whether a node lives here: its database is there, or it is bound to one elsewhere."""
+        return self.database.exists() or self._bound.exists()
+
+    @property
+    def _bound(self) -> Path:
+        return self.root / "database.json"
+
+    def bound_to(self) -> str:
+        """The id of the PostgreSQL database of this folder; empty when it has none.
+
+        Raises:
+            ExhaustedError: `folder.bound-unreadable`, `disk.failed`.
+        """
+        try:
+            raw = disk.read(self._bound, limit=_BOUND_LIMIT, code="folder.bound-unreadable")
+            found = json.loads(raw)
+            if found["format"] == _BOUND_FORMAT:
+                return str(found["database"])
+        except FileNotFoundError:
+            return ""
+        except (ValueError, TypeError, KeyError, MalformedError):
+            pass
+        raise ExhaustedError(
+            "folder.bound-unreadable",
+            "the file database.json of this data folder is damaged",
+            hint="put it back from a copy of the folder",
+        )
+
+    def bind(self, database: str) -> None:
+        """Remember which PostgreSQL database is this folder's.
+
+        Raises:
+            ExhaustedError: `disk.full` or `disk.failed`.
+        """
+        document = {"format": _BOUND_FORMAT, "database": database}
+        disk.put(self._bound, json.dumps(document, indent=1).encode(), replace=True)
 
     def create(self) -> None:
         """Make the folder, for its owner alone; a folder that is there is closed to others.
@@ -123,8 +162,8 @@ class DataFolder:
             return
 
     @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Be the one process that serves this folder.
+    def serving(self, *, together: bool = False) -> Iterator[None]:
+        """Be the one process that serves this folder, or one of those that do `together`.
 
         The lock ends with the process, however it ends.
 
@@ -140,9 +179,12 @@ class DataFolder:
             raise disk.fault(error) from error
         try:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, (fcntl.LOCK_SH if together else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise _already_serving(os.pread(handle, 32, 0)) from error
+            if together:
+                yield
+                return
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
             yield

@@ -43,7 +43,8 @@ class Settings(BaseSettings):
         host: the address that `serve` listens on.
         port: its port; 0 takes a free one.
         admin: "HOST:PORT" for metrics and health, or empty for none.
-        database: empty for SQLite in the data folder.
+        database: the address of a PostgreSQL database, or empty for SQLite in the data folder; it
+            may hold a password, so it is never shown.
         sync_seconds: how long a serving node waits before it asks its peers by itself.
         busy_seconds: how long a write waits for another process.
         log_level: from which level on something is logged.
@@ -57,7 +58,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8811
     admin: str = ""
-    database: str = ""
+    database: Annotated[str, Field(repr=False, max_length=4_096)] = ""
     sync_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     busy_seconds: Annotated[float, Field(gt=0, le=3_600)] = 15.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -66,8 +67,8 @@ class Settings(BaseSettings):
     @field_validator("database")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        if value:
-            raise ValueError("this release keeps its data in SQLite; leave it empty")
+        if value and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("it begins with postgresql://, or is empty for SQLite in the folder")
         return value
 
     @classmethod

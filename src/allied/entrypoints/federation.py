@@ -70,6 +70,10 @@ class Answers(Protocol):
         """The present, aware, in UTC."""
         ...
 
+    def is_first(self, caller: OrganisationId, nonce: str, expires: int, now: float, /) -> bool:
+        """Use up the nonce of a request; False if a process beside this one answered it."""
+        ...
+
     def answer(
         self, caller: OrganisationId, addressee: OrganisationId, verb: str, question: bytes, /
     ) -> bytes:
@@ -251,7 +255,7 @@ class _Federation:
         if fresh is Freshness.WRONG_TIME:
             await anyio.sleep(max(0.0, self._nonces.ready - self.now()))
             raise _RefusedError(400, Refusal(WRONG_TIME, math.floor(self.now() * 1000)))
-        return 200, await self._at_a_desk(self._answer, request, verb, body)
+        return 200, await self._at_a_desk(self._answer, request, verb, body, now)
 
     async def _body(self, scope: Scope, receive: Receive, limit: int) -> bytes:
         """The request's body, bounded in size and in time."""
@@ -274,9 +278,11 @@ class _Federation:
         except TimeoutError as error:
             raise _RefusedError(408, Refusal("peer.too-slow")) from error
 
-    def _answer(self, request: SignedRequest, verb: str, body: bytes) -> bytes:
+    def _answer(self, request: SignedRequest, verb: str, body: bytes, now: float) -> bytes:
+        whose = (request.sender, request.nonce, request.expires)
         try:
-            return self.answers.answer(request.sender, request.recipient, verb, body)
+            if self.answers.is_first(*whose, now):
+                return self.answers.answer(request.sender, request.recipient, verb, body)
         except NotFoundError as error:
             raise _StrangerError from error
         except AlliedError as error:
@@ -296,6 +302,8 @@ class _Federation:
                 request.nonce,
             )
             raise _RefusedError(500, Refusal("peer.internal")) from error
+        _LOG.warning("request of %s replayed at another process", request.sender)
+        raise _StrangerError
 
     def _sign(self, caller: _Caller, status: int, body: bytes) -> list[tuple[str, str]]:
         return [

@@ -2,7 +2,8 @@
 
 Beside the web server one thread keeps up with the peers: it pulls when a peer hints, when
 something changed here (also by a command line verb in another process), and every
-`sync_seconds`. Health and metrics are served on the admin address only.
+`sync_seconds`. Of several processes over one PostgreSQL database one does so, and another when
+that one has ended. Health and metrics are served on the admin address only.
 
 Rules: one serving process per SQLite folder (a lock that dies with the process); nothing is
 signed on a database that is older than what was signed; stopping ends open streams and
@@ -12,7 +13,6 @@ leaves nothing half-written, because every use case is one unit.
 from __future__ import annotations
 
 import logging
-import queue
 import signal
 import socket
 import threading
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from allied.node.fellows import Fellows
     from allied.node.node import Node
     from allied.node.ports import Keys
     from allied.record.ids import OrganisationId
@@ -58,14 +59,19 @@ class Keeper:
     """The thread that keeps up with the peers."""
 
     def __init__(
-        self, node: Node, keys: Keys, wait: Callable[[float], bool], sync_seconds: float
+        self,
+        node: Node,
+        keys: Keys,
+        wait: Callable[[float], bool],
+        sync_seconds: float,
+        fellows: Fellows,
     ) -> None:
         """Keep `node` up to date; `wait` sleeps and says whether something changed here."""
         self._node = node
         self._keys = keys
         self._wait = wait
         self._seconds = sync_seconds
-        self._hints: queue.SimpleQueue[OrganisationId] = queue.SimpleQueue()
+        self._fellows = fellows
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -81,7 +87,7 @@ class Keeper:
 
     def hinted(self, organisation: OrganisationId) -> None:
         """A peer has something new; called from other threads."""
-        self._hints.put(organisation)
+        self._fellows.hint(organisation)
         self._node.notifier.changed(None)
 
     def _run(self) -> None:
@@ -89,6 +95,10 @@ class Keeper:
         seen = -1
         while not self._stopping.is_set():
             try:
+                if not self._fellows.is_keeper():
+                    next_round, seen = self._node.clock.now(), -1  # at once if it becomes that
+                    self._wait(_LOOK_SECONDS)
+                    continue
                 self._pull_hinted()
                 if self._node.clock.now() >= next_round:
                     sync.sync(self._node, self._keys, due_only=True)
@@ -106,10 +116,7 @@ class Keeper:
             self._wait(_LOOK_SECONDS)
 
     def _pull_hinted(self) -> None:
-        hinted = set()
-        while not self._hints.empty():
-            hinted.add(self._hints.get())
-        for organisation in sorted(hinted):
+        for organisation in self._fellows.hinted():
             sync.sync(self._node, self._keys, only=organisation)
 
     def _after_a_while(self) -> datetime:
@@ -159,10 +166,12 @@ def run(
     listening: Listening,
     wait: Callable[[float], bool],
     free_bytes: Callable[[], int],
+    fellows: Fellows,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
+        fellows: the other processes that serve the same node.
         wait: sleeps at most so long and says whether something changed in this process.
         free_bytes: asks how much room the data folder has.
 
@@ -171,8 +180,9 @@ def run(
     """
     logs.configure(listening.log_level, listening.log_format)
     listener = _listen(listening.host, listening.port)
-    keeper = Keeper(node, keys, wait, listening.sync_seconds)
-    app, end_streams = build(node, Answers(node, keys, keeper.hinted), keys, free_bytes)
+    keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
+    answers = Answers(node, keys, keeper.hinted, fellows)
+    app, end_streams = build(node, answers, keys, free_bytes)
     server = _Server(_config(taxii.ahead(app)), end_streams)
     with _admin(node, listening.admin):
         keeper.start()
@@ -183,6 +193,7 @@ def run(
                 server.run(sockets=[listener])
         finally:
             keeper.stop()
+            fellows.close()
 
 
 @contextmanager

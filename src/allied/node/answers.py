@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
 from allied.node import messages, release, visibility
+from allied.node.fellows import Alone, Fellows
 from allied.node.messages import (
     AgreementsAnswer,
     BlobsQuestion,
@@ -41,8 +42,15 @@ _CHUNK = 500
 class Answers:
     """The answering side of one serving node."""
 
-    def __init__(self, node: Node, keys: Keys, hinted: Callable[[OrganisationId], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        keys: Keys,
+        hinted: Callable[[OrganisationId], None],
+        fellows: Fellows | None = None,
+    ) -> None:
         """Answer for `node`; `hinted` is called with a caller that says it has something new."""
+        self._fellows = fellows or Alone()
         self._node = node
         self._keys = keys
         self._hinted = hinted
@@ -56,6 +64,10 @@ class Answers:
     def now(self) -> datetime:
         """The present, for checking when a request was signed."""
         return self._node.clock.now()
+
+    def is_first(self, caller: OrganisationId, nonce: str, expires: int, now: float) -> bool:
+        """Use up the nonce of a request; False if a process beside this one answered it."""
+        return self._fellows.is_first(caller, nonce, expires, now)
 
     def signer(self, organisation: OrganisationId) -> Signer:
         """The transport key with which answers of a hosted organisation are signed."""

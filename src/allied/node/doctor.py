@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError
 from allied.node import ledger
+from allied.node.account import StoreAccount
 from allied.record.identity import open_chain
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Examined:
 
 def examine(node: Node, *, free_bytes: int) -> Sequence[Examined]:
     """Every finding, in a fixed order."""
-    findings = [_disk(free_bytes)]
+    findings = [_disk(free_bytes), _database(node.store.account())]
     with node.store.read() as reading:
         findings += _organisations(reading)
         findings += _peers(node, reading)
@@ -47,6 +48,15 @@ def _disk(free_bytes: int) -> Examined:
     if free_bytes < LOW_DISK // 10:
         return Examined("disk", "problem", f"{free}: almost full")
     return Examined("disk", "ok" if free_bytes >= LOW_DISK else "warning", free)
+
+
+def _database(account: StoreAccount) -> Examined:
+    text = f"{account.product}, {account.size / 2**20:.1f} MiB, called {account.name}"
+    if account.unsafe:
+        off = " and ".join(account.unsafe)
+        danger = f"{off} is off, so a power cut can lose what was signed"
+        return Examined("database", "problem", f"{text}: {danger}")
+    return Examined("database", "ok", text)
 
 
 def _organisations(reading: Reading) -> Iterator[Examined]:

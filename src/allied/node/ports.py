@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from allied.node.account import Accounted
 from allied.node.ledger_store import ReadingRoots, WritingRoots
 from allied.node.pairing import ReadingPairs, WritingPairs
 from allied.node.hub_rows import ReadingHub, WritingHub
@@ -471,7 +472,7 @@ class Writing(Reading, WritingPairs, WritingRoots, WritingHub, Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(Accounted, Protocol):
     """A durable store: many readers, one writer at a time, across processes."""
 
     def read(self) -> AbstractContextManager[Reading]:

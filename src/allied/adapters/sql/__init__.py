@@ -11,6 +11,8 @@
     pages       pages of items
     joined      the joined bytes of such pages
     joined_postgres    the same on PostgreSQL
+    fellows     what several processes over one PostgreSQL database tell each other
+    account     what a database says of itself
     writing     what can be changed, except items
     intake      storing items in bulk
     names       long names as small numbers
@@ -26,8 +28,9 @@ from typing import Any
 
 from allied.adapters.sql.opening import open_store
 from allied.adapters.sql.store import SqlStore
+from allied.node.fellows import Fellows
 
-__all__ = ["SqlStore", "open_postgres", "open_store"]
+__all__ = ["SqlStore", "open_postgres", "open_store", "postgres_fellows", "require_no_password"]
 
 
 def open_postgres(address: str, **options: Any) -> SqlStore:
@@ -35,3 +38,17 @@ def open_postgres(address: str, **options: Any) -> SqlStore:
     from allied.adapters.sql.opening_postgres import open_postgres as opening
 
     return opening(address, **options)
+
+
+def postgres_fellows(address: str, *, wait_seconds: float) -> Fellows:
+    """As `fellows.PostgresFellows`."""
+    from allied.adapters.sql.fellows import PostgresFellows
+
+    return PostgresFellows(address, wait_seconds=wait_seconds)
+
+
+def require_no_password(address: str) -> None:
+    """As `postgres.require_no_password`."""
+    from allied.adapters.sql.postgres import require_no_password as require
+
+    require(address)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -121,6 +122,11 @@ def meta(connection: Connection) -> dict[str, str]:
 def secret(connection: Connection) -> bytes:
     """What keys the hashes of this database, 32 bytes."""
     return bytes.fromhex(meta(connection)["secret"])
+
+
+def name_of(key: bytes) -> str:
+    """The public name of the database with that secret; copies of a database share it."""
+    return blake2b(b"allied database", key=key, digest_size=16).hexdigest()
 
 
 def fill(connection: Connection, shape: Shape, chance: Chance) -> None:

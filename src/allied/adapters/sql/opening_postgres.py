@@ -68,7 +68,8 @@ def open_postgres(
     Raises:
         UsageError: `store.address`, `store.unverified`.
         ExhaustedError: `store.newer`, `store.in-use`, `store.migration-failed`,
-            `store.unreachable`, `store.cannot-open` and other faults of the server.
+            `store.unreachable`, `store.login`, `store.no-database`, `store.not-permitted`,
+            `store.too-old`, `store.encoding`, `store.cannot-open` and other faults of the server.
         ConflictError: `store.foreign`, it holds another program's tables.
     """
     engine = postgres_engine(address, busy_seconds=busy_seconds)
@@ -89,15 +90,16 @@ def _require_usable(connection: Connection) -> None:
     with connection.begin():
         schema, version, encoding = connection.execute(_WHERE).one()
     if schema is None:
-        problem = "the schema that it names does not exist"
+        code, problem = "store.cannot-open", "the schema that it names does not exist"
     elif version < OLDEST:
+        code = "store.too-old"
         problem = f"PostgreSQL {version} is too old, {OLDEST} or later is needed"
     elif encoding != "UTF8":
-        problem = "its encoding is not UTF8"
+        code, problem = "store.encoding", f"its encoding is {encoding} and has to be UTF8"
     else:
         return
     raise ExhaustedError(
-        "store.cannot-open",
+        code,
         f"the database cannot be used: {problem}",
         hint="docs/operating.md says how a database is made",
     )

@@ -7,6 +7,7 @@ Words used here:
     near       reached without a network: by a socket file, or on a loopback address
     use lock   an advisory lock that every connection shares; whoever changes the form of the
                database takes it alone
+    keeper's lock  held by the one serving process that keeps up with the peers; see `fellows`
     write lock an advisory lock that a write unit takes at its start, so that counters grow in
                the order of commits
 
@@ -21,6 +22,7 @@ statement's parameters.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -40,12 +42,13 @@ OLDEST: Final = 14
 _CONNECTIONS_KEPT: Final = 5
 _CONNECTIONS_BESIDE: Final = 27
 _STATEMENT_SECONDS: Final = 300
-_WRITE, _USE = 0x616C_6C01, 0x616C_6C02
+_WRITE, _USE, _KEEP = 0x616C_6C01, 0x616C_6C02, 0x616C_6C03
 
 WRITE_LOCK: Final = f"SELECT pg_advisory_xact_lock({_WRITE}, hashtext(current_schema()))"
 USE_SHARED: Final = f"SELECT pg_advisory_lock_shared({_USE}, hashtext(current_schema()))"
 USE_NO_MORE: Final = f"SELECT pg_advisory_unlock_shared({_USE}, hashtext(current_schema()))"
 USE_ALONE: Final = f"SELECT pg_try_advisory_lock({_USE}, hashtext(current_schema()))"
+KEEP_ALONE: Final = f"SELECT pg_try_advisory_lock({_KEEP}, hashtext(current_schema()))"
 USE_ALONE_NO_MORE: Final = f"SELECT pg_advisory_unlock({_USE}, hashtext(current_schema()))"
 
 _READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -59,6 +62,10 @@ _SETTINGS: Final = (
     "SET jit = off",
     "SET max_parallel_workers_per_gather = 0",
     "SET random_page_cost = 1.1",
+    # Locks of a machine that has vanished are free again after a minute.
+    "SET tcp_keepalives_idle = 30",
+    "SET tcp_keepalives_interval = 10",
+    "SET tcp_keepalives_count = 3",
     f"SET statement_timeout = '{_STATEMENT_SECONDS}s'",
     f"SET idle_in_transaction_session_timeout = '{_STATEMENT_SECONDS}s'",
     "SELECT set_config('synchronous_commit', 'on', false)"
@@ -127,12 +134,15 @@ def postgres_engine(address: str, *, busy_seconds: float) -> Engine:
     parameters = reached_by(address, wait_seconds=busy_seconds)
 
     def connect() -> psycopg.Connection[Any]:
-        connection = psycopg.connect(**parameters)
+        connection = connected(parameters)
         try:
             _require_verified(connection)
             connection.autocommit = True
             waits = f"SET lock_timeout = '{int(busy_seconds * 1000)}ms'"
             connection.execute("; ".join((*_SETTINGS, waits, USE_SHARED)))
+        except psycopg.Error as error:
+            connection.close()
+            raise refused(error) or error from error
         except BaseException:
             connection.close()
             raise
@@ -154,6 +164,35 @@ def postgres_engine(address: str, *, busy_seconds: float) -> Engine:
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _translate)
     return engine
+
+
+def connected(parameters: Mapping[str, Any]) -> psycopg.Connection[Any]:
+    """A connection, its errors told apart as far as the driver can.
+
+    Raises:
+        ExhaustedError: `store.unreachable`, `store.login`, `store.no-database`, `store.busy`,
+            `store.unverified`.
+    """
+    try:
+        return psycopg.connect(**parameters)
+    except psycopg.Error as error:
+        raise _not_let_in(error) from None  # its text holds the address
+
+
+def require_no_password(address: str) -> None:
+    """Return if an address that others may have seen holds no password.
+
+    Raises:
+        UsageError: `store.password-shown`, `store.address`.
+    """
+    found = reached_by(address, wait_seconds=2)
+    if found.keys() & {"password", "sslpassword"}:
+        raise UsageError(
+            "store.password-shown",
+            "a password on the command line is seen by others on this machine",
+            hint="leave it out there, and put it into a password file (~/.pgpass) or into"
+            " ALLIED_DATABASE; then change it",
+        )
 
 
 def _require_verified(connection: psycopg.Connection[Any]) -> None:
@@ -220,6 +259,16 @@ def _kind(table: Table, column: str) -> str:
 # --- errors -------------------------------------------------------------------------------
 
 
+def _not_let_in(error: psycopg.Error) -> AlliedError:
+    """Why there is no connection: the driver has no code for it, only a text."""
+    text = str(error)
+    for pattern, (name, message, hint) in _AT_THE_DOOR:
+        if re.search(pattern, text):
+            return ExhaustedError(name, message, hint=hint)
+    name, message, hint = _UNREACHABLE
+    return ExhaustedError(name, message, hint=hint)
+
+
 def _translate(context: ExceptionContext) -> BaseException | None:
     """What an error of the database is called here; None leaves it as it is."""
     original = context.original_exception
@@ -251,8 +300,8 @@ def refused(error: psycopg.Error) -> AlliedError | None:
 _UNREACHABLE: Final = (
     "store.unreachable",
     "the database server cannot be reached, or ended the connection",
-    "check that it runs, its address, the name and the password; what was under way may"
-    " have been stored, so look before doing it again",
+    "check that it runs, and its address; what was under way may have been stored, so look"
+    " before doing it again",
 )
 _BUSY: Final = (
     "store.busy",
@@ -264,15 +313,30 @@ _CROWDED: Final = (
     "the database server has no room for a further connection or unit",
     "try again in a moment; raise its max_connections if this goes on",
 )
+_LOGIN: Final = (
+    "store.login",
+    "the database server does not let this node in: the name or the password is not right",
+    "check both; a password belongs into a password file (~/.pgpass) or into ALLIED_DATABASE",
+)
+_NO_DATABASE: Final = (
+    "store.no-database",
+    "the server has no database of that name",
+    "make it: CREATE DATABASE allied OWNER allied ENCODING 'UTF8' TEMPLATE template0",
+)
 _CANNOT_OPEN: Final = (
     "store.cannot-open",
     "the database cannot be opened as it is named",
     "check that the database and the schema exist and that this role may use them",
 )
+_NOT_PERMITTED: Final = (
+    "store.not-permitted",
+    "this role may not make or change tables in the database",
+    "let it own them: ALTER DATABASE allied OWNER TO allied",
+)
 _READ_ONLY: Final = (
     "store.read-only",
     "the database cannot be written to",
-    "name the primary server, and a role that owns the tables",
+    "name the primary server; this one only follows another, or is set to reading",
 )
 _CORRUPT: Final = (
     "store.corrupt",
@@ -283,12 +347,12 @@ _REFUSALS: Final[dict[str, tuple[str, str, str]]] = {
     "08": _UNREACHABLE,
     "25006": _READ_ONLY,
     "25P03": _UNREACHABLE,
-    "28": _CANNOT_OPEN,
-    "3D000": _CANNOT_OPEN,
+    "28": _LOGIN,
+    "3D000": _NO_DATABASE,
     "3F000": _CANNOT_OPEN,
     "40001": _BUSY,
     "40P01": _BUSY,
-    "42501": _READ_ONLY,
+    "42501": _NOT_PERMITTED,
     "53": _CROWDED,
     "53100": (
         "store.full",
@@ -309,3 +373,20 @@ _REFUSALS: Final[dict[str, tuple[str, str, str]]] = {
     "XX002": _CORRUPT,
 }
 """By code, or by the two letters of its class."""
+
+_AT_THE_DOOR: Final = (
+    (r"too many (clients|connections)|remaining connection slots", _CROWDED),
+    (r"starting up|shutting down|not yet accepting|in recovery mode", _UNREACHABLE),
+    (r'FATAL: +database "', _NO_DATABASE),
+    (r"FATAL:|no password supplied", _LOGIN),
+    (
+        r"SSL|certificate",
+        (
+            "store.unverified",
+            "the database server did not prove who it is",
+            "give it a certificate, and name the authority with sslrootcert; docs/operating.md",
+        ),
+    ),
+)
+"""What the text says of why there is no connection. A server that speaks another language than
+English still writes FATAL before whatever it refuses."""

@@ -236,6 +236,17 @@ logins = Table(
     _at_or_never("used_at"),
 )
 
+# Signed requests of other nodes that were answered and could still be repeated, where several
+# processes answer; `expires` in seconds since 1970.
+nonces = Table(
+    "nonces",
+    metadata,
+    _id("caller", primary_key=True),
+    _id("nonce", primary_key=True),
+    Column("expires", Whole, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 feeds = Table(
     "feeds",
     metadata,

@@ -22,11 +22,14 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
+from allied.adapters.sql import forms
+from allied.adapters.sql.account import account
 from allied.adapters.sql.dialect import WRITES
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
 from allied.adapters.sql.writing import SqlWriting
 from allied.errors import AlliedError, ExhaustedError
+from allied.node.account import StoreAccount
 from allied.record.ids import OrganisationId
 
 _LOG: Final = logging.getLogger("allied.store")
@@ -115,6 +118,11 @@ class SqlStore:
         """How many own records each hosted organisation has numbered in this database."""
         with self.read() as reading:
             return reading.appended()
+
+    def account(self) -> StoreAccount:
+        """See `Accounted.account`."""
+        with self._snapshot() as connection:
+            return account(connection, forms.name_of(self._secret))
 
     def close(self) -> None:
         """Close all connections; a unit that is still open ends on its own."""

@@ -57,6 +57,13 @@ def init(
         typer.Option("--url", help="Where other nodes reach you: https://allied.river.example."),
     ] = "",
     person: Annotated[str, typer.Option("--person", help="The first who may act for you.")] = "",
+    database: Annotated[
+        str,
+        typer.Option(
+            "--database",
+            help="A PostgreSQL database that exists, postgresql://...; without: SQLite.",
+        ),
+    ] = "",
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -67,7 +74,7 @@ def init(
 
     require_named(organisation_id, name, url)
     secret = passphrase(passphrase_file, new=True)
-    node = create_node(folder)
+    node = create_node(folder, database=database)
     try:
         _require_empty(list_hosted(node), organisation_id)
         made = found(
@@ -107,7 +114,7 @@ def serve(
     opened_node = open_all(folder, flags={"host": host, "port": port, "admin": admin})
     node, settings = opened_node.node, opened_node.settings
     try:
-        with opened_node.folder.serving():
+        with opened_node.folder.serving(together=bool(settings.database)):
             require_fence(opened_node)
             keys = node.vault.unlock(passphrase(passphrase_file))
             listening = Listening(
@@ -119,7 +126,14 @@ def serve(
                 settings.sync_seconds,
             )
             _invite(node)
-            run(node, keys, listening, opened_node.wakening.wait, lambda: disk_free(folder))
+            run(
+                node,
+                keys,
+                listening,
+                opened_node.wakening.wait,
+                lambda: disk_free(folder),
+                opened_node.fellows,
+            )
     finally:
         node.close()
 

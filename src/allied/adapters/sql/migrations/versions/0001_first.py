@@ -155,6 +155,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_meta"),
     )
     op.create_table(
+        "nonces",
+        sa.Column("caller", WORDS, nullable=False),
+        sa.Column("nonce", WORDS, nullable=False),
+        sa.Column("expires", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("caller", "nonce", name="pk_nonces"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_nonces_expires", "nonces", ["expires"])
+    op.create_table(
         "names",
         sa.Column("id", WHOLE, autoincrement=True, nullable=False),
         sa.Column("name", WORDS, nullable=False),

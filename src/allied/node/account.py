@@ -1,0 +1,31 @@
+"""What a database says of itself, for whoever looks after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAccount:
+    """What a database says of itself.
+
+    Attributes:
+        product: with its version.
+        name: a public name that copies of a database share.
+        size: bytes on the disk, as far as the database knows.
+        unsafe: settings of its server by which a power cut may lose what was signed.
+    """
+
+    product: str
+    name: str
+    size: int
+    unsafe: tuple[str, ...] = ()
+
+
+class Accounted(Protocol):
+    """A store that can say what it is."""
+
+    def account(self) -> StoreAccount:
+        """What the database says of itself."""
+        ...
