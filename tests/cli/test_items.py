@@ -112,3 +112,39 @@ def test_what_cannot_be_taken_back_or_answered(
     name = shared(pair, tmp_path, 805)
     given = [name if each == "ITEM" else each for each in words]
     assert harbour(pair, *given).status == status
+
+
+def test_what_is_said_beside_an_item_is_shown_and_taken_back(pair: Path, tmp_path: Path) -> None:
+    name = shared(pair, tmp_path, 806)
+    assert harbour(pair, "note", name, "asked the port", "-p", "lee").status == 0
+    assert harbour(pair, "tag", name, "terminal", "zebra").status == 0
+    assert harbour(pair, "false-positive", name, "--why", "our scanner").status == 0
+    shown = harbour(pair, "show", name).value
+    assert [(each["kind"], each["text"]) for each in shown["remarks"]] == [
+        ("note", "asked the port"),
+        ("tag", "terminal"),
+        ("tag", "zebra"),
+        ("false-positive", "our scanner"),
+    ]
+    plain = allied("item", "show", name, "-o", "harbour", "--data", pair).out
+    assert "asked the port" in plain
+    assert "deleted" in plain  # two years from now, by Art 1
+    assert [each["item"] for each in harbour(pair, "remarks", "--tag", "zebra").value] == [name]
+    assert river(pair, "show", name).value["remarks"] == []
+    assert harbour(pair, "untag", name, "zebra").status == 0
+    assert harbour(pair, "untag", name, "zebra").status == 3
+    assert harbour(pair, "false-positive", name, "--undo").status == 0
+    assert [each["kind"] for each in harbour(pair, "remarks", name).value] == ["note", "tag"]
+    assert harbour(pair, "note", name, " ").status == 2
+
+
+def test_a_sweep_says_that_nothing_has_ended_yet_and_until_when_it_is_kept(
+    pair: Path, tmp_path: Path
+) -> None:
+    name = shared(pair, tmp_path, 807)
+    ends = harbour(pair, "show", name).value["ends"]
+    assert (ends["art"], ends["why"], ends["erased"]) == ("1", "exchange.retention", True)
+    for words in ((), ("--dry-run",)):
+        said = allied("item", "sweep", *words, "--data", pair, "--json")
+        assert (said.status, said.value) == (0, [])
+    assert "Nothing" in allied("item", "sweep", "--data", pair).err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from allied.entrypoints.cli import passing, recalls
+from allied.entrypoints.cli import passing, recalls, remarks
 from allied.entrypoints.cli.options import (
     ActingOrganisation,
     AsJson,
@@ -20,11 +20,12 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import gathered, give, instant, progress, say, table, visible
-from allied.entrypoints.shapes import item_shown, share_summary
+from allied.entrypoints.shapes import share_summary
 from allied.entrypoints.statuses import PROBLEMS, REFUSED
 
 if TYPE_CHECKING:
     from allied.node.sharing import Decision, Shared
+    from allied.node.sweeping import Ends
 
 items = typer.Typer(help="Items that this node holds.", no_args_is_help=True)
 
@@ -195,16 +196,28 @@ def show(
 ) -> None:
     """Show one item: origin, agreement, marking, and where it stands towards each party."""
     from allied.node.items import show as look
+    from allied.node.remarks import list_remarks
 
     with opened(folder) as node:
-        found = look(node, who(node, organisation), name)
+        own = who(node, organisation)
+        found = look(node, own, name)
+        said = list_remarks(node, own, found.item.id)
     if raw:
         shown = visible(found.raw.decode(errors="replace")) if sys.stdout.isatty() else found.raw
         typer.echo(shown, nl=False)
         return
     item = found.item
     if as_json:
-        give(item_shown(found), as_json=True)
+        give(
+            {
+                "item": item,
+                "recipients": found.recipients,
+                "raw": found.raw.decode(),
+                "ends": found.ends,
+                "remarks": said,
+            },
+            as_json=True,
+        )
         return
     give(
         None,
@@ -219,6 +232,8 @@ def show(
             + (f", only for {', '.join(item.audience)}" if item.audience is not None else ""),
             f"received   {instant(item.received_at)}",
             f"digest     {item.digest}",
+            *_ends(found.ends),
+            *(f"{each.kind:<10} {each.text}".rstrip() for each in said),
         ),
     )
     table(
@@ -235,6 +250,18 @@ def show(
             for each in found.recipients
         ],
     )
+
+
+def _ends(ends: Ends) -> list[str]:
+    """Until when an item is kept, and under which clause, in words."""
+    lines = []
+    by = f" by Art {ends.art}" if ends.art else ""
+    if ends.relaxes_at:
+        lines.append(f"relaxes    {instant(ends.relaxes_at)} to TLP:{ends.relaxes_to}{by}")
+    if ends.over_at:
+        how = "deleted" if ends.erased else "over"
+        lines.append(f"{how:<10} {instant(ends.over_at)}{by} [{ends.why}]")
+    return lines
 
 
 @items.command("explain")
@@ -261,3 +288,4 @@ def explain(
 
 recalls.add_to(items)
 passing.add_to(items)
+remarks.add_to(items)
