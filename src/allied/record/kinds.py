@@ -175,6 +175,8 @@ _ROWS: Final = (
          "recipient", at=("pair",), when=_SINCE_FORCE),
     _row("exchange.consent", "the originator lets an item go to somebody else, or does not",
          "releaser", at=("pair",), when=_SINCE_FORCE, act=True),
+    _row("exchange.name", "the submitter lets the hub name it beside what was made of its items",
+         "releaser", at=("pair",), when=_SINCE_FORCE, act=True),
     _row("ledger.commit", "a salted commitment to the root of the issuer's disclosure ledger",
          "bound", at=("all", "pair"), when=_SINCE_FORCE, key="automatic"),
     _row("ledger.witness", "the issuer has seen a commitment to another's ledger",
