@@ -478,17 +478,6 @@ passed_on = Table(
     sqlite_with_rowid=False,
 )
 
-# Which items name which values; see `adapters.sql.correlation`.
-pairs = Table(
-    "pairs",
-    metadata,
-    Column("value", BigInteger, primary_key=True, autoincrement=False, nullable=False),
-    Column("holder", Whole, primary_key=True, autoincrement=False, nullable=False),
-    Column("class_id", Whole, primary_key=True, autoincrement=False, nullable=False),
-    Column("seq", Whole, primary_key=True, autoincrement=False, nullable=False),
-    Index(None, "seq"),
-    sqlite_with_rowid=False,
-)
 # What a secretariat makes anonymous; see `node.hub_rows`.
 hub_salts = Table(
     "hub_salts",
@@ -547,6 +536,17 @@ namings = Table(
     _at("at"),
 )
 
+# Which items name which values; see `adapters.sql.correlation`.
+pairs = Table(
+    "pairs",
+    metadata,
+    Column("value", BigInteger, primary_key=True, autoincrement=False, nullable=False),
+    Column("holder", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("class_id", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Column("seq", Whole, primary_key=True, autoincrement=False, nullable=False),
+    Index(None, "seq"),
+    sqlite_with_rowid=False,
+)
 
 ledger = Table(
     "ledger",

@@ -404,6 +404,7 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
+    _make_hub_tables()
     op.create_table(
         "pairs",
         sa.Column("value", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -413,7 +414,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("value", "holder", "class_id", "seq", name="pk_pairs"),
         sqlite_with_rowid=False,
     )
-    _make_hub_tables()
     op.create_index("ix_pairs_seq", "pairs", ["seq"])
     counters = sa.table("counters", sa.column("name", WORDS), sa.column("value", WHOLE))
     op.bulk_insert(
