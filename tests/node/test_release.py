@@ -140,6 +140,10 @@ def test_who_joins_late_sees_what_the_agreement_says(
         numbered[each] for each in sees
     }
     assert name(OPEN) in held(harbour, pact)
+    told = items.explain(river.node, river.organisation, name(OPEN), NORTHGATE)
+    assert told.permitted == (1 in sees)
+    assert told.code == ("exchange.permitted" if 1 in sees else "exchange.before-joining")
+    assert items.explain(river.node, river.organisation, name(NEXT), NORTHGATE).permitted
 
 
 def test_what_becomes_visible_behind_the_place_of_a_reader_is_not_missed(tmp_path: Path) -> None:

@@ -24,9 +24,10 @@ from datetime import datetime
 from typing import Protocol
 
 from allied.node.account import Accounted
+from allied.node.beside import ReadingBeside, WritingBeside
+from allied.node.hub_rows import ReadingHub, WritingHub
 from allied.node.ledger_store import ReadingRoots, WritingRoots
 from allied.node.pairing import ReadingPairs, WritingPairs
-from allied.node.hub_rows import ReadingHub, WritingHub
 from allied.node.rows import (
     AgreementRow,
     Feed,
@@ -41,12 +42,10 @@ from allied.node.rows import (
     Peer,
     Person,
     RecordRow,
-    RemarkRow,
     StatusRow,
     Token,
     Version,
     WarningListRow,
-    WithdrawnRow,
 )
 from allied.record.ids import (
     AgreementId,
@@ -79,7 +78,7 @@ class Chance(Protocol):
 # --- the store --------------------------------------------------------------------------
 
 
-class Reading(ReadingPairs, ReadingRoots, ReadingHub, Protocol):
+class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, Protocol):
     """Everything a use case can ask of the store inside one snapshot."""
 
     def organisations(self) -> Sequence[Organisation]:
@@ -228,37 +227,6 @@ class Reading(ReadingPairs, ReadingRoots, ReadingHub, Protocol):
         """How many items per handling class."""
         ...
 
-    def withdrawn(
-        self,
-        agreement: AgreementId,
-        holder: OrganisationId,
-        *,
-        item: str | None = None,
-        record: str | None = None,
-        after: int = 0,
-        limit: int = 1000,
-    ) -> Sequence[WithdrawnRow]:
-        """What were items here, by the numbers that they had; only of an object or a recall."""
-        ...
-
-    def withdrawn_names(
-        self, agreement: AgreementId, holder: OrganisationId, items: Iterable[str]
-    ) -> frozenset[tuple[OrganisationId, str, str]]:
-        """Originator, id and version of withdrawn items of some objects."""
-        ...
-
-    def remarks(
-        self, organisation: OrganisationId, items: Iterable[str] | None = None
-    ) -> Sequence[RemarkRow]:
-        """What was said here of some objects, or of all; in the order in which it was said."""
-        ...
-
-    def passed_on(
-        self, agreement: AgreementId, holder: OrganisationId, recipient: str
-    ) -> Sequence[ItemRow]:
-        """The items of others that a holder decided to pass on to a party, by seq."""
-        ...
-
     def statement(self, statement: Digest) -> bytes | None: ...
 
     def tree(self, statement: Digest) -> bytes | None:
@@ -306,16 +274,16 @@ class Reading(ReadingPairs, ReadingRoots, ReadingHub, Protocol):
 
     def login(self, secret: Digest) -> Login | None: ...
 
-    def changes(self) -> int:
     def secret(self, purpose: str) -> bytes:
         """32 bytes that only this database knows, others for each purpose."""
         ...
 
+    def changes(self) -> int:
         """Grows with every write unit that changed something; cheap, across processes."""
         ...
 
 
-class Writing(Reading, WritingPairs, WritingRoots, WritingHub, Protocol):
+class Writing(Reading, WritingBeside, WritingPairs, WritingRoots, WritingHub, Protocol):
     """A write unit: a `Reading` that sees its own writes."""
 
     def add_organisation(self, organisation: Organisation) -> None: ...
@@ -387,48 +355,6 @@ class Writing(Reading, WritingPairs, WritingRoots, WritingHub, Protocol):
 
     def add_batches(self, batches: Sequence[ItemBatch]) -> ItemsAdded:
         """As `add_items`, for many items that share what is the same for all of them."""
-        ...
-
-    def withdraw_items(
-        self, rows: Sequence[ItemRow], reason: str, record: str, at: datetime, *, erase: bool
-    ) -> None:
-        """Make items vanish from every view; with `erase` their bytes as well.
-
-        Bytes that another item has too stay for that one.
-        """
-        ...
-
-    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> int:
-        """Give items another handling class, under new numbers: whoever follows finds them.
-
-        Under the old numbers they stand among the withdrawn ones as `rows.RELABELLED`, without
-        bytes, so that what was released under these is found. Returns how many there were.
-        """
-        ...
-
-    def erase_withdrawn(self, numbers: Sequence[int]) -> None:
-        """Erase the bytes that are kept of withdrawn items."""
-        ...
-
-    def add_remark(self, remark: RemarkRow) -> bool:
-        """Keep a remark; False if the same was said already."""
-        ...
-
-    def remove_remark(
-        self, organisation: OrganisationId, item: str, kind: str, text: str | None
-    ) -> bool:
-        """Take a remark back, or all of that kind; False if there was none."""
-        ...
-
-    def pass_on(
-        self,
-        agreement: AgreementId,
-        holder: OrganisationId,
-        recipient: str,
-        numbers: Iterable[int],
-        at: datetime,
-    ) -> None:
-        """Remember that items are to be passed on to a party."""
         ...
 
     def add_statement(self, statement: Digest, raw: bytes) -> None: ...

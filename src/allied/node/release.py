@@ -199,7 +199,9 @@ def verdict_of(
     footing = verdicts.footing(reading, folded, row.holder, party, at)
     if footing is None:
         raise NotFoundError("exchange.not-a-party", "the agreement does not name the holder")
-    return _judged(folded, footing, verdicts.classes_of(reading, folded.row.id), row, at)[0]
+    found = _judged(folded, footing, verdicts.classes_of(reading, folded.row.id), row, at)[0]
+    late = footing.sees_from is not None and row.received_at < footing.sees_from
+    return verdicts.BEFORE_JOINING if found.permitted and late else found
 
 
 def passing(

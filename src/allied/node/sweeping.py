@@ -356,7 +356,12 @@ def _execute(
     at: datetime,
 ) -> None:
     """Carry out a step for some of its rows, and write it down, in one unit."""
+    here = writing.versions(rows[0].holder, numbers=[row.seq for row in rows])
+    present = {each.seq for each in here}  # somebody else may have been here meanwhile
+    rows = [row for row in rows if row.seq in present]
     number = len(rows)
+    if not rows:
+        return
     if step.over is not None:
         reason = _REASONS[step.over.code]
         writing.withdraw_items(rows, reason, "", at, erase=step.over.erase)

@@ -23,9 +23,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from allied.exchange import channels
-from allied.exchange.channel import Channel, Known, Recipient
+from allied.exchange.channel import Channel, Failure, Known, Recipient
 from allied.exchange.handling import HandlingClass, read_class
-from allied.exchange.policy import Verdict, decide
+from allied.exchange.policy import Answer, Verdict, decide
 from allied.exchange.stix import Kind
 from allied.node import freshness
 
@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
 
 _KINDS: Final = frozenset(each.value for each in Kind)
+_LATER: Final = Failure(
+    "exchange.before-joining",
+    "the recipient joined later, and sees what is shared from its joining on",
+    "share a new version of it, or agree on `history: all`",
+)
+BEFORE_JOINING: Final = Verdict(False, _LATER.code, "", (Answer("", (_LATER,)),), (_LATER.change,))
+"""The verdict over what was here before the recipient's present stay began."""
+
 _MOST: Final = 4_096
 """Pairs of parties whose verdicts are remembered."""
 
