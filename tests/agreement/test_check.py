@@ -229,7 +229,7 @@ CASES = {
     "a field that nobody enforces yet": article(
         "not-enforced",
         "note",
-        '{art: "1", type: information-sharing, share: all, recall: {comply_within: 1 day}}',
+        '{art: "1", type: information-sharing, share: all, within: 1 day}',
         '{art: "1", type: information-sharing, share: all}',
         63,
     ),

@@ -29,6 +29,7 @@ from allied.agreement.scalars import (
     Ref,
 )
 from allied.agreement.shape import (
+    EXCHANGE,
     LIFE,
     RESPONSE,
     SHOWN,
@@ -210,6 +211,7 @@ class Life:
                 "what a later party sees",
             ),
             "Who joins later sees {}.",
+            EXCHANGE,
         ),
     ] = "from-joining"
 

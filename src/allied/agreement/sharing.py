@@ -76,10 +76,10 @@ class AllowedTo:
 class Recall:
     """How fast a recalled item must be gone."""
 
-    comply_within: Annotated[Duration, Field(WITHIN, "To be complied with {}.")]
+    comply_within: Annotated[Duration, Field(WITHIN, "To be complied with {}.", EXCHANGE)]
     confirm: Annotated[
         bool,
-        Field(YES_NO, "Each holder confirms that it is gone.", LATER, "Nobody has to confirm."),
+        Field(YES_NO, "Each holder confirms that it is gone.", EXCHANGE, "Nobody has to confirm."),
     ] = True
 
 
@@ -110,15 +110,16 @@ class LawfulBasis:
 class Sunset:
     """When a marking relaxes or ends."""
 
-    after: Annotated[Duration, Field(AFTER, "It happens {}.")]
+    after: Annotated[Duration, Field(AFTER, "It happens {}.", EXCHANGE)]
     then: Annotated[
         str,
         Field(
             Choice({"relax": "it relaxes", "expire": "the item expires"}, "what happens then"),
             "Then {}.",
+            EXCHANGE,
         ),
     ]
-    tlp: Annotated[Tlp | None, Field(TLP, "To {}.", absent="To no other marking.")] = None
+    tlp: Annotated[Tlp | None, Field(TLP, "To {}.", EXCHANGE, "To no other marking.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +306,8 @@ class InformationSharing(Clause):
         Field(
             Group(Recall, "a recall"),
             "The originator may recall it: {}.",
-            absent="There is no recall.",
+            EXCHANGE,
+            "There is no recall.",
         ),
     ] = None
     attribution: Annotated[
@@ -390,11 +392,13 @@ class InformationSharing(Clause):
     ] = "remove-unrelated"
     retention: Annotated[
         Duration | None,
-        Field(AFTER, "It is deleted {}.", absent="No limit on keeping it is set."),
+        Field(AFTER, "It is deleted {}.", EXCHANGE, "No limit on keeping it is set."),
     ] = None
     sunset: Annotated[
         Sunset | None,
-        Field(Group(Sunset, "a sunset"), "Its marking ends: {}.", absent="Markings do not lapse."),
+        Field(
+            Group(Sunset, "a sunset"), "Its marking ends: {}.", EXCHANGE, "Markings do not lapse."
+        ),
     ] = None
     encrypt: Annotated[
         str,
@@ -436,7 +440,8 @@ class InformationSharing(Clause):
         Field(
             DURATION,
             "Before a release, a node's knowledge of who is a party may be this old: {}.",
-            absent="Before a release, a node's knowledge of who is a party may be 24 hours old,"
+            EXCHANGE,
+            "Before a release, a node's knowledge of who is a party may be 24 hours old,"
             " and one hour for TLP:RED.",
         ),
     ] = None

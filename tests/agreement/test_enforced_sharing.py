@@ -1,0 +1,136 @@
+"""What is said about the life of a shared item decides it: its fields, one value against another.
+
+The rules are asked here by the text alone. That nodes ask them, each at its moment, is tested
+where nodes are: `tests/node/test_release.py`, `test_recalls.py`, `test_sweeping.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from allied.agreement.events import Event, Register
+from allied.agreement.fields import EXCHANGE, LATER, declared
+from allied.agreement.life import Life
+from allied.agreement.sharing import InformationSharing, Recall, Sunset
+from allied.agreement.standing import standing
+from allied.agreement.terms import Agreement, load
+from allied.agreement.values import Tlp
+from allied.exchange import limits, recall as recalling
+from allied.exchange.channels import channels_of, sees_from
+from allied.exchange.handling import Demand, Handling, HandlingClass
+from allied.exchange.keeping import keeping
+from allied.exchange.lineage import ItemName
+from allied.exchange.stix import Kind
+from allied.record.ids import PartyId
+
+TEXT = """\
+format: alliance/1
+id: first
+form: {kind: contract}
+parties:
+  - {ids: [river, harbour]}
+life: {in_force_when: {count: 1, of: signed} LIFE}
+articles:
+  - {art: "1", type: information-sharing, share: [indicator], max_tlp: RED MORE}
+"""
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+RIVER, HARBOUR = PartyId("river"), PartyId("harbour")
+NAME = ItemName(RIVER, "indicator--1", "1")
+SUNSET = "sunset: {after: 9 days, then: relax, tlp: GREEN}"
+RECALL = "recall: {comply_within: 1 day, confirm: yes}"
+
+
+def text(more: str = "", life: str = "") -> Agreement:
+    raw = TEXT.replace("MORE", f", {more}" if more else "")
+    raw = raw.replace("LIFE", f", {life}" if life else "")
+    (value,) = load(raw.encode(), "a")
+    assert isinstance(value, Agreement)
+    return value
+
+
+def kept(agreement: Agreement) -> object:
+    """What becomes of a copy: when it is over, and when its marking relaxes."""
+    handling = HandlingClass(RIVER, frozenset({Demand(Kind.INDICATOR, RIVER, Handling(Tlp.AMBER))}))
+    found = keeping(agreement, handling, HARBOUR)
+    return found.over(AT, AT), found.relaxes_at("indicator", AT), found.relaxes_to
+
+
+def recalled(agreement: Agreement) -> object:
+    """What a holder owes two days after it was told of a recall; None where there is none."""
+    (clause,) = agreement.clauses(InformationSharing)
+    if clause.recall is None:
+        return None
+    said = recalling.recall(clause, NAME, RIVER, "wrong", AT)
+    copy = recalling.Copy(NAME, HARBOUR, RIVER, AT, Tlp.AMBER)
+    found = recalling.fold(said, [copy], AT + timedelta(days=2), noticed={HARBOUR: AT})
+    (duty,) = found.duties
+    return duty.state, duty.due
+
+
+def fresh(agreement: Agreement) -> object:
+    """Whether what was confirmed two hours ago is enough for a release."""
+    (channel,) = channels_of(agreement)
+    return limits.is_fresh(AT, Tlp.AMBER, channel.freshness, AT + timedelta(hours=2))
+
+
+def seen(agreement: Agreement) -> object:
+    """From when on somebody who joined a day later sees what is shared."""
+    later = AT + timedelta(days=1)
+    events = (
+        Event(agreement=agreement.id, event="signed", party=RIVER, at=AT),
+        Event(agreement=agreement.id, event="signed", party=HARBOUR, at=later),
+    )
+    register = Register({agreement.id: agreement}, events)
+    return sees_from(
+        agreement, standing(register, agreement.id, later + timedelta(days=1)), HARBOUR
+    )
+
+
+Case = tuple[type[Any], str, Callable[[Agreement], object], Agreement, Agreement]
+DECIDES: dict[str, Case] = {
+    "history": (Life, "history", seen, text(), text(life="history: all")),
+    "recall": (InformationSharing, "recall", recalled, text(), text(RECALL)),
+    "how fast": (
+        Recall, "comply_within", recalled, text(RECALL), text(RECALL.replace("1 day", "9 days")),
+    ),
+    "confirming": (
+        Recall, "confirm", recalled, text(RECALL), text(RECALL.replace("yes", "no")),
+    ),
+    "retention": (InformationSharing, "retention", kept, text(), text("retention: 1 day")),
+    "sunset": (InformationSharing, "sunset", kept, text(), text(SUNSET)),
+    "sunset after": (
+        Sunset, "after", kept, text(SUNSET), text(SUNSET.replace("9 days", "8 days")),
+    ),
+    "sunset then": (
+        Sunset, "then", kept, text(SUNSET), text("sunset: {after: 9 days, then: expire}"),
+    ),
+    "sunset to": (Sunset, "tlp", kept, text(SUNSET), text(SUNSET.replace("GREEN", "CLEAR"))),
+    "freshness": (InformationSharing, "freshness", fresh, text(), text("freshness: 1 hour")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECIDES)
+def test_what_is_said_to_be_enforced_decides(name: str) -> None:
+    declaration, key, ask, before, after = DECIDES[name]
+    (field,) = (each for each in declared(declaration) if each.key == key)
+
+    assert ask(before) != ask(after)
+    assert field.field.by == EXCHANGE
+
+
+def test_nothing_else_about_the_life_of_an_item_is_said_to_be_enforced() -> None:
+    named = {(declaration, key) for declaration, key, *_ in DECIDES.values()}
+    for declaration in (Recall, Sunset):
+        for each in declared(declaration):
+            assert (each.field.by == EXCHANGE) == ((declaration, each.key) in named)
+            assert each.field.by != LATER
+
+
+def test_the_whole_is_what_it_was_where_nothing_is_said() -> None:
+    assert recalled(text()) is None
+    assert kept(text()) == (None, None, None)
+    assert fresh(text()) is True
