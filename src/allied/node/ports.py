@@ -27,6 +27,7 @@ from allied.node.account import Accounted
 from allied.node.beside import ReadingBeside, WritingBeside
 from allied.node.hub_rows import ReadingHub, WritingHub
 from allied.node.ledger_store import ReadingRoots, WritingRoots
+from allied.node.neighbour_rows import ReadingNeighbours, WritingNeighbours
 from allied.node.pairing import ReadingPairs, WritingPairs
 from allied.node.rows import (
     AgreementRow,
@@ -78,7 +79,7 @@ class Chance(Protocol):
 # --- the store --------------------------------------------------------------------------
 
 
-class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, Protocol):
+class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, ReadingNeighbours, Protocol):
     """Everything a use case can ask of the store inside one snapshot."""
 
     def organisations(self) -> Sequence[Organisation]:
@@ -283,7 +284,9 @@ class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, Protocol):
         ...
 
 
-class Writing(Reading, WritingBeside, WritingPairs, WritingRoots, WritingHub, Protocol):
+class Writing(
+    Reading, WritingBeside, WritingPairs, WritingRoots, WritingHub, WritingNeighbours, Protocol
+):
     """A write unit: a `Reading` that sees its own writes."""
 
     def add_organisation(self, organisation: Organisation) -> None: ...

@@ -20,6 +20,7 @@ from allied.adapters.sql.dialect import ask
 from allied.adapters.sql.hub import HubReading
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
+from allied.adapters.sql.neighbours import NeighbourReading
 from allied.adapters.sql.roots import RootReading
 from allied.node.rows import (
     AgreementRow,
@@ -48,7 +49,7 @@ NO_HASH: Final = Digest("0" * 64)
 _COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 
 
-class SqlReading(PairReading, RootReading, HubReading):
+class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
     """One consistent snapshot."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

@@ -25,6 +25,7 @@ from allied.adapters.sql.dialect import among, ask, change, insert
 from allied.adapters.sql.hub import HubWriting
 from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
+from allied.adapters.sql.neighbours import NeighbourWriting
 from allied.adapters.sql.reading import SqlReading
 from allied.adapters.sql.roots import RootWriting
 from allied.errors import ConflictError, NotFoundError
@@ -55,7 +56,7 @@ _TAKE: Final = (
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
-class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting):
+class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWriting):
     """One write unit: everything in it happens, or nothing."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

@@ -486,3 +486,38 @@ def _make_hub_tables() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organisation", "new_id", "party", name="pk_namings"),
     )
+    op.create_table(
+        "neighbours",
+        sa.Column("id", WORDS, nullable=False),
+        *(
+            sa.Column(name, WORDS, nullable=False)
+            for name in ("organisation", "label", "url", "path", "agreement")
+        ),
+        sa.Column("pulls", sa.Boolean(), nullable=False),
+        *(
+            sa.Column(name, WORDS, nullable=False)
+            for name in ("to", "tlp", "party", "user", "secret_file")
+        ),
+        sa.Column("allowed_private", sa.Boolean(), nullable=False),
+        sa.Column("every_seconds", WHOLE, nullable=False),
+        sa.Column("added_at", INSTANT, nullable=False),
+        *(sa.Column(name, WORDS, nullable=False) for name in ("mark", "following", "pushed")),
+        sa.Column("compared_at", INSTANT, nullable=True),
+        sa.Column("seen_at", INSTANT, nullable=True),
+        sa.Column("failures", WHOLE, nullable=False),
+        sa.Column("next_try_at", INSTANT, nullable=True),
+        sa.Column("last_problem", WORDS, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_neighbours"),
+    )
+    op.create_index("ix_neighbours_organisation", "neighbours", ["organisation"])
+    op.create_table(
+        "carried",
+        *(
+            sa.Column(name, WORDS, nullable=False)
+            for name in ("neighbour", "way", "item", "version")
+        ),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("neighbour", "way", "item", "version", name="pk_carried"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_carried_item", "carried", ["item"])
