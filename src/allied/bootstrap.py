@@ -37,8 +37,10 @@ from allied.node.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from allied.adapters.sealed import Hardness
+    from allied.exchange.examining import Examiner
     from allied.node.ports import Chance, Clock
     from allied.record.ids import AgreementId
 
@@ -157,16 +159,25 @@ def assemble(
         if hardness is None
         else FileVault(folder.keys, chance=chance, hardness=hardness)
     )
+    outgoing = Outgoing()
     node = Node(
         store=store,
         vault=vault,
         clock=clock,
         chance=chance,
-        peers=HttpPeers(Outgoing(), clock, chance),
+        peers=HttpPeers(outgoing, clock, chance),
         notifier=wakening,
         scratch=lambda: file_scratch(folder.root),
+        examiner=_examiner,
     )
     return Opened(node, store, folder, settings, wakening, fellows)
+
+
+def _examiner() -> AbstractContextManager[Examiner]:
+    """Who looks at the objects of a bundle; loaded when there is one."""
+    from allied.adapters.examiners import helped
+
+    return helped()
 
 
 def _store(

@@ -32,6 +32,7 @@ import msgspec
 
 from allied.agreement.values import Tlp
 from allied.exchange.bundle import DEFAULT_LIMITS, Limits, Refused
+from allied.exchange.examining import Sighted
 from allied.exchange.handling import Demand, Handling, HandlingClass
 from allied.exchange.marking import (
     NO_TIGHTENING,
@@ -50,7 +51,7 @@ from allied.exchange.stix import (
     read_head,
     type_of,
 )
-from allied.exchange.survey import CONFLICT, Note, Sighted, Source, Survey
+from allied.exchange.survey import CONFLICT, Note, Source, Survey
 from allied.exchange.topics import failure as topic_failure, forbidden, words_of
 from allied.exchange.validity import problems
 from allied.record.canonical import digest
@@ -113,6 +114,7 @@ class Terms:
         channels: the information-sharing clauses of the agreement.
         at: an aware datetime in UTC.
         tightening: what the author adds.
+        beside: demands that every class has besides its own: of what it was made from.
         known: gives the class of an object that is stored already under this agreement, by
             its id; None if there is none. Asked only for ends that are not in the bundle.
     """
@@ -121,6 +123,7 @@ class Terms:
     channels: Sequence[Channel]
     at: datetime
     tightening: Tightening = NO_TIGHTENING
+    beside: frozenset[Demand] = frozenset()
     known: Callable[[str], HandlingClass | None] = lambda _: None
 
 
@@ -207,7 +210,7 @@ class Intake:
             handled, handling, key = self._classify(kind, head, note.marks)
         except _RefusedError as error:
             return Refused(index, head.id, error.code, error.reason)
-        for name in companions(raw):
+        for name in companions(raw) if each.names is None else each.names:
             if (name, key) not in self._noted:
                 self._note_referrer(_REFERRERS, name, key)
         return Accepted(index, head, raw, Digest(exact.hex()), handled, handling, key)
@@ -308,6 +311,7 @@ class Intake:
         self, demands: frozenset[Demand], along: frozenset[Digest] | None = None
     ) -> tuple[HandlingClass, Digest]:
         """Admit every demand and remember the class."""
+        demands |= self.terms.beside
         for demand in demands:
             self._admit(demand)
         handling = HandlingClass(self.terms.originator, demands, along)

@@ -97,7 +97,7 @@ class GranularMarking(msgspec.Struct, frozen=True):
     marking_ref: str = ""
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     """The properties of one object that rules look at; absent text is an empty string."""
 
     type: str

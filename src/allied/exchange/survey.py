@@ -17,7 +17,6 @@ read only once; what comes of it is the same. Of two that conflict, neither is b
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,14 +25,13 @@ from typing import TypeAlias
 import msgspec
 
 from allied.errors import MalformedError
-from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Limits, Refused, Row, rows
+from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Limits, Refused, rows
+from allied.exchange.examining import Alone, Examiner, Sighted, short_version
 from allied.exchange.marking import Definition, Marked, MarkingError, marked, read_definition
 from allied.exchange.runs import Runs
 from allied.exchange.scratch import Scratch
-from allied.exchange.stix import Head, read_head, readable_id, version_key
+from allied.exchange.stix import Head
 from allied.exchange.topics import words_of
-from allied.exchange.validity import problems
-from allied.record.ids import Digest
 
 Source: TypeAlias = Callable[[], Iterable[bytes]]
 """Opens the bundle from its start, again and again."""
@@ -72,19 +70,6 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     flags: int
 
 
-class Sighted(msgspec.Struct, frozen=True, gc=False):
-    """One object whose head can be read, as the second pass wants it.
-
-    Attributes:
-        digest: SHA-256 of its bytes, 32 bytes.
-    """
-
-    index: int
-    head: Head
-    raw: bytes
-    digest: bytes
-
-
 class Kept(msgspec.Struct, frozen=True):
     """A bundle that was kept: every element by its place, and the note of each object."""
 
@@ -106,6 +91,7 @@ class Survey:
         kept: every element of the bundle, where all of it was small enough to be kept; else
             None, and the second pass reads it again.
         runs: what was noted, in order, for a second pass that reads it again.
+        examiner: who looks at the objects one by one, in the second pass too.
     """
 
     count: int
@@ -116,6 +102,7 @@ class Survey:
     scratch: Scratch
     kept: Kept | None
     runs: Runs
+    examiner: Examiner
 
     def notes(self, id_: str) -> tuple[Note, ...]:
         """What was noted of the objects of one id, in the order of the bundle."""
@@ -154,12 +141,8 @@ class Survey:
             yield from self.kept.elements
             return
         try:
-            for each in rows(source(), limits):
-                if isinstance(each, Refused):
-                    yield each
-                else:
-                    for index, raw in enumerate(each.raws, start=each.index):
-                        yield sighted(index, raw)
+            for some in self.examiner.examine(rows(source(), limits), whole=False):
+                yield from some
         except BrokenError:
             if self.broken is None:
                 raise
@@ -173,6 +156,7 @@ def survey(
     limits: Limits = DEFAULT_LIMITS,
     keep: int = 0,
     topics: frozenset[str] | None = None,
+    examiner: Examiner | None = None,
 ) -> Survey:
     """Read a bundle once and note what is in it.
 
@@ -183,6 +167,7 @@ def survey(
         limits: see `bundle.Limits`.
         keep: how much memory may be used, in bytes, to spare the second pass its reading.
         topics: the labels that have to be noted; None for all.
+        examiner: who looks at the objects one by one; None for nobody else.
 
     Raises:
         MalformedError: the whole is refused; see `bundle.scan`; and
@@ -192,12 +177,10 @@ def survey(
     """
     seeing = _Seeing(scratch, keep, topics)
     broken = None
+    examiner = examiner or Alone()
     try:
-        for each in rows(source(), limits):
-            if isinstance(each, Refused):
-                seeing.pass_over(each)
-            else:
-                seeing.take(each)
+        for some in examiner.examine(rows(source(), limits), whole=True):
+            seeing.take(some)
     except BrokenError as error:
         broken = error
     seeing.runs.close()
@@ -208,8 +191,9 @@ def survey(
 
     marks = tuple(_marked(refs, find) for refs in seeing.numbers)
     return Survey(
-        seeing.count, marks, seeing.numbers, definitions, broken, scratch, seeing.kept, seeing.runs
-    )
+        seeing.count, marks, seeing.numbers, definitions, broken, scratch, seeing.kept,
+        seeing.runs, examiner,
+    )  # fmt: skip
 
 
 def _marked(refs: _Refs, find: Callable[[str], Definition | None]) -> Marked | MarkingError:
@@ -222,15 +206,6 @@ def _marked(refs: _Refs, find: Callable[[str], Definition | None]) -> Marked | M
 def refs_of(head: Head) -> _Refs:
     """The combination of markings that an object carries."""
     return tuple(sorted(set(head.object_marking_refs))), tuple(sorted(set(head.granular_refs)))
-
-
-def sighted(index: int, raw: bytes) -> Sighted | Refused:
-    """Read the head of an object; refused where that cannot be done."""
-    try:
-        head = read_head(raw)
-    except MalformedError as error:
-        return Refused(index, readable_id(raw), error.code, error.message)
-    return Sighted(index, head, raw, hashlib.sha256(raw).digest())
 
 
 class _Seeing:
@@ -247,19 +222,15 @@ class _Seeing:
         self._topics = topics
         self._spelled: dict[_Refs, int] = {}
 
-    def pass_over(self, refused: Refused) -> None:
-        """An element that is not taken."""
-        self.count += 1
-        self._keep(refused, 0)
-
-    def take(self, row: Row) -> None:
-        """Note a row of objects."""
-        self.count += len(row.raws)
-        for index, raw in enumerate(row.raws, start=row.index):
-            seen = sighted(index, raw)
-            self._keep(seen, len(raw))
-            if isinstance(seen, Sighted):
-                self._note(seen)
+    def take(self, some: Iterable[Sighted | Refused]) -> None:
+        """Note some elements."""
+        for each in some:
+            self.count += 1
+            if isinstance(each, Sighted):
+                self._keep(each, len(each.raw))
+                self._note(each)
+            else:
+                self._keep(each, 0)
         if len(self.numbers) > MAX_MARKS or len(self.definitions) > MAX_DEFINITIONS:
             raise MalformedError(
                 "exchange.too-many-markings",
@@ -297,8 +268,8 @@ class _Seeing:
         if any(note.digest == exact for note in before):
             return
         number = self._marks(head)
-        flags = INVALID if problems(raw, head) else 0
-        version = _version(head, exact)
+        flags = 0 if seen.sound else INVALID
+        version = short_version(head, exact)
         if before and (
             any(note.version == version for note in before) or len(before) >= MAX_VERSIONS
         ):
@@ -338,17 +309,6 @@ class _Seeing:
             kept = self._scratch.get(_LABELS, key)
             earlier = kept.decode().split("\n") if kept else ()
             self._scratch.put(_LABELS, key, "\n".join(sorted(words.union(earlier))).encode())
-
-
-def _version(head: Head, exact: bytes) -> bytes:
-    """A short digest of an object's version."""
-    if not (head.modified or head.created):
-        return _NO_VERSION
-    text = version_key(head, Digest(exact.hex()))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-_NO_VERSION = hashlib.blake2b(b"", digest_size=16).digest()
 
 
 def _define(raw: bytes, head: Head, flags: int, definitions: dict[str, Definition]) -> None:

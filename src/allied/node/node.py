@@ -20,11 +20,14 @@ from typing import TYPE_CHECKING
 from allied.errors import NotFoundError, UsageError
 from allied.exchange.scratch import Scratch
 from allied.node.folds import Folds
+from allied.node.servers import Nobody
 from allied.node.verdicts import Verdicts
 
 if TYPE_CHECKING:
+    from allied.exchange.examining import Examiner
     from allied.node.ports import Chance, Clock, Keys, Notifier, Peers, Reading, Store, Vault
     from allied.node.rows import Organisation
+    from allied.node.servers import Servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,10 @@ class Node:
     peers: Peers
     notifier: Notifier
     scratch: Callable[[], AbstractContextManager[Scratch]]
+    examiner: Callable[[], AbstractContextManager[Examiner]]
     folds: Folds = field(default_factory=Folds)
     verdicts: Verdicts = field(default_factory=Verdicts)
+    servers: Servers = field(default_factory=Nobody)
 
     def close(self) -> None:
         """Let go of the store and of open connections."""

@@ -20,13 +20,14 @@ from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
 from allied.exchange.bundle import Refused
 from allied.exchange.channels import channels_at, recipient_at
+from allied.exchange.examining import Sighted
 from allied.exchange.handling import read_class
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
 from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place, state
 from allied.exchange.stix import read_head, version_of
-from allied.exchange.survey import Sighted, survey
+from allied.exchange.survey import survey
 from allied.exchange.topics import forbidden
 from allied.node import ledger, recalls
 from allied.node.agreements import party_of, resolve
@@ -147,13 +148,14 @@ class _Sharing:
 
     def run(self, source: Source) -> Shared:
         """Both passes."""
-        with self._node.scratch() as scratch:
+        with self._node.scratch() as scratch, self._node.examiner() as examiner:
             found = survey(
                 source,
                 scratch,
                 known=self._definition,
                 keep=_KEPT_BYTES,
                 topics=forbidden(self._channels, self._at),
+                examiner=examiner,
             )
             self._look_up_ends(found)
             intake = Intake(

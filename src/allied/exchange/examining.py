@@ -1,0 +1,105 @@
+"""What can be found out about the objects of a bundle one by one, whoever does it.
+
+Most of the work of taking in a bundle looks at one object and at nothing else: its head, its
+digest, whether it is valid. Here that work has a name and a shape, so that it can be handed
+to others (another process, see the adapters) and comes back as if it had been done here.
+
+Words used here:
+    examiner   does that work, for rows of objects, and gives it back in their order
+    whole      also whether each object is valid STIX; else only what the second pass wants
+
+Rules that hold everywhere here. What is found out depends on the bytes alone, so it does not
+matter who has found it out. What the rows raise is raised behind all that came before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from allied.errors import MalformedError
+from allied.exchange.bundle import Refused, Row
+from allied.exchange.stix import Head, companions, read_head, readable_id, version_key
+from allied.exchange.validity import problems
+from allied.record.ids import Digest
+
+
+class Sighted(msgspec.Struct, frozen=True, gc=False):
+    """One object whose head can be read.
+
+    Attributes:
+        digest: SHA-256 of its bytes, 32 bytes.
+        sound: whether it is valid STIX; not known unless the whole of it was examined.
+        names: the companions that it names, see `stix.companions`; None where that was not
+            looked for.
+    """
+
+    index: int
+    head: Head
+    raw: bytes
+    digest: bytes
+    sound: bool = True
+    names: tuple[bytes, ...] | None = None
+
+
+class Examiner(Protocol):
+    """Looks at objects one by one."""
+
+    def examine(
+        self, found: Iterable[Row | Refused], *, whole: bool
+    ) -> Iterator[list[Sighted | Refused]]:
+        """What there is to know of each object, in order, some at a time.
+
+        Args:
+            found: the elements of a bundle; those that are refused already are given back.
+            whole: see above.
+
+        Raises:
+            MalformedError: what `found` raises.
+        """
+        ...
+
+
+class Alone:
+    """An examiner that does the work itself."""
+
+    def examine(
+        self, found: Iterable[Row | Refused], *, whole: bool
+    ) -> Iterator[list[Sighted | Refused]]:
+        """See `Examiner.examine`."""
+        for each in found:
+            yield [each] if isinstance(each, Refused) else examined(each, whole=whole)
+
+
+def examined(row: Row, *, whole: bool) -> list[Sighted | Refused]:
+    """Examine the objects of one row.
+
+    Cost: about 15 microseconds for an object of 1 kB, a third of that unless `whole`.
+    """
+    return [sighted(index, raw, whole=whole) for index, raw in enumerate(row.raws, row.index)]
+
+
+def sighted(index: int, raw: bytes, *, whole: bool) -> Sighted | Refused:
+    """Examine one object; refused where its head cannot be read."""
+    try:
+        head = read_head(raw)
+    except MalformedError as error:
+        return Refused(index, readable_id(raw), error.code, error.message)
+    digest = hashlib.sha256(raw).digest()
+    if whole:
+        return Sighted(index, head, raw, digest, not problems(raw, head))
+    return Sighted(index, head, raw, digest, names=tuple(companions(raw)))
+
+
+def short_version(head: Head, exact: bytes) -> bytes:
+    """A digest of an object's version, of 16 bytes; of an observable, of nothing."""
+    if not (head.modified or head.created):
+        return _NO_VERSION
+    text = version_key(head, Digest(exact.hex()))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+_NO_VERSION = hashlib.blake2b(b"", digest_size=16).digest()
