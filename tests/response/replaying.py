@@ -104,9 +104,14 @@ def _kept(rescue: Rescue, names: Collection[str]) -> Rescue:
 
 
 def changed(
-    incident: Incident, text: Agreement, art: str, way: str
+    incident: Incident, text: Agreement, art: str, way: str, party: str = ""
 ) -> tuple[Incident, tuple[Event, ...]]:
-    """The incident after everything that one entry of `would_change_if` asks for."""
+    """The incident after everything that one entry of `would_change_if` asks for.
+
+    Args:
+        party: who is taken for "a bound party"; without, the first of the members.
+    """
+    party = party or min(text.members or text.party_ids)
     events: tuple[Event, ...] = ()
     # Who calls as a victim can be said only once there is one.
     for part in sorted(way.split(" and "), key=lambda each: each.startswith("invocation")):
@@ -118,7 +123,7 @@ def changed(
             at = datetime(2026, 5, 31, tzinfo=UTC)
             events += (Event(text.id, CLEARED, None, at, art=art),)
         else:
-            incident = _changed(incident, text, art, name, value)
+            incident = _changed(incident, text, art, name, value, party)
     return incident, events
 
 
@@ -129,7 +134,9 @@ def _in_force(text: Agreement) -> tuple[Event, ...]:
     )
 
 
-def _changed(incident: Incident, text: Agreement, art: str, name: str, value: str) -> Incident:
+def _changed(
+    incident: Incident, text: Agreement, art: str, name: str, value: str, party: str
+) -> Incident:
     start, _, field = name.rpartition(".")
     (version,) = incident.versions
     facts = version.facts
@@ -161,53 +168,53 @@ def _changed(incident: Incident, text: Agreement, art: str, name: str, value: st
         owner = value.removeprefix("one for ")
         facts = replace(facts, rescues=(Rescue(id="another", owner=owner),))
     elif rescue is not None:
-        now = _rescued(rescue, name.removeprefix(f"{rescue.id}."), value, text)
+        now = _rescued(rescue, name.removeprefix(f"{rescue.id}."), value, party)
         others = tuple(now if each.id == now.id else each for each in facts.rescues)
         facts = replace(facts, rescues=others)
     elif condition:
         facts = replace(facts, conditions=Table({**(facts.conditions or {}), condition: True}))
     elif name == "acts":
-        facts = replace(facts, acts=facts.acts or (Act(id="act-1", against=_party(text)),))
+        facts = replace(facts, acts=facts.acts or (Act(id="act-1", against=party),))
     elif name in {"victims", "attackers"}:
-        facts = replace(facts, acts=_more(facts.acts, text, name, int(value.rpartition(" ")[2])))
+        facts = replace(
+            facts, acts=_more(facts.acts, text, name, int(value.rpartition(" ")[2]), party)
+        )
     elif start == "attribution":
         facts = replace(facts, attribution=_attributed(facts.attribution, field, value))
     elif start:
         facts = replace(
             facts,
             acts=tuple(
-                replace(act, **{field: _value(field, value, text)}) if act.id == start else act
+                replace(act, **{field: _value(field, value, party)}) if act.id == start else act
                 for act in facts.acts
             ),
         )
     else:
-        facts = replace(facts, **{name: _value(name, value, text)})
+        facts = replace(facts, **{name: _value(name, value, party)})
     return replace(incident, versions=(replace(version, facts=facts),))
 
 
-def _rescued(rescue: Rescue, field: str, value: str, text: Agreement) -> Rescue:
+def _rescued(rescue: Rescue, field: str, value: str, party: str) -> Rescue:
     condition = field.partition("conditions.")[2]
     if condition:
         return replace(rescue, conditions=Table({**(rescue.conditions or {}), condition: True}))
-    given: Any = date(2026, 5, 2) if value == "a day" else _value(field, value, text)
+    given: Any = date(2026, 5, 2) if value == "a day" else _value(field, value, party)
     now: dict[str, Any] = {"owner" if field == "for" else field: given}
     return replace(rescue, **now)
 
 
-def _party(text: Agreement) -> str:
-    return min(text.members or text.party_ids)
-
-
 def _callers(word: str, acts: Iterable[Act], text: Agreement) -> Iterable[str]:
     if word == "victim":
-        return sorted({act.against for act in acts if act.against in text.members})
+        return sorted({act.against for act in acts if act.against in text.party_ids})
     if word == "body":
         return list(text.bodies)
     return text.members if word == "any-member" else [word]
 
 
-def _more(acts: tuple[Act, ...], text: Agreement, what: str, count: int) -> tuple[Act, ...]:
-    first = replace(acts[0] if acts else Act(id="act-1"), against=_party(text))
+def _more(
+    acts: tuple[Act, ...], text: Agreement, what: str, count: int, party: str
+) -> tuple[Act, ...]:
+    first = replace(acts[0] if acts else Act(id="act-1"), against=party)
     names = text.members if what == "victims" else [f"attacker-{n}" for n in range(count)]
     field = "against" if what == "victims" else "by"
     others = [
@@ -226,11 +233,11 @@ def _attributed(before: Attribution | None, field: str, value: str) -> Attributi
     return replace(was, confidence=Confidence.parse(value))
 
 
-def _value(field: str, value: str, text: Agreement) -> Any:
+def _value(field: str, value: str, party: str) -> Any:
     if value == "an outsider":
         return OUTSIDER
     if value == "a bound party":
-        return _party(text)
+        return party
     if field == "latitude":
         number = re.search(r"north of ([0-9.]+) ([NS])", value)
         assert number

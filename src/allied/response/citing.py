@@ -157,6 +157,10 @@ def _of_people(gate: str, rule: Rule, said: Matter) -> Iterator[str]:
         decided = rule.decided_by and rule.art in said.decisions
         if decided or (rule.type == CONSULTATION and rule.art in said.outcomes):
             yield "decision"
+        elif rule.interim and rule.interim_on_request:
+            yield from _fact("requested_by_victim", said)
+            yield from _calls(rule, said)
+            yield from edges(said.facts.acts, ("against",))
         return
     if rule.callers:
         yield from _calls(rule, said)
