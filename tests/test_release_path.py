@@ -18,6 +18,8 @@ MAY_READ_BYTES = {
     "node/release.py": "the path itself: after the verdict, with the ledger",
     "node/items.py": "an organisation looking at what it holds itself",
     "node/browsing.py": "an organisation's own tools reading what it holds, by token",
+    "node/hub_making.py": "what was handed in to the hub, of which it makes new items of its own",
+    "node/hub_naming.py": "how the hub has marked an own item, to mark a link to it the same",
     "node/sharing.py": "a marking definition that the same organisation shared earlier",
     "node/correlation.py": "which values items name; what it gives out is narrowed to the asker",
     "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",

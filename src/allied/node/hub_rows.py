@@ -20,13 +20,14 @@ from typing import Final, Protocol
 
 from allied.record.ids import AgreementId, OrganisationId
 
+RECEIVED: Final = "received"
 REVIEW: Final = "review"
 READY: Final = "ready"
 HELD: Final = "held"
 ISSUING: Final = "issuing"
 RELEASED: Final = "released"
 REJECTED: Final = "rejected"
-OPEN: Final = (REVIEW, READY, HELD, ISSUING)
+OPEN: Final = (RECEIVED, REVIEW, READY, HELD, ISSUING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,10 @@ class Submission:
         organisation: the hub.
         share: id of the share it came with.
         art: the clause under which the hub hides who sent it.
-        state: `review` (a person has to read it), `ready` (goes out at `due_at`), `held` (may
-            not go out now, see `code`), `issuing`, `released` or `rejected`.
-        code: why it is held; empty else.
+        state: `received` (nobody has looked yet), `review` (a person has to read it), `ready`
+            (goes out at `due_at`), `held` (may not go out now, see `code`), `issuing`,
+            `released` or `rejected`.
+        code: why it is held, or why a part of what was released was not taken; empty else.
         count: how many items it had when it came.
         due_at: the instant of its batch; None as long as nothing goes out.
         decided_by: the person who released or rejected it; empty where nobody had to.

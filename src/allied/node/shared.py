@@ -17,11 +17,17 @@ class Wish:
         tlp: raise every object to this marking, as the user wrote it; empty for none.
         caveats: added to every object.
         to: the only recipients; empty for all that the agreement allows.
+        made_from: items held under the same agreement, by id or number, from which everything
+            here was made: an extract of one's own, or a redaction of others' items.
+        anonymous: to the secretariat alone, which makes new items of it without the sender's
+            name; `to` says whom these are for.
     """
 
     tlp: str = ""
     caveats: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
+    anonymous: bool = False
+    made_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

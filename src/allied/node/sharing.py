@@ -21,7 +21,7 @@ from allied.errors import RefusedError, UsageError
 from allied.exchange.bundle import Refused
 from allied.exchange.channels import channels_at, recipient_at
 from allied.exchange.examining import Sighted
-from allied.exchange.handling import read_class
+from allied.exchange.handling import ANONYMOUS, read_class
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
@@ -481,4 +481,8 @@ def _tightening(wish: Wish, folded: Folded) -> Tightening:
                 hint="name them with --to",
             )
     audience = frozenset(PartyId(party) for party in wish.to) if wish.to else None
-    return Tightening(tlp, audience, frozenset(wish.caveats))
+    if not wish.anonymous:
+        return Tightening(tlp, audience, frozenset(wish.caveats))
+    hubs = frozenset(folded.instrument.terms.hubs)
+    audience = None if audience is None else audience | hubs
+    return Tightening(tlp, audience, frozenset(wish.caveats), frozenset({ANONYMOUS}))

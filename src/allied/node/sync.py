@@ -30,6 +30,7 @@ from allied.node import (
     arrivals,
     called,
     freshness,
+    hub_rounds,
     journal,
     messages,
     peers,
@@ -130,6 +131,7 @@ def settle(node: Node, keys: Keys) -> None:
         _from_neighbours(node, keys, organisation)
         recalls.pass_along(node, keys, organisation)
         arrivals.acknowledge(node, keys, organisation)
+        hub_rounds.sweep(node, keys, organisation)
 
 
 def tell(node: Node, keys: Keys) -> int:
