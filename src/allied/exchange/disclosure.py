@@ -26,14 +26,14 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 from allied.errors import MalformedError
 from allied.record import merkle
-from allied.record.canonical import Json, encode
+from allied.record.canonical import Json, digest, encode
 from allied.record.ids import (
     AgreementId,
     Digest,
@@ -124,44 +124,82 @@ _TEXTS: Final = ("art", "code", "outcome", "proof", "recipient", "via")
 _ROW_KEYS: Final = frozenset({"agreement", "at", "count", "organisation", *_TEXTS})
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands in its keeper's chain, with the numbers that only the keeper knows.
+
+    Attributes:
+        seq: from 1, over all agreements.
+        class_id, first, last: the items it speaks of, by the keeper's own numbers.
+        previous: the hash of the row before; 64 zeros for the first.
+    """
+
+    seq: int
+    class_id: int
+    first: int
+    last: int
+    previous: Digest
+
+
+def row_hash(row: Disclosed, place: Place) -> Digest:
+    """The hash of a row in its keeper's chain: over all of it and the hash before."""
+    return digest(
+        encode(
+            {
+                **row.to_json(),
+                "class": place.class_id,
+                "first": place.first,
+                "last": place.last,
+                "previous": place.previous,
+                "seq": place.seq,
+            }
+        )
+    )
+
+
 # --- a day's tree -----------------------------------------------------------------------------
 
 
-def salt_of(seed: bytes, index: int) -> bytes:
-    """The salt of the day's row `index`, from 0; it can be given away."""
-    return merkle.salt(_part(seed, b"leaf"), index)
+@dataclass(frozen=True, slots=True)
+class Salts:
+    """What the salts of one day follow from.
 
-
-def mark_of(seed: bytes, index: int, row_hash: Digest) -> Digest:
-    """What stands for the row's place in the keeper's chain.
-
-    A row's hash covers the hash of the row before it, which somebody could guess rows by;
-    so it is hidden under a secret that no proof gives away.
+    Attributes:
+        leaf: of the salts of its rows.
+        mark: of what hides their places; empty where it is not given away.
+        root: the salt of the commitment itself, 16 bytes; it can go with any proof.
     """
-    secret = merkle.salt(_part(seed, b"mark"), index)
-    return Digest(hmac.digest(secret, bytes.fromhex(row_hash), "sha256").hex())
 
+    leaf: bytes
+    mark: bytes
+    root: bytes
 
-def root_salt(seed: bytes) -> bytes:
-    """The salt of the day's commitment; it can be given away with any proof."""
-    return _part(seed, b"root")[: merkle.SALT_BYTES]
+    @classmethod
+    def of(cls, seed: bytes) -> Salts:
+        """All of them from the keeper's seed for the day."""
+        leaf, mark, root = (
+            hmac.digest(seed, b"allied ledger/1 " + use, "sha256")
+            for use in (b"leaf", b"mark", b"root")
+        )
+        return cls(leaf, mark, root[: merkle.SALT_BYTES])
 
+    def salt_of(self, index: int) -> bytes:
+        """The salt of the day's row `index`, from 0; it can be given away."""
+        return merkle.salt(self.leaf, index)
 
-def _part(seed: bytes, use: bytes) -> bytes:
-    return hmac.digest(seed, b"allied ledger/1 " + use, "sha256")
+    def mark_of(self, index: int, hashed: Digest) -> Digest:
+        """What stands for a row's place in the keeper's chain, whose hash there is given.
+
+        That hash covers the one of the row before it, which somebody could guess rows by; so
+        it is hidden under a secret that no proof gives away.
+        """
+        secret = merkle.salt(self.mark, index)
+        return Digest(hmac.digest(secret, bytes.fromhex(hashed), "sha256").hex())
 
 
 def leaf_of(row: Disclosed, mark: Digest, salt: bytes) -> bytes:
     """The hash of one row in its day's tree."""
     return merkle.leaf(salt, encode({"mark": mark, "row": row.to_json()}))
-
-
-def leaves_of(seed: bytes, rows: Sequence[tuple[Disclosed, Digest]]) -> list[bytes]:
-    """The hashes of a day's rows, each given with the hash that it has in the chain."""
-    return [
-        leaf_of(row, mark_of(seed, index, row_hash), salt_of(seed, index))
-        for index, (row, row_hash) in enumerate(rows)
-    ]
 
 
 def commitment_to(root: bytes, count: int, salt: bytes) -> Digest:

@@ -226,18 +226,19 @@ def _read(raw: bytes) -> Proof:
             f"a proof has at most {MAX_BYTES} bytes",
             facts={"size": len(raw), "limit": MAX_BYTES},
         )
-    require_start(raw, _START, FORMAT, "ledger.not-a-proof", "this is no proof from a ledger")
+    foreign = MalformedError("ledger.not-a-proof", "this is no proof from a ledger")
+    require_start(raw, _START, FORMAT, foreign)
     try:
         return _read_fields(decode(raw, limit=MAX_BYTES))
     except MalformedError as broken:
         raise damaged() from broken
 
 
-def require_start(raw: bytes, start: bytes, form: str, code: str, sentence: str) -> None:
+def require_start(raw: bytes, start: bytes, form: str, foreign: MalformedError) -> None:
     """Return if `raw` starts as a file of this format does, cut off or not.
 
     Raises:
-        MalformedError: `code` for a foreign file, `ledger.unknown-format` for a later format.
+        MalformedError: `foreign` for any other file, `ledger.unknown-format` for a later format.
     """
     whole = start[: start.rindex(b"/") + 1] + form.rpartition("/")[2].encode() + b'"'
     if raw[: len(whole)] == whole[: len(raw)] and raw:
@@ -248,7 +249,7 @@ def require_start(raw: bytes, start: bytes, form: str, code: str, sentence: str)
             "this file is of a format that this release does not know",
             hint="a later release of Allied may",
         )
-    raise MalformedError(code, sentence)
+    raise foreign
 
 
 def damaged() -> UnverifiedError:

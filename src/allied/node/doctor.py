@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError
-from allied.node import ledger
+from allied.node import ledger_proofs, witness
 from allied.node.account import StoreAccount
 from allied.record.identity import open_chain
 
 if TYPE_CHECKING:
+    from allied.node.ledger_proofs import Checked
     from allied.node.node import Node
     from allied.node.ports import Reading
 
@@ -37,9 +38,10 @@ def examine(node: Node, *, free_bytes: int) -> Sequence[Examined]:
     """Every finding, in a fixed order."""
     findings = [_disk(free_bytes), _database(node.store.account())]
     with node.store.read() as reading:
-        findings += _organisations(reading)
+        findings += _organisations(node, reading)
         findings += _peers(node, reading)
         findings += _agreements(node, reading)
+        findings += _witnessed(node, reading)
     return findings
 
 
@@ -59,7 +61,7 @@ def _database(account: StoreAccount) -> Examined:
     return Examined("database", "ok", text)
 
 
-def _organisations(reading: Reading) -> Iterator[Examined]:
+def _organisations(node: Node, reading: Reading) -> Iterator[Examined]:
     organisations = reading.organisations()
     if not organisations:
         yield Examined("organisations", "problem", "none is hosted here; start with `allied init`")
@@ -76,10 +78,31 @@ def _organisations(reading: Reading) -> Iterator[Examined]:
             )
         name = f"ledger of {organisation.label}"
         try:
-            rows = ledger.verify(reading, organisation.id)
-            yield Examined(name, "ok", f"{rows} rows, each follows from the one before")
+            held = ledger_proofs.check_in(node, reading, organisation)
+            yield Examined(name, "ok", _kept(held))
         except AlliedError as broken:
             yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+
+
+def _kept(held: Checked) -> str:
+    """That an own ledger holds, and how much of it its partners could hold it to."""
+    text = f"{held.rows} rows, each follows from the one before; {held.roots} daily roots hold"
+    return f"{text}, {held.awaiting} rows await one" if held.awaiting else text
+
+
+def _witnessed(node: Node, reading: Reading) -> Iterator[Examined]:
+    """Whether the roots that partners have signed go together."""
+    name = "ledgers of partners"
+    try:
+        found = witness.contradictions(node, reading)
+    except AlliedError:
+        return  # said of the agreement that cannot be read
+    if found:
+        yield Examined(
+            name, "problem", f"{found} have shown two pasts; `allied ledger witnessed` names them"
+        )
+    else:
+        yield Examined(name, "ok", "no contradiction among the roots they have signed")
 
 
 def _peers(node: Node, reading: Reading) -> Iterator[Examined]:

@@ -7,7 +7,8 @@ single objects, so it stays small whatever is shared; which rows speak of one it
 from its sequence number and class.
 
 It is tamper-evident, not tamper-proof: a node that never wrote a row cannot be caught by
-its own ledger, only by the recipient's receipt.
+its own ledger, only by the recipient's receipt. What was written is committed to day by day
+(`node.ledger_roots`), so that it cannot be written anew either.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allied.errors import UnverifiedError
+from allied.exchange import disclosure
+from allied.exchange.disclosure import Disclosed, Place
 from allied.node.rows import LedgerRow
-from allied.record.canonical import digest, encode
 from allied.record.ids import Digest
+from allied.record.record import whole_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from allied.node.ports import Reading, Writing
-    from allied.record.canonical import Json
     from allied.record.ids import AgreementId, OrganisationId
 
 START = Digest("0" * 64)
@@ -88,24 +90,28 @@ def append(
 
 def row_hash(row: LedgerRow) -> Digest:
     """The digest of everything in a row but the hash itself, the previous hash included."""
-    value: dict[str, Json] = {
-        "seq": row.seq,
-        "organisation": row.organisation,
-        "agreement": row.agreement,
-        "recipient": row.recipient,
-        "outcome": row.outcome,
-        "code": row.code,
-        "art": row.art,
-        "class": row.class_id,
-        "first": row.first,
-        "last": row.last,
-        "count": row.count,
-        "via": row.via,
-        "proof": row.proof,
-        "at": row.at.isoformat(timespec="milliseconds"),
-        "previous": row.previous,
-    }
-    return digest(encode(value))
+    return disclosure.row_hash(disclosed(row), place(row))
+
+
+def disclosed(row: LedgerRow) -> Disclosed:
+    """What of a row can be shown to others."""
+    return Disclosed(
+        organisation=row.organisation,
+        agreement=row.agreement,
+        recipient=row.recipient,
+        outcome=row.outcome,
+        code=row.code,
+        art=row.art,
+        count=row.count,
+        via=row.via,
+        proof=row.proof,
+        at=whole_milliseconds(row.at),
+    )
+
+
+def place(row: LedgerRow) -> Place:
+    """What of a row is for its keeper, and for whom the keeper shows the whole chain."""
+    return Place(row.seq, row.class_id, row.first, row.last, row.previous)
 
 
 def verify(reading: Reading, organisation: OrganisationId) -> int:

@@ -32,6 +32,7 @@ from allied.node import (
     freshness,
     hub_rounds,
     journal,
+    ledger_roots,
     messages,
     peers,
     recalls,
@@ -130,8 +131,9 @@ def settle(node: Node, keys: Keys) -> None:
     for organisation in organisations:
         _from_neighbours(node, keys, organisation)
         recalls.pass_along(node, keys, organisation)
-        arrivals.acknowledge(node, keys, organisation)
         hub_rounds.sweep(node, keys, organisation)
+        arrivals.acknowledge(node, keys, organisation)
+        ledger_roots.commit_due(node, keys, organisation)
 
 
 def tell(node: Node, keys: Keys) -> int:
