@@ -322,8 +322,14 @@ class Sight:
         )
 
     def overview(self) -> Overview:
-        """What concerns the organisation, and what awaits it."""
+        """What concerns the organisation, and what awaits it; items as far as they are seen."""
         found = overview(self.node, self.token.organisation)
+        own, within = self.organisation, self._within()
+        lines = tuple(
+            replace(each, items=items.count_items(self.node, own, agreement=each.id, within=within))
+            for each in found.agreements
+        )
+        found = replace(found, agreements=lines)
         if not self.token.agreements:
             return found
         seen = {peer.id for peer in self.peers()}
