@@ -22,6 +22,7 @@ MAY_READ_BYTES = {
     "node/hub_naming.py": "how the hub has marked an own item, to mark a link to it the same",
     "node/sharing.py": "a marking definition that the same organisation shared earlier",
     "node/correlation.py": "which values items name; what it gives out is narrowed to the asker",
+    "node/dataset.py": "what the organisation itself shared, held against a new release of it",
     "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",
     "adapters/sql/reading.py": "the store answering the port",
 }

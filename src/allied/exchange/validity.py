@@ -208,8 +208,11 @@ def _times(value: Mapping[str, Any], shape: _Shape) -> list[Problem]:
     found = []
     for name in shape.times:
         text = value.get(name)
-        # The schema has seen the spelling; only the last days of a month may not exist.
-        if text is not None and text[8:10] > "28" and instant(text) is None:
+        if text is None:
+            continue
+        # The schema has seen the spelling; only the last days of a month, and the year before
+        # the first, may not exist.
+        if (text[8:10] > "28" or text < "0001") and instant(text) is None:
             found.append(Problem("stix.time", name, "is no day that exists"))
     for first, second, equal in shape.ordered:
         earlier, later = value.get(first), value.get(second)

@@ -447,7 +447,9 @@ def _counting(
         key = (each.originator, each.id)
         if version is None or seen.agreement_of(each) is None:
             continue
-        if key not in newest or version > newest[key][0]:
+        known = newest.get(key)
+        # Taken away under another number, and here again: it is still this version.
+        if known is None or version > known[0] or (version == known[0] and not known[1]):
             newest[key] = (version, each.seq)
     return frozenset(seq for _, seq in newest.values())
 

@@ -17,6 +17,7 @@ from allied.entrypoints.cli import (
     agreements,
     carrying,
     correlating,
+    datasets,
     exchange,
     feeds,
     incidents,
@@ -54,6 +55,7 @@ def build() -> typer.Typer:
         verbs.add_to(app)
     register.add_to(agreements.app)
     correlating.add_to(exchange.items)
+    datasets.add_to(exchange.items)
     for noun, its_verbs in {
         "organisation": organisations.app,
         "person": people.persons,
