@@ -156,6 +156,15 @@ def test_a_statement_is_kept_once(store: Store) -> None:
         assert writing.statement(hexed("t")) is None
 
 
+def test_the_tree_of_a_statement_is_kept_once(store: Store) -> None:
+    with store.write() as writing:
+        writing.add_tree(hexed("s"), b"leaves \x00")
+        writing.add_tree(hexed("s"), b"leaves \x00")
+    with store.read() as reading:
+        assert reading.tree(hexed("s")) == b"leaves \x00"
+        assert reading.tree(hexed("t")) is None
+
+
 # --- pages ------------------------------------------------------------------------------
 
 

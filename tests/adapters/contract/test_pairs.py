@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -135,12 +134,10 @@ def test_an_item_that_leaves_takes_its_pairs_along(store: Store) -> None:
         assert list(reading.naming(RIVER, "domain a", [known], 10)) == [1]
 
 
-def test_the_table_holds_hashes_that_only_this_database_makes(
-    open_sqlite: Open, tmp_path: Path
-) -> None:
+def test_the_table_holds_hashes_that_only_this_database_makes(open_new: Open) -> None:
     keys = set()
-    for name in ("one.db", "other.db"):
-        store = open_sqlite(tmp_path / name)
+    for _ in range(2):
+        store = open_new()
         stored(store, 1)
         paired(store, {1: ["domain c2.example"]}, 1)
         with store.engine.begin() as connection:

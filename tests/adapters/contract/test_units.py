@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 from allied.adapters.sql import SqlStore
 from allied.errors import ConflictError, ExhaustedError
 from allied.node.ports import Store, Writing
+from allied.node.rows import RemarkRow, StatusRow, WarningListRow
 from tests.adapters.conftest import Open
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import ALL, PACT, RIVER, hexed
@@ -27,6 +28,16 @@ EVERY_CHANGE: dict[str, Callable[[Writing], object]] = {
     "a class": lambda writing: writing.handling_class(PACT, hexed("new"), b"v"),
     "items": lambda writing: writing.add_items([rows.item("indicator--1", 1)]),
     "a statement": lambda writing: writing.add_statement(hexed("s"), b"s"),
+    "a tree": lambda writing: writing.add_tree(hexed("s"), b"t"),
+    "a feed": lambda writing: writing.put_feed(rows.feed("f")),
+    "a warning list": lambda writing: writing.put_warning_list(WarningListRow("w", 1, b"w")),
+    "a status": lambda writing: writing.put_status(
+        StatusRow(hexed("st"), RIVER, "root", rows.at(60), b"{}")
+    ),
+    "a remark": lambda writing: writing.add_remark(
+        RemarkRow(RIVER, "indicator--1", "note", "seen here", "kim", rows.at(1))
+    ),
+    "an item passed on": lambda writing: writing.pass_on(PACT, RIVER, "harbour", [1], rows.at(1)),
     "a ledger row": lambda writing: writing.append_ledger([rows.ledger_row(1, "0" * 64)]),
     "a cursor": lambda writing: writing.set_cursor("c", "1"),
     "a token": lambda writing: writing.put_token(rows.token("t")),
@@ -246,3 +257,30 @@ def test_a_refusal_inside_a_unit_rolls_it_back(store: Store) -> None:
         abandon(store, add_again)
     with store.read() as reading:
         assert reading.cursor("c") == ""
+
+
+def test_a_database_says_what_it_is_and_keeps_its_name(open_again: Open, open_new: Open) -> None:
+    first, again, other = open_again(), open_again(), open_new()
+    product, _, version = first.account().product.partition(" ")
+    assert product in {"SQLite", "PostgreSQL"}
+    assert int(version.split(".")[0]) >= 3
+    assert first.account().size > 10_000
+    assert first.account().name == again.account().name != other.account().name
+
+
+def test_a_database_has_secrets_of_its_own_one_for_each_purpose(
+    open_again: Open, open_new: Open
+) -> None:
+    with open_again().read() as one, open_again().read() as same, open_new().read() as other:
+        assert one.secret("cursors") == same.secret("cursors")
+        assert len({one.secret("cursors"), one.secret("pairs"), other.secret("cursors")}) == 3
+        assert len(one.secret("cursors")) == 32
+
+
+def test_a_store_that_was_closed_can_be_opened_again(open_again: Open) -> None:
+    first = open_again()
+    with first.write() as writing:
+        writing.set_cursor("c", "1")
+    first.close()
+    with open_again().read() as reading:
+        assert reading.cursor("c") == "1"

@@ -102,7 +102,7 @@ class PostgresFellows:
     def hinted(self) -> Sequence[OrganisationId]:
         """See `Fellows.hinted`."""
         with self._lock:
-            found = sorted(self._hinted)
+            found = sorted(self._hinted) if self._keeps else []
             self._hinted.clear()
         return found
 
