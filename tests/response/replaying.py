@@ -161,7 +161,10 @@ def _changed(
         )
     if name == "decision":
         decision = Decision(agreement=text.id, art=art, outcome="adopted", at=last)
-        return replace(incident, decisions=(*incident.decisions, decision))
+        others = [
+            each for each in incident.decisions if (each.agreement, each.art) != (text.id, art)
+        ]
+        return replace(incident, decisions=(*others, decision))
     rescue = next((each for each in facts.rescues if name.startswith(f"{each.id}.")), None)
     condition = name.partition("conditions.")[2]
     if name == "rescues":
@@ -169,8 +172,8 @@ def _changed(
         facts = replace(facts, rescues=(Rescue(id="another", owner=owner),))
     elif rescue is not None:
         now = _rescued(rescue, name.removeprefix(f"{rescue.id}."), value, party)
-        others = tuple(now if each.id == now.id else each for each in facts.rescues)
-        facts = replace(facts, rescues=others)
+        rescues = tuple(now if each.id == now.id else each for each in facts.rescues)
+        facts = replace(facts, rescues=rescues)
     elif condition:
         facts = replace(facts, conditions=Table({**(facts.conditions or {}), condition: True}))
     elif name == "acts":

@@ -1,8 +1,11 @@
-"""P19 over generated worlds: what is cited is enough, and what would change an answer does."""
+"""P19 over generated worlds: what is cited is enough to come to the same answer.
+
+That what would change an answer does is tried on texts made for it (`test_soundness.py`): in a
+world drawn at random it may be out of reach, two victims where one party is bound, say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from allied.agreement import clauses as c
 from allied.agreement.standing import Register
 from allied.response.evaluate import evaluate
 from allied.response.results import Result
-from tests.response.replaying import changed, names_of, only_cited
+from tests.response.replaying import names_of, only_cited
 from tests.response.test_soundness import answers, of_clause, owed
 from tests.response.worlds import AT, World, worlds
 
@@ -57,25 +60,3 @@ def test_the_cited_facts_and_the_cited_clause_give_the_same_answer(world: World)
         )
         assert answers(same) == answers(result)
         assert owed(again, result) == owed(found, result)
-
-
-@SOME
-@given(worlds(agreements=1, incidents_=1, versions=1))
-def test_what_would_change_a_result_changes_it(world: World) -> None:
-    found = evaluate(world.register, world.incidents, None, None, at=AT)
-    for result in found.results:
-        for way in result.would_change_if:
-            assert any(
-                (same.outcome, same.reason) != (result.outcome, result.reason)
-                for same in _after(world, result, way)
-            ), (result.agreement, result.art, way)
-
-
-def _after(world: World, result: Result, way: str) -> Iterator[Result]:
-    """The answer after a change, for each party that may be meant by "a bound party"."""
-    (incident,) = world.incidents
-    text = world.register.agreements[result.agreement]
-    for party in text.party_ids:
-        other, events = changed(incident, text, result.art, way, party)
-        register = replace(world.register, events=(*world.register.events, *events))
-        yield of_clause(evaluate(register, [other], None, None, at=AT), result)
