@@ -29,7 +29,7 @@ import orjson
 from allied.agreement.clauses import InformationSharing
 from allied.errors import NotFoundError, RefusedError, UsageError
 from allied.exchange import channels
-from allied.exchange.anonymity import NameConsent, hides, names_source
+from allied.exchange.anonymity import NameConsent, group, hides, names_source
 from allied.node import journal, release, sharing
 from allied.node.agreements import party_of, resolve
 from allied.node.called import pairs_of
@@ -100,9 +100,7 @@ def consent(
         clauses = [each for each in terms.clauses(InformationSharing) if hides(each)]
         hubs = [each for each in terms.hubs if each != mine]
         if not clauses or not hubs:
-            raise RefusedError(
-                "hub.no-clause", "no secretariat hides who sent something under this agreement"
-            )
+            raise _nobody_hides()
         shared = writing.classes_of_items(folded.row.id, organisation.id, organisation.id, items)
         if len(shared) < len(items):
             raise NotFoundError(
@@ -128,6 +126,54 @@ def consent(
             )
     node.notifier.changed(folded.row.id)
     return found
+
+
+def require_hidden(
+    node: Node, organisation: Organisation, agreement: str, to: Sequence[str] = ()
+) -> None:
+    """Return if a secretariat hides who sends something now, among enough who could have.
+
+    The secretariat holds back what comes from too small a group; it is better not to send it.
+
+    Args:
+        to: for whom it is; empty for whomever the agreement allows.
+
+    Raises:
+        RefusedError: `hub.no-clause`, `hub.group-too-small`.
+    """
+    with node.store.read() as reading:
+        folded = node.folds.of(reading, resolve(reading, agreement).id)
+        mine, now = party_of(folded, organisation), node.clock.now()
+    terms, standing = folded.instrument.terms, folded.state.standing(folded.instrument, now)
+    needed = {
+        each.art: each.anonymise.min_group
+        for each in terms.clauses(InformationSharing)
+        if hides(each) and each.anonymise is not None
+    }
+    parties = [channels.recipient_at(standing, each.id) for each in terms.parties]
+    found: list[tuple[int, int]] = []
+    for channel in channels.channels_at(terms, standing):
+        if channel.art in needed and (channel.hubs or frozenset()) - {mine}:
+            senders = group(channel, parties)
+            if to:
+                senders &= {mine, *(PartyId(each) for each in to)}
+            if mine in senders:
+                found.append((len(senders), needed[channel.art]))
+    if not found:
+        raise _nobody_hides()
+    if all(possible < least for possible, least in found):
+        possible, least = max(found)
+        raise RefusedError(
+            "hub.group-too-small",
+            f"only {possible} parties could have sent this, and the clause asks for {least}",
+            hint="the secretariat would hold it back; wait until more have joined",
+        )
+
+
+def _nobody_hides() -> RefusedError:
+    return RefusedError(
+        "hub.no-clause", "no secretariat hides who sent something under this agreement"
+    )
 
 
 # --- the hub --------------------------------------------------------------------------------

@@ -132,7 +132,9 @@ class _Sharing:
         with node.store.read() as reading:
             self._recalled = recalls.recalled_here(reading, folded, organisation.id)
         self._recipients = [
-            recipient_at(standing, party.id) for party in terms.parties if party.id != self._party
+            recipient_at(standing, party.id)
+            for party in terms.parties
+            if party.id != self._party and (not wish.anonymous or party.id in terms.hubs)
         ]
         self._verdicts: dict[Digest, list[tuple[PartyId, Verdict]]] = {}
         self._told: dict[Digest, tuple[RecipientDecision, ...]] = {}

@@ -20,6 +20,7 @@ from allied.entrypoints.cli import (
     datasets,
     exchange,
     feeds,
+    hub,
     incidents,
     node,
     obligations,
@@ -58,6 +59,7 @@ def build() -> typer.Typer:
     datasets.add_to(exchange.items)
     for noun, its_verbs in {
         "organisation": organisations.app,
+    hub.add_to(exchange.items)
         "person": people.persons,
         "token": people.tokens,
         "peer": peers.app,
@@ -66,6 +68,9 @@ def build() -> typer.Typer:
         "feed": feeds.app,
         "incident": incidents.app,
         "obligation": obligations.app,
+        "hub": hub.app,
+        "neighbour": neighbours.app,
+        "ledger": ledger.app,
         "proposal": proposals.app,
     }.items():
         app.add_typer(its_verbs, name=noun)

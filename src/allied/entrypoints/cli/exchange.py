@@ -49,6 +49,20 @@ def share(
     to: Annotated[
         list[str] | None, typer.Option("--to", help="Only to this party (repeatable).")
     ] = None,
+    sanitised_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sanitised-of",
+            help="It is made from this item: an extract of yours, or a redaction (repeatable).",
+        ),
+    ] = None,
+    anonymously: Annotated[
+        bool,
+        typer.Option(
+            "--anonymously",
+            help="Only to the secretariat, which issues it without your name; --to says for whom.",
+        ),
+    ] = False,
     max_bytes: Annotated[
         int, typer.Option("--max-bytes", help="Largest bundle, uncompressed.", min=1)
     ] = 4 << 30,
@@ -64,13 +78,17 @@ def share(
     invalid.
     """
     from allied.bootstrap import bundle_source
+    from allied.node.hub_naming import require_hidden
     from allied.node.sharing import Wish, share as share_bundle
 
-    wish = Wish(tlp, tuple(caveat or ()), tuple(to or ()))
+    made_from = tuple(sanitised_of or ())
+    wish = Wish(tlp, tuple(caveat or ()), tuple(to or ()), anonymously, made_from)
     results: list[Shared] = []
     told: list[Decision] = []
     with opened(folder) as node, gathered() as objects:
         acting = who(node, organisation)
+        if anonymously:
+            require_hidden(node, acting, agreement, wish.to)
         keys = None if dry_run else unlocked(node, passphrase_file)
         for file in files:
             with progress(f"sharing {file.name}", shown=not as_json) as step:
