@@ -3,7 +3,8 @@
 Beside the web server one thread keeps up with the peers: it pulls when a peer hints, when
 something changed here (also by a command line verb in another process), and every
 `sync_seconds`. Of several processes over one PostgreSQL database one does so, and another when
-that one has ended. Health and metrics are served on the admin address only.
+that one has ended. When it is quiet the same thread looks at which values new items name. Health
+and metrics are served on the admin address only.
 
 Rules: one serving process per SQLite folder (a lock that dies with the process); nothing is
 signed on a database that is older than what was signed; stopping ends open streams and
@@ -36,7 +37,7 @@ from allied.entrypoints import (
 )
 from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
-from allied.node import sync
+from allied.node import correlation, sync
 from allied.node.answers import Answers
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("allied.serve")
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 3
+_BUSY_ROUNDS = 20
 _CONNECTIONS = 1_000
 
 
@@ -92,7 +94,7 @@ class Keeper:
 
     def _run(self) -> None:
         next_round = self._node.clock.now()
-        seen = -1
+        seen, before, rounds = -1, -1, 0
         while not self._stopping.is_set():
             try:
                 if not self._fellows.is_keeper():
@@ -109,6 +111,11 @@ class Keeper:
                     sync.settle(self._node, self._keys)
                     sync.tell(self._node, self._keys)
                     seen = changes
+                    rounds += 1
+                # Taking items in goes first; what they name is looked at when it is quiet.
+                if changes == before or rounds % _BUSY_ROUNDS == 0:
+                    correlation.keep_up(self._node)
+                before = changes
             except AlliedError as problem:
                 _LOG.warning("keeping up failed: %s", problem.code)
             except Exception:  # noqa: BLE001 - the keeper outlives whatever goes wrong once
