@@ -57,20 +57,18 @@ def build() -> typer.Typer:
     register.add_to(agreements.app)
     correlating.add_to(exchange.items)
     datasets.add_to(exchange.items)
+    hub.add_to(exchange.items)
     for noun, its_verbs in {
         "organisation": organisations.app,
-    hub.add_to(exchange.items)
         "person": people.persons,
         "token": people.tokens,
         "peer": peers.app,
         "agreement": agreements.app,
         "item": exchange.items,
         "feed": feeds.app,
+        "hub": hub.app,
         "incident": incidents.app,
         "obligation": obligations.app,
-        "hub": hub.app,
-        "neighbour": neighbours.app,
-        "ledger": ledger.app,
         "proposal": proposals.app,
     }.items():
         app.add_typer(its_verbs, name=noun)
