@@ -189,7 +189,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     started = False
     for chunk in chunks:
         rest += chunk
-        if not started and len(rest) >= len(_START) + 2:
+        if not started and (len(rest) >= len(_START) + 2 or b"\n" in rest):
             require_start(rest, _START, FORMAT, _foreign())
             started = True
         *whole, rest = rest.split(b"\n")

@@ -22,6 +22,7 @@ from allied.entrypoints.cli import (
     feeds,
     hub,
     incidents,
+    ledger,
     node,
     obligations,
     organisations,
@@ -68,6 +69,7 @@ def build() -> typer.Typer:
         "feed": feeds.app,
         "hub": hub.app,
         "incident": incidents.app,
+        "ledger": ledger.app,
         "obligation": obligations.app,
         "proposal": proposals.app,
     }.items():
