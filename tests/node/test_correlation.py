@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from allied.agreement.values import Tlp
+from allied.entrypoints.serving import Keeper
 from allied.errors import AlliedError
 from allied.node import correlation, items, recalls
 from allied.node.correlation import Correlations, WhoHas
+from allied.node.fellows import Alone
 from tests.exchange.samples import indicator, seen, tlp
 from tests.node.hands import DEMO, HARBOUR, NORTHGATE, RIVER, allied, share
 from tests.node.network import House, Network
@@ -245,6 +249,42 @@ def test_looking_in_steps_comes_to_the_same(tmp_path: Path) -> None:
     with river.node.store.read() as reading:
         assert correlation.behind(reading) == 0
     assert parties(asked(river)) == {RIVER: 7}
+
+
+def test_a_serving_node_looks_at_what_is_new_when_it_is_quiet(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river = network.houses[RIVER]
+    share(river, pact, *(indicator(n, pattern=C2) for n in range(120)))
+    looks = threading.Semaphore(0)
+
+    def wait(_: float) -> bool:
+        looks.release()
+        time.sleep(0.01)
+        return False
+
+    keeper = Keeper(river.node, river.keys, wait, 3_600, Alone())
+    keeper.start()
+    try:
+        for _ in range(500):
+            assert looks.acquire(timeout=30)
+            with river.node.store.read() as reading:
+                if not correlation.behind(reading):
+                    break
+    finally:
+        keeper.stop()
+    with river.node.store.read() as reading:
+        assert correlation.behind(reading) == 0
+        assert reading.paired_until() > 0
+    assert parties(asked(river)) == {RIVER: 120}
+
+
+def test_others_get_their_turn_while_items_are_looked_at(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river = network.houses[RIVER]
+    share(river, pact, *(indicator(n) for n in range(2 * correlation.AT_ONCE + 1)))
+    turns: list[int] = []
+    correlation.keep_up(river.node, 1_000, pause=lambda: turns.append(1))
+    assert len(turns) == 2
 
 
 def test_what_everybody_names_is_capped_and_shown_as_such(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ _LOG = logging.getLogger("allied.serve")
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 3
 _BUSY_ROUNDS = 20
+_LOOKED_AT = 6_000
+_GIVES_WAY_SECONDS = 0.004
 _CONNECTIONS = 1_000
 
 
@@ -114,13 +116,17 @@ class Keeper:
                     rounds += 1
                 # Taking items in goes first; what they name is looked at when it is quiet.
                 if changes == before or rounds % _BUSY_ROUNDS == 0:
-                    correlation.keep_up(self._node)
+                    correlation.keep_up(self._node, _LOOKED_AT, pause=self._give_way)
                 before = changes
             except AlliedError as problem:
                 _LOG.warning("keeping up failed: %s", problem.code)
             except Exception:  # noqa: BLE001 - the keeper outlives whatever goes wrong once
                 _LOG.exception("keeping up failed")
             self._wait(_LOOK_SECONDS)
+
+    def _give_way(self) -> None:
+        """Let whoever asks something go first."""
+        self._stopping.wait(_GIVES_WAY_SECONDS)
 
     def _pull_hinted(self) -> None:
         for organisation in self._fellows.hinted():

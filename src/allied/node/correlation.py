@@ -20,7 +20,7 @@ once. A value costs the same whether ten items name it or a million.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -45,8 +45,11 @@ if TYPE_CHECKING:
     from allied.node.rows import Organisation, Version
     from allied.record.ids import AgreementId, OrganisationId
 
-STEP: Final = 5_000
+STEP: Final = 2_000
 """Items that one step looks at."""
+
+AT_ONCE: Final = 50
+"""Items after which others get a turn; about a millisecond."""
 
 STEP_BYTES: Final = 24 * 2**20
 MOST_MENTIONS: Final = 1_000
@@ -62,22 +65,23 @@ ON_ASKING: Final = 20_000
 # --- keeping the table ------------------------------------------------------------------
 
 
-def keep_up(node: Node, most: int = STEP) -> int:
+def keep_up(node: Node, most: int = STEP, *, pause: Callable[[], None] | None = None) -> int:
     """Look at items that nobody has looked at yet; returns at how many.
 
     Args:
         most: stop after about so many.
+        pause: called after every `AT_ONCE` items that were looked at.
     """
     done = 0
     while done < most:
-        step = _step(node, min(STEP, most - done))
+        step = _step(node, min(STEP, most - done), pause)
         if not step:
             return done
         done += step
     return done
 
 
-def _step(node: Node, most: int) -> int:
+def _step(node: Node, most: int, pause: Callable[[], None] | None) -> int:
     """One step; 0 when there is nothing to look at, or somebody else is at it."""
     with node.store.read() as reading:
         after = reading.paired_until()
@@ -86,11 +90,12 @@ def _step(node: Node, most: int) -> int:
         raws = reading.bytes_at([row.seq for row in naming])
     if not rows:
         return 0
-    named = {
-        row: [str(value) for value in values.values_of(raws[row.seq], row.type)]
-        for row in naming
-        if row.seq in raws
-    }
+    named: dict[Unpaired, list[str]] = {}
+    for number, row in enumerate(naming, start=1):
+        raw = raws.get(row.seq, b"")
+        named[row] = [str(value) for value in values.values_of(raw, row.type)]
+        if pause is not None and number % AT_ONCE == 0:
+            pause()
     with node.store.write() as writing:
         stands = writing.add_pairs(named, after=after, until=rows[-1].seq)
     return len(rows) if stands else 0
