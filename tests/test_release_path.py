@@ -25,8 +25,10 @@ MAY_READ_BYTES = {
     "node/dataset.py": "what the organisation itself shared, held against a new release of it",
     "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",
     "adapters/sql/reading.py": "the store answering the port",
+    "adapters/sql/writing.py": "the store giving items another number; nothing is handed out",
 }
 MAY_DECIDE = {
+    "exchange/keeping.py": "by which clause a copy came, to say how long it is kept",
     "node/verdicts.py": "the verdicts of the path itself, remembered while they hold",
     "node/release.py": "the path itself, over one item and over the classes of one recipient",
     "node/arrivals.py": "whether who passed an item on was allowed to; nothing leaves by it",

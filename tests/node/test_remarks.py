@@ -228,6 +228,7 @@ def test_a_correction_is_shown_beside_what_is_public(network: tuple[Network, str
 
 MAY_READ_REMARKS = {
     "node/remarks.py": "the use case itself: an organisation looking at its own",
+    "node/provenance.py": "what was made here from an item, for recalls of it; ids only",
     "node/feeds.py": "which objects its own lists leave out; ids only",
     "adapters/sql/reading.py": "the store answering the port",
 }

@@ -114,17 +114,17 @@ class Terms:
         channels: the information-sharing clauses of the agreement.
         at: an aware datetime in UTC.
         tightening: what the author adds.
-        beside: demands that every class has besides its own: of what it was made from.
         known: gives the class of an object that is stored already under this agreement, by
             its id; None if there is none. Asked only for ends that are not in the bundle.
+        beside: demands that every class has besides its own: of what it was made from.
     """
 
     originator: PartyId
     channels: Sequence[Channel]
     at: datetime
     tightening: Tightening = NO_TIGHTENING
-    beside: frozenset[Demand] = frozenset()
     known: Callable[[str], HandlingClass | None] = lambda _: None
+    beside: frozenset[Demand] = frozenset()
 
 
 class _RefusedError(Exception):

@@ -18,6 +18,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError, MalformedError, UnverifiedError
+from allied.exchange.derivation import (
+    Derivation,
+    Derived,
+    named_in,
+    read as read_derivation,
+    require_fit,
+    unproved,
+)
 from allied.exchange.handling import HandlingClass
 from allied.exchange.keeping import at_sunset
 from allied.exchange.lineage import ItemName
@@ -177,6 +185,7 @@ class _Arrival:
         self._agreement = agreement
         self._statements: dict[Digest, Stated | AlliedError] = {}
         self._classes: dict[Digest, int] = {}
+        self._derivations: dict[Digest, bytes] = {}
 
     def take(
         self,
@@ -203,6 +212,8 @@ class _Arrival:
         with self._node.store.write() as writing:
             for name in {each.item.statement for each in held}:
                 writing.add_statement(name, page.statements[name])
+            for name, raw in self._derivations.items():
+                writing.add_statement(name, raw)
             added = writing.add_batches(
                 [
                     self._batch(writing, folded, list(group), now)
@@ -322,15 +333,25 @@ class _Arrival:
         identity = open_chain(reading.descriptors(item.originator))
         statement = read_statement(raw, identity.keys_ever("automatic"))
         party = folded.instrument.party(item.originator)
-        if any(each.originator != party for each in statement.demands):
+        context = commitment(self._agreement, bytes.fromhex(folded.instrument.genesis.nonce))
+        if party is None or all(each.originator != party for each in statement.demands):
             raise UnverifiedError(
                 "exchange.wrong-originator", "the statement speaks for another party"
             )
-        return Stated.under(
-            statement,
-            originator=item.originator,
-            agreement=commitment(self._agreement, bytes.fromhex(folded.instrument.genesis.nonce)),
-        )
+        handling = HandlingClass(party, statement.demands)
+        found: dict[Derived, Derivation] = {}
+        for derived in named_in(handling):
+            made = page.statements.get(derived.name, b"")
+            if digest(made) != derived.name:
+                raise unproved()
+            found[derived] = read_derivation(made, identity.keys_ever("automatic"))
+            self._derivations[derived.name] = made
+        if not found and any(each.originator != party for each in statement.demands):
+            raise UnverifiedError(
+                "exchange.wrong-originator", "the statement speaks for another party"
+            )
+        require_fit(found, handling, originator=item.originator, agreement=context)
+        return Stated.under(statement, originator=item.originator, agreement=context)
 
     def _batch(
         self, writing: Writing, folded: Folded, held: list[_Held], now: datetime

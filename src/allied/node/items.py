@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from allied.errors import NotFoundError
-from allied.node import ledger, release, sweeping
+from allied.node import ledger, provenance, release, sweeping
 from allied.node.agreements import resolve
+from allied.node.provenance import DerivedView
 from allied.node.receipts import receipt_at
 from allied.node.sweeping import Ends
 from allied.record.ids import AgreementId, Digest, PartyId
@@ -92,12 +93,16 @@ class ItemDetails:
 
     Attributes:
         ends: until when it is kept here, and under which clause.
+        shared_at: when its originator shared it, by its signed statement.
+        derived: what it was made from, by its originator's signed word.
     """
 
     item: ItemView
     raw: bytes
     recipients: tuple[RecipientView, ...]
     ends: Ends = NEVER
+    shared_at: datetime | None = None
+    derived: tuple[DerivedView, ...] = ()
 
 
 def list_items(
@@ -195,7 +200,9 @@ def show(
         view = _views(reading, folded, [row])[0]
         recipients = _recipients(node, reading, folded, row)
         ends = sweeping.ends_of(reading, folded, row)
-    return ItemDetails(view, raw, recipients, ends)
+        shared_at = provenance.shared_at(reading, row)
+        derived = provenance.made_from(reading, folded, row)
+    return ItemDetails(view, raw, recipients, ends, shared_at, derived)
 
 
 def explain(

@@ -8,8 +8,8 @@ are.
                     n descriptors per organisation, then the envelopes
     BlobsPage       {"blobs": n}, then the blobs
     ItemsPage       {"items": n, "more", "next", "statements": [digest, ...]}
-                    the envelope of each statement (and of each consent that items name), then
-                    per item an object and its raw bytes
+                    the envelope of each statement (and of each consent and derivation that
+                    items name), then per item an object and its raw bytes
 
 Rules. Nothing that is stored is parsed or serialised on the way. The reader refuses what is
 too large, too many, incomplete or more than was announced, with MalformedError and nothing
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -268,8 +269,17 @@ class ItemsPage:
     _statements: dict[Digest, None] = field(init=False, default_factory=dict)
     _items: int = field(default=0, init=False)
 
-    def add(self, item: SentItem, statement: bytes, consent: bytes = b"") -> bool:
+    def add(
+        self,
+        item: SentItem,
+        statement: bytes,
+        consent: bytes = b"",
+        derivations: Mapping[Digest, bytes] = MappingProxyType({}),
+    ) -> bool:
         """Add an item, and what it names unless that is on the page already.
+
+        Args:
+            derivations: what its handling says that it was made from, by their digests.
 
         Returns:
             False, and nothing is added, if it does not fit: send the page and say `more`.
@@ -279,6 +289,7 @@ class ItemsPage:
         named = {item.statement: statement}
         if item.consent:
             named[Digest(item.consent)] = consent
+        named |= derivations
         new = {name: raw for name, raw in named.items() if name not in self._statements}
         if not self._frames.add(item.head(), item.raw, early=tuple(new.values())):
             return False

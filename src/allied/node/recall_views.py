@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from allied.agreement.clauses import InformationSharing
 from allied.agreement.values import Duration, Tlp
 from allied.exchange import recall as rules
-from allied.node import called, ledger
+from allied.node import called, ledger, provenance
 from allied.node.cases import text_of
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class RecallView:
         by: who said it; the originator, or who had passed the item on.
         mine: it was said by this organisation.
         holders: everybody whom its author told; for a holder, itself alone.
+        products: ids of what was made from it here; to be looked at again.
     """
 
     id: str
@@ -77,6 +78,13 @@ class RecallView:
     at: datetime
     why: str
     holders: tuple[HolderView, ...]
+    products: tuple[str, ...] = ()
+
+    @property
+    def silent(self) -> tuple[PartyId, ...]:
+        """Who has not said what it did, though it was asked to: late, in time yet, not reached."""
+        open_ = {"not-reached", "owed", "overdue"}
+        return tuple(each.party for each in self.holders if each.state in open_)
 
 
 # --- who holds it -----------------------------------------------------------------------------
@@ -164,7 +172,9 @@ def view_of(
         each.item for each in reading.withdrawn(folded.row.id, organisation.id, item=first.item.id)
     ]
     holders = [holder_view(reading, folded, calls, each, rows, now) for each in told]
-    return _shown(reading, folded, first, mine=True, holders=tuple(holders))
+    mine = first.by
+    made = provenance.products(reading, organisation.id, mine, first.item)
+    return _shown(reading, folded, first, mine=True, holders=tuple(holders), products=made)
 
 
 def received_view(
@@ -172,11 +182,19 @@ def received_view(
 ) -> RecallView:
     """A recall that was said to us, with where we stand."""
     holder = holder_view(reading, folded, calls, recall, [], now)
-    return _shown(reading, folded, recall, mine=False, holders=(holder,))
+    organisation = folded.instrument.organisation(recall.holder)
+    made = provenance.products(reading, organisation, recall.holder, recall.item)
+    return _shown(reading, folded, recall, mine=False, holders=(holder,), products=made)
 
 
 def _shown(
-    reading: Reading, folded: Folded, recall: Called, *, mine: bool, holders: tuple[HolderView, ...]
+    reading: Reading,
+    folded: Folded,
+    recall: Called,
+    *,
+    mine: bool,
+    holders: tuple[HolderView, ...],
+    products: tuple[str, ...],
 ) -> RecallView:
     return RecallView(
         id=recall.call,
@@ -192,6 +210,7 @@ def _shown(
         at=recall.at,
         why=text_of(reading, recall.why),
         holders=holders,
+        products=products,
     )
 
 

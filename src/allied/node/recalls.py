@@ -25,7 +25,7 @@ from allied.agreement.values import Tlp
 from allied.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from allied.exchange import recall as rules
 from allied.exchange.lineage import ItemName
-from allied.node import called, journal, ledger, verdicts
+from allied.node import called, journal, ledger, provenance, verdicts
 from allied.node.agreements import resolve
 from allied.node.cases import text_of
 from allied.node.node import Actor
@@ -219,6 +219,9 @@ def comply(node: Node, writing: Writing, agreement: AgreementId) -> int:
                 continue
             writing.withdraw_items(rows, RECALLED, each.record, now, erase=False)
             gone += len(rows)
+            if rows:
+                mine, record = each.holder, each.record
+                provenance.flag(writing, organisation.id, mine, each.item, record, now)
     return gone
 
 

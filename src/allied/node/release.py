@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 
 from allied.errors import NotFoundError
 from allied.exchange import limits
+from allied.exchange.derivation import named_in
 from allied.exchange.lineage import ItemName
 from allied.node import ledger, places, proofs, sweeping, verdicts
 from allied.node.asked import asking_of
@@ -327,7 +328,7 @@ def _make(
         others = [each.row for each in passed]
         consents = {each.row.seq: each.proof.raw for each in passed if each.proof}
         sent: Sequence[ItemRow] = others[
-            : _add(reading, filled, _fitting(others[: question.limit]), consents)
+            : _add(reading, filled, _fitting(others[: question.limit]), allowed.classes, consents)
         ]
         reached = replace(place, passing=allowed.passing, until=sent[-1].seq if sent else until)
         entries = _released(folded, allowed, sent, via=PASSED_ON)
@@ -340,7 +341,7 @@ def _make(
         classes=allowed.permitted,
         added_after=_before(allowed.footing.sees_from),
     )
-    sent = rows[: _add(reading, filled, _fitting(rows[: question.limit]))]
+    sent = rows[: _add(reading, filled, _fitting(rows[: question.limit]), allowed.classes)]
     top = max(allowed.classes.by_id, default=0)
     reached = Place(
         sent[-1].seq if sent else after, top, allowed.sight(top), until, allowed.passing
@@ -386,11 +387,18 @@ def _add(
     reading: Reading,
     filled: ItemsPage,
     rows: Sequence[ItemRow],
+    classes: Classes,
     consents: Mapping[int, bytes] | None = None,
 ) -> int:
     """Put rows on the page until one does not fit; returns how many did."""
     bodies = reading.item_bytes(rows)
     statements: dict[Digest, bytes] = {}
+    made_from = {
+        each: {
+            one.name: reading.statement(one.name) or b"" for one in named_in(classes.by_id[each])
+        }
+        for each in {row.class_id for row in rows}
+    }
     for number, row in enumerate(rows):
         if row.statement not in statements:
             statements[row.statement] = reading.statement(row.statement) or b""
@@ -405,7 +413,7 @@ def _add(
             raw=bodies[row.digest],
             consent=digest(consent) if consent else "",
         )
-        if not filled.add(item, statements[row.statement], consent):
+        if not filled.add(item, statements[row.statement], consent, made_from[row.class_id]):
             return number
     return len(rows)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
 from allied.exchange.bundle import Refused
+from allied.exchange.channel import Known
 from allied.exchange.channels import channels_at, recipient_at
 from allied.exchange.examining import Sighted
 from allied.exchange.handling import ANONYMOUS, read_class
@@ -26,10 +27,10 @@ from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
 from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place, state
-from allied.exchange.stix import read_head, version_of
+from allied.exchange.stix import Kind, read_head, version_of
 from allied.exchange.survey import survey
 from allied.exchange.topics import forbidden
-from allied.node import ledger, recalls
+from allied.node import deriving, ledger, recalls
 from allied.node.agreements import party_of, resolve
 from allied.node.rows import ItemBatch
 from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish
@@ -129,7 +130,13 @@ class _Sharing:
         terms = folded.instrument.terms
         self._channels = channels_at(terms, standing)
         self._tightening = _tightening(wish, folded)
+        self._made: deriving.Made | None = None
         with node.store.read() as reading:
+            if wish.made_from:
+                self._made = deriving.prepare(
+                    node, reading, folded, organisation, wish.made_from, keys
+                )
+                self._tightening = self._made.tighten(self._tightening)
             self._recalled = recalls.recalled_here(reading, folded, organisation.id)
         self._recipients = [
             recipient_at(standing, party.id)
@@ -167,6 +174,7 @@ class _Sharing:
                     channels=self._channels,
                     at=self._at,
                     tightening=self._tightening,
+                    beside=self._made.beside if self._made else frozenset(),
                     known=self._known,
                 ),
             )
@@ -178,6 +186,10 @@ class _Sharing:
                 if isinstance(outcome, Accepted) and self._is_recalled(outcome):
                     reason = "it was recalled; give what replaces it an id of its own"
                     code = "exchange.recalled"
+                    self._pass_over(Refused(outcome.index, outcome.head.id, code, reason))
+                elif isinstance(outcome, Accepted) and self._is_source(outcome):
+                    code = "exchange.extract-same-id"
+                    reason = "it has the id of what it was made from; give it one of its own"
                     self._pass_over(Refused(outcome.index, outcome.head.id, code, reason))
                 elif isinstance(outcome, Accepted):
                     batch.append(outcome)
@@ -198,6 +210,10 @@ class _Sharing:
         if versions is None:
             return False
         return "" in versions or version_of(accepted.head, accepted.digest) in versions
+
+    def _is_source(self, accepted: Accepted) -> bool:
+        """Whether it has the id of what it is said to be made from."""
+        return self._made is not None and self._made.is_source(accepted.head.id)
 
     # --- what is known already ----------------------------------------------------------
 
@@ -279,6 +295,7 @@ class _Sharing:
                         self._at,
                         releaser=self._party,
                         classes=classes,
+                        known=self._known_of_all,
                     ),
                 )
                 for recipient in self._recipients
@@ -291,6 +308,14 @@ class _Sharing:
                 for party, verdict in verdicts
             )
         return verdicts
+
+    @property
+    def _known_of_all(self) -> Known | None:
+        """What lets the originators of others' items have their say; None where there are none."""
+        if self._made is None or not self._made.beside:
+            return None
+        kinds = frozenset(each.value for each in Kind)
+        return Known(contributed=kinds, confirmed_at=self._at)
 
     def _count(self, key: Digest, number: int) -> None:
         """Count so many objects of one class, by recipient."""
@@ -358,6 +383,9 @@ class _Sharing:
             self._result.contradicting += len(contradicting)
             room = _NAMED - len(self._result.contradictions)
             self._result.contradictions += contradicting[:room]
+            if added.stored and self._made is not None:
+                products = [each.head.id for each in batch if each.kind != Kind.COMPANION]
+                self._made.remember(writing, self._organisation.id, products, self._at)
             if added.stored:
                 self._write_down(writing, by_class, self._class_ids, added)
 

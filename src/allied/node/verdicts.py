@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from allied.exchange import channels
 from allied.exchange.channel import Channel, Failure, Known, Recipient
+from allied.exchange.derivation import is_extract
 from allied.exchange.handling import HandlingClass, read_class
 from allied.exchange.policy import Answer, Verdict, decide
 from allied.exchange.stix import Kind
@@ -82,6 +83,9 @@ class Footing:
     ) -> Verdict:
         """The verdict over one class; `known` says more of one item than the footing does."""
         who = self.recipient
+        known = known or self.known
+        if is_extract(handling):
+            known = replace(known, tear_line=True)
         return decide(
             handling,
             who if self.sends else replace(who, bound=False, outside=False),
@@ -89,7 +93,7 @@ class Footing:
             at,
             releaser=self.releaser,
             classes=classes,
-            known=known or self.known,
+            known=known,
         )
 
 

@@ -231,6 +231,8 @@ def show(
                 "item": item,
                 "recipients": found.recipients,
                 "raw": found.raw.decode(),
+                "shared_at": found.shared_at,
+                "derived": found.derived,
                 "ends": found.ends,
                 "remarks": said,
             },
@@ -250,6 +252,11 @@ def show(
             + (f", only for {', '.join(item.audience)}" if item.audience is not None else ""),
             f"received   {instant(item.received_at)}",
             f"digest     {item.digest}",
+            f"shared     {instant(found.shared_at)}, by its originator's signed statement",
+            *(
+                f"{each.how:<10} of what is by {', '.join(each.of)}, as its originator signed"
+                for each in found.derived
+            ),
             *_ends(found.ends),
             *(f"{each.kind:<10} {each.text}".rstrip() for each in said),
         ),

@@ -166,3 +166,8 @@ def _tell(found: Sequence[RecallView]) -> None:
             or [(each.id, each.item, each.by, each.alias, instant(each.at), each.by, "-", "-", "")]
         ],
     )
+    for each in found:
+        if each.mine and each.silent:
+            say(f"  {each.id}: no word yet from {', '.join(each.silent)}")
+        if each.products:
+            say(f"  {each.id}: made from it here, to be looked at: {', '.join(each.products)}")
