@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from allied.agreement.values import Tlp
 from allied.entrypoints.serving import Keeper
 from allied.errors import AlliedError
+from allied.exchange.values import values_of
 from allied.node import correlation, items, recalls
 from allied.node.correlation import Correlations, WhoHas
 from allied.node.fellows import Alone
@@ -222,6 +224,20 @@ def test_what_was_recalled_is_named_no_more_and_what_it_replaced_does_not_come_b
     assert not asked(river).found
 
 
+def test_an_item_that_is_labelled_anew_is_found_under_its_new_number(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river = network.houses[RIVER]
+    share(river, pact, indicator(1, pattern=C2), indicator(2, object_marking_refs=tlp(Tlp.GREEN)))
+    assert parties(asked(river)) == {RIVER: 1}
+    with river.node.store.write() as writing:
+        agreement = writing.agreements()[0].id
+        amber, green = writing.items(agreement, river.organisation.id, limit=10)
+        writing.relabel_items([amber], green.class_id, network.clock.now())
+    (mention,) = only(asked(river)).mentions
+    assert (mention.item, mention.tlp) == (indicator(1)["id"], "GREEN")
+    assert mention.seq > green.seq
+
+
 def test_the_same_object_under_two_agreements_counts_once(tmp_path: Path) -> None:
     network, pact = allied(tmp_path, MEMBERS)
     second = network.sign_all(MEMBERS.replace(b"id: river-harbour", b"id: another"), RIVER)
@@ -302,3 +318,69 @@ def test_what_everybody_names_is_capped_and_shown_as_such(tmp_path: Path) -> Non
     # Whoever may see one of them is not told that there are more.
     told = only(asked(river, agreement="river-harbour", party=NORTHGATE))
     assert (told.capped, [each.items for each in told.parties]) == (False, [1])
+
+
+# --- against a search through everything ------------------------------------------------
+
+
+def searched(house: House) -> dict[str, set[str]]:
+    """By value, which objects name it: found by reading whatever the house shows of itself."""
+    newest: dict[tuple[str, str], items.ItemView] = {}
+    for each in items.list_items(house.node, house.organisation, limit=10_000):
+        known = newest.get((each.originator, each.id))
+        if known is None or each.modified > known.modified:
+            newest[each.originator, each.id] = each
+    found: dict[str, set[str]] = {}
+    for (originator, _), each in newest.items():
+        raw = items.show(house.node, house.organisation, str(each.seq)).raw
+        for value in values_of(raw, each.type):
+            found.setdefault(value.text, set()).add(f"{originator} {each.id}")
+    return found
+
+
+def answered(house: House, value: str, *, agreement: str = "", party: str = "") -> set[str]:
+    return {
+        f"{each.party} {each.item}"
+        for one in asked(house, value, agreement=agreement, party=party).found
+        for each in one.mentions
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_answer_is_what_a_search_through_everything_seen_would_find(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    network, pact = allied(tmp_path)
+    houses = list(network.houses.values())
+    names = [f"v{n}.example" for n in range(6)]
+    for turn in range(12):
+        house = chance.choice(houses[:2])
+        objects = []
+        for _ in range(4):
+            number = chance.randrange(8) + (100 if house is houses[1] else 0)
+            told = " OR ".join(f"domain-name:value = '{each}'" for each in chance.sample(names, 2))
+            objects.append(
+                indicator(
+                    number,
+                    pattern=f"[{told}]",
+                    modified=f"2026-03-0{1 + chance.randrange(9)}T13:{turn:02}:00.000Z",
+                    revoked=chance.random() < 0.1,
+                    object_marking_refs=tlp(chance.choice([Tlp.GREEN, Tlp.AMBER])),
+                )
+            )
+        share(house, pact, *objects)
+        if chance.random() < 0.4:
+            network.settle()
+            correlation.keep_up(chance.choice(houses).node, chance.randrange(1, 20))
+    network.settle()
+    for house in houses:
+        seen_here = searched(house)
+        for name in names:
+            assert answered(house, name) == seen_here.get(name, set())
+    for holder in houses[:2]:
+        northgate = searched(houses[2])
+        for name in names:
+            shown = answered(holder, name, agreement="river-harbour", party=NORTHGATE)
+            there = {each for each in northgate.get(name, set()) if each.startswith(holder.label)}
+            assert shown == there
