@@ -57,7 +57,7 @@ def entitlement(prepared: Prepared, incident: Incident, call: Invocation) -> Ent
         return Entitlement(False, "not-callable", f"{rule.ref} works without being called.")
     if case is None:
         return Entitlement(False, "not-known-yet", "Nothing was known of the incident by then.")
-    judged = judge(rule, case.ground, case.said, prepared.kinds)
+    judged = judge(rule, case.ground, case.said, prepared.kinds[text])
     if any(gate.gate == "G1" and gate.answer is Answer.NO for gate in judged.gates):
         return Entitlement(False, "not-in-force", f"{rule.ref} is not in force for this incident.")
     victims = frozenset(act.against for act in judged.possible if act.against is not None)

@@ -151,7 +151,6 @@ def evaluate(
     ]
     texts = {text.id: text for each in seen for text in prepared.texts_of(each.id)}
     ties = Register(texts, prepared.register.events)
-    kinds = prepared.kinds if viewpoint is None else prepared.kinds_seen(seen)
     answer = _Answer([], [], [], [], set())
     facts: dict[tuple[str, str], Known] = {}
     campaigns = _campaigns(incidents)
@@ -190,7 +189,7 @@ def evaluate(
                 ground = in_role(each.ground, each.text, said.facts.severity)
                 case = Case(incident, siblings, each.text, ground, said, each.found, law, others)
                 for rule in each.rules:
-                    _ask(case, rule, kinds, answer)
+                    _ask(case, rule, prepared.kinds[each.text.id], answer)
     obligations = with_concurrent(_in_order(answer.obligations))
     return Evaluation(
         results=_in_order(answer.results),

@@ -12,7 +12,7 @@ makes it open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -38,14 +38,15 @@ class Prepared:
     Attributes:
         rules: by the id of the file, in natural order of the articles.
         events: by the id of the agreement.
-        kinds: of every party that any text names: "state", "company" ...
+        kinds: by the id of the file, of every party that its text names: "state", "company" ...
+            What another instrument says of somebody decides nothing under this one.
         chains: the files of the amended texts of each agreement that has any.
     """
 
     register: Register
     rules: Mapping[str, tuple[Rule, ...]]
     events: Mapping[str, tuple[Event, ...]]
-    kinds: Mapping[str, str]
+    kinds: Mapping[str, Mapping[str, str]]
     chains: Mapping[str, tuple[str, ...]]
 
     @property
@@ -101,10 +102,6 @@ class Prepared:
             return True
         return newest.visibility == "public" and not any(each.existence for each in secrecy)
 
-    def kinds_seen(self, seen: Iterable[Agreement]) -> dict[str, str]:
-        """The kinds of the parties that the texts of some agreements name."""
-        return _kinds(text for each in seen for text in self.texts_of(each.id))
-
 
 def prepare(register: Register) -> Prepared:
     """Read the texts of a register into rules.
@@ -126,7 +123,10 @@ def prepare(register: Register) -> Prepared:
             for agreement in register.agreements.values()
         },
         events={agreement: tuple(its) for agreement, its in events.items()},
-        kinds=_kinds(register.agreements.values()),
+        kinds={
+            agreement.id: {party.id: party.kind for party in agreement.parties}
+            for agreement in register.agreements.values()
+        },
         chains=versions_of(register),
     )
 
@@ -145,11 +145,3 @@ def visible(
         for rule in rules
         if not rule.restricted
     )
-
-
-def _kinds(agreements: Iterable[Agreement]) -> dict[str, str]:
-    kinds: dict[str, str] = {}
-    for agreement in sorted(agreements, key=lambda each: each.id):
-        for party in agreement.parties:
-            kinds.setdefault(party.id, party.kind)
-    return kinds
