@@ -82,7 +82,7 @@ class PostgresFellows:
         # The lock is held as long as this connection is: only whether it is there is asked.
         row = connection.execute(_ALIVE if self._keeps else KEEP_ALONE).fetchone()
         had, self._keeps = self._keeps, bool(row and row[0])
-        if self._keeps != had:
+        if self._keeps and not had:
             _LOG.info("this process keeps up with the peers now")
         if not self._keeps:
             self._hinted.clear()  # for the one that does

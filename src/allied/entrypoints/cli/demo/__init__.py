@@ -130,6 +130,7 @@ def _story(stage: Stage, given: Sequence[Bundle]) -> dict[str, Any]:
 @contextmanager
 def _staged(root: Path, teller: Teller) -> Iterator[Stage]:
     """The three houses with their servers running; ended at the end, however it ends."""
+    os.environ.pop("ALLIED_DATABASE", None)  # the user's own node's; three cannot share it
     ports = _ports(root)
     servers = Servers()
     houses: list[House] = []

@@ -1,0 +1,153 @@
+"""`allied serve` as a process of the tests' own, and what can be asked of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.cli.shell import PASSPHRASE
+
+PATIENCE = 60.0
+KEEPS_UP = "keeps up with the peers now"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(what: str, look: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
+    """Look until there is something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not in time: {what}")
+
+
+@dataclass
+class Server:
+    """One serving process over a data folder, ended with the block."""
+
+    folder: Path
+    log: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __enter__(self) -> Self:
+        kept = {name: value for name, value in os.environ.items() if name[:7] != "ALLIED_"}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "allied", "serve"),
+                    *("--data", str(self.folder), "--port", str(self.port)),
+                ],
+                env=kept | {"ALLIED_PASSPHRASE": PASSPHRASE, "ALLIED_SYNC_SECONDS": "2"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def answers(self) -> Self:
+        """Wait until it listens."""
+
+        def listens() -> bool:
+            assert self.process.poll() is None, self.said()
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        until("it listens", listens)
+        return self
+
+    def said(self) -> str:
+        """What it has logged."""
+        return self.log.read_text()
+
+    def keeps_up(self) -> bool:
+        """Whether it ever was the one that keeps up."""
+        return KEEPS_UP in self.said()
+
+    def kill(self) -> None:
+        """Kill it with no chance to tidy up."""
+        self.process.kill()
+        self.process.wait()
+
+    def ask(
+        self, path: str, token: str, body: object = None, kind: str = "application/json"
+    ) -> tuple[int, Any]:
+        """Status and JSON of an answer under `/api/v1`; a body makes it a POST."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+            connection.request(
+                "GET" if body is None else "POST",
+                f"/api/v1{path}",
+                raw,
+                {"authorization": f"Bearer {token}", "content-type": kind},
+            )
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"null")
+        finally:
+            connection.close()
+
+
+class Listening:
+    """The live stream of a server's console, read by a thread until it is closed."""
+
+    def __init__(self, server: Server, session: str) -> None:
+        self.heard: list[str] = []
+        self._socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        self._socket.sendall(
+            f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{server.port}\r\n"
+            f"cookie: allied-session-{server.port}={session}\r\n\r\n".encode()
+        )
+        self._lines = self._socket.makefile("rb")
+        assert b" 200 " in self._lines.readline()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            for line in self._lines:
+                if line.startswith(b"data: "):
+                    self.heard.append(line[6:].decode().strip())
+
+    @property
+    def changes(self) -> int:
+        """How often it was told that something changed."""
+        return self.heard.count("changed")
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # its server may have been killed
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._lines.close()
+        self._socket.close()
