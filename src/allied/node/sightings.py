@@ -114,7 +114,7 @@ def sightings(
     Cost: bounded, whatever is stored.
     """
     wanted = correlation.read_values(text, kind)
-    correlation.keep_up(node, correlation.ON_ASKING)
+    correlation.make_up(node)
     with node.store.read() as reading:
         seen = correlation.scope(node, reading, organisation, agreement, within, party)
         found = [_of_value(reading, seen, value) for value in wanted]
