@@ -241,7 +241,7 @@ CHANNEL = {
     "permitted_actions": "permitted_actions: none",
     "exceptions": "exceptions: {ask: either}",
 }
-BESIDE = {"recall", "retention", "sunset"}
+BESIDE = {"recall", "retention", "sunset", "within"}
 """What decides about an item after its release; see `test_enforced_sharing.py`."""
 
 

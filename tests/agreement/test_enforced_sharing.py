@@ -90,6 +90,11 @@ def seen(agreement: Agreement) -> object:
     )
 
 
+def late(agreement: Agreement) -> object:
+    """What is said of sharing two hours after something became known."""
+    return limits.warnings(agreement, ["1"], AT + timedelta(hours=2), AT)
+
+
 Case = tuple[type[Any], str, Callable[[Agreement], object], Agreement, Agreement]
 DECIDES: dict[str, Case] = {
     "history": (Life, "history", seen, text(), text(life="history: all")),
@@ -109,6 +114,9 @@ DECIDES: dict[str, Case] = {
         Sunset, "then", kept, text(SUNSET), text("sunset: {after: 9 days, then: expire}"),
     ),
     "sunset to": (Sunset, "tlp", kept, text(SUNSET), text(SUNSET.replace("GREEN", "CLEAR"))),
+    "within": (
+        InformationSharing, "within", late, text("duty: must"), text("duty: must, within: 1 hour"),
+    ),
     "freshness": (InformationSharing, "freshness", fresh, text(), text("freshness: 1 hour")),
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
+from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Duration, Tlp
 from allied.errors import RefusedError
 from allied.exchange.channel import Channel, Known, Recipient
@@ -21,6 +22,7 @@ from allied.exchange.limits import (
     require_encrypted,
     share_by,
     sunset_at,
+    warnings,
 )
 from allied.exchange.policy import Verdict, decide
 from allied.exchange.stix import Kind
@@ -280,3 +282,61 @@ def test_ways_that_others_can_read(clause: str, handling: Handling, refused: boo
     with pytest.raises(RefusedError) as refusal:
         require_encrypted(handling, agreed, encrypted=False)
     assert refusal.value.code == "exchange.not-encrypted"
+
+
+SHIELDED = """\
+format: alliance/1
+id: first
+form: {kind: contract}
+timezone: ZONE
+parties: [{ids: [river, harbour]}]
+protections: [{name: the shield, valid: [2025-01-01/2025-09-30, 2025-11-12/2026-01-30]}]
+articles:
+  - {art: "1", type: information-sharing, share: all, legal_shield: the shield MORE}
+  - {art: "2", type: information-sharing, share: all, within: 1 hour}
+"""
+
+
+def warned(at: datetime, known_at: datetime | None = None, more: str = "", **said: str) -> set[str]:
+    text = SHIELDED.replace("MORE", more).replace("ZONE", said.get("zone", "UTC"))
+    (agreement,) = load(text.encode(), "a")
+    assert isinstance(agreement, Agreement)
+    arts = said.get("arts", "1 2").split()
+    return {f"{each.art} {each.code}" for each in warnings(agreement, arts, at, known_at)}
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "lapsed"),
+    [
+        pytest.param(datetime(2025, 9, 30, 23, tzinfo=UTC), "UTC", False, id="its last day"),
+        pytest.param(datetime(2025, 10, 15, tzinfo=UTC), "UTC", True, id="15 October 2025"),
+        pytest.param(datetime(2025, 11, 15, tzinfo=UTC), "UTC", False, id="15 November 2025"),
+        pytest.param(
+            datetime(2025, 9, 30, 23, tzinfo=UTC), "Asia/Tokyo", True, id="a day on in Tokyo"
+        ),
+        pytest.param(datetime(2025, 10, 15, tzinfo=UTC), "Nowhere/At-All", True, id="no zone"),
+    ],
+)
+def test_a_lapsed_protection_is_warned_of(at: datetime, zone: str, lapsed: bool) -> None:
+    """Scenario 29."""
+    assert warned(at, zone=zone) == ({"1 exchange.legal-shield-lapsed"} if lapsed else set())
+    assert warned(at, zone=zone, arts="2") == set()
+
+
+@pytest.mark.parametrize(
+    ("duty", "hours", "late"),
+    [
+        pytest.param("must", 1, True, id="at the very end of its time"),
+        pytest.param("must", 0, False, id="at once"),
+        pytest.param("should", 2, True, id="what should be shared has a limit too"),
+        pytest.param("may", 2, False, id="what may be shared is never late"),
+        pytest.param("on-request", 2, False, id="nor is what is asked for"),
+    ],
+)
+def test_what_is_shared_too_late_is_said(duty: str, hours: int, late: bool) -> None:
+    known = datetime(2025, 12, 1, tzinfo=UTC)
+    more = f", within: 1 hour, duty: {duty}"
+    expected = {"1 exchange.shared-late"} if late else set()
+
+    assert warned(known + timedelta(hours=hours), known, more) == expected
+    assert warned(known + timedelta(hours=hours), None, more) == set()

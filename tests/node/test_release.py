@@ -13,6 +13,7 @@ from allied.exchange import limits
 from allied.node import agreements, items, release
 from allied.node.messages import ItemsQuestion
 from allied.node.pages import ItemsAnswer
+from allied.node.shared import Wish
 from allied.record.ids import AgreementId
 from tests.exchange.samples import indicator, tlp
 from tests.node.hands import DEMO, HARBOUR, NORTHGATE, RIVER, allied, held, propose, share, three
@@ -257,3 +258,54 @@ def test_the_recipient_itself_confirms_nothing_where_there_is_another_member(
     river.sync()
     assert got(river, harbour, pact) == set()
     assert got(river, northgate, pact) == {name(AMBER)}  # Harbour was heard
+
+
+# --- what is said about a share -----------------------------------------------------------
+
+SHIELD = (
+    "protections: [{name: the shield, valid: [2026-01-01/2026-11-24, 2026-12-24/2027-06-30]}]\n"
+)
+SHIELDED = MEMBERS.replace(
+    b"    duty: should\n", b"    duty: should\n    legal_shield: the shield\n"
+)
+SHIELDED = SHIELDED.replace(b"articles:\n", SHIELD.encode() + b"articles:\n")
+
+
+def warned(house: House, pact: str, item: dict[str, object], wish: Wish | None = None) -> set[str]:
+    found = share(house, pact, item, wish=wish)
+    assert found.stored == 1
+    return {f"{each.art} {each.code}" for each in found.warnings}
+
+
+def test_a_shield_that_lapses_is_warned_of_and_the_clause_holds(tmp_path: Path) -> None:
+    """Scenario 29."""
+    network, pact = allied(tmp_path, SHIELDED)
+    river, harbour, _ = network.houses.values()
+    assert warned(river, pact, OPEN) == set()
+    network.advance(timedelta(days=2))
+    network.settle()
+    lapsed = {"1 exchange.legal-shield-lapsed"}
+    assert warned(river, pact, AMBER) == lapsed
+    told = items.explain(river.node, river.organisation, name(AMBER), HARBOUR)
+    assert told.permitted
+    assert {f"{each.art} {each.code}" for each in told.warnings} == lapsed
+    assert name(AMBER) in got(river, harbour, pact)
+    network.advance(timedelta(days=30))
+    network.settle()
+    assert warned(river, pact, NEXT) == set()
+    told = items.explain(river.node, river.organisation, name(AMBER), HARBOUR)
+    assert told.warnings == ()
+
+
+def test_what_is_shared_later_than_the_clause_asks_is_said(tmp_path: Path) -> None:
+    text = MEMBERS.replace(b"    within: 24 hours\n", b"    within: 4 hours\n")
+    network, pact = allied(tmp_path, text)
+    river = network.houses[RIVER]
+    now = network.clock.now()
+    in_time = Wish(known_at=now - timedelta(hours=3))
+    assert warned(river, pact, OPEN, in_time) == set()
+    late = Wish(known_at=now - timedelta(hours=4))
+    assert warned(river, pact, AMBER, late) == {"1 exchange.shared-late"}
+    with pytest.raises(AlliedError) as refusal:
+        share(river, pact, NEXT, wish=Wish(known_at=now + timedelta(hours=1)))
+    assert refusal.value.code == "share.known-at"

@@ -230,7 +230,7 @@ class InformationSharing(Clause):
     ] = "none"
     within: Annotated[
         Duration | None,
-        Field(WITHIN, "It is shared {} of becoming known.", absent="No time limit is set."),
+        Field(WITHIN, "It is shared {} of becoming known.", EXCHANGE, "No time limit is set."),
     ] = None
     default_tlp: Annotated[
         Tlp,

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from allied.exchange.limits import Warned
     from allied.node.agreements import AgreementView
     from allied.node.incidents import LocalEvaluation
     from allied.node.items import ItemDetails, ItemView, RecipientView
@@ -197,6 +198,7 @@ class ShareSummary:
         refused: by code, valid objects that the agreement does not take in.
         contradicting: versions already shared with other bytes; not stored.
         broken: code of what broke the bundle off.
+        warnings: what to know about it; it is shared all the same.
     """
 
     id: str
@@ -211,6 +213,7 @@ class ShareSummary:
     refused: Mapping[str, int]
     contradicting: int
     broken: str | None
+    warnings: tuple[Warned, ...]
     recipients: Mapping[str, RecipientSummary]
 
 
@@ -229,6 +232,7 @@ def share_summary(result: Shared) -> ShareSummary:
         refused=result.refused,
         contradicting=result.contradicting,
         broken=result.broken or None,
+        warnings=result.warnings,
         recipients={
             party: RecipientSummary(
                 permitted=tally.permitted,

@@ -20,10 +20,11 @@ Source: DOMAIN on information-sharing clauses and on lifecycles (`freshness`); I
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allied.agreement.clauses import InformationSharing
 from allied.agreement.terms import Agreement
@@ -34,6 +35,8 @@ from allied.exchange.handling import Demand, Handling
 from allied.exchange.stix import Kind
 
 STALE: Final = "exchange.membership-stale"
+LAPSED: Final = "exchange.legal-shield-lapsed"
+LATE: Final = "exchange.shared-late"
 _DEFAULT: Final = Duration(24, "hours")
 _DEFAULT_RED: Final = Duration(1, "hours")
 _ENCRYPT: Final = "iep:encrypt-in-transit=must"
@@ -202,6 +205,54 @@ def lapsed_shields(agreement: Agreement, day: date) -> tuple[tuple[str, str], ..
         if (valid := days.get(clause.legal_shield, ()))
         and not any(each.holds(day) for each in valid)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What people should know of a share that is permitted all the same.
+
+    Attributes:
+        code: `exchange.legal-shield-lapsed` or `exchange.shared-late`.
+        art: the clause that it is about.
+    """
+
+    code: str
+    art: str
+    text: str
+
+
+def warnings(
+    agreement: Agreement, arts: Collection[str], at: datetime, known_at: datetime | None = None
+) -> tuple[Warned, ...]:
+    """What to say about sharing under some clauses at an instant.
+
+    Args:
+        arts: numbers of the clauses under which something goes.
+        known_at: when it became known, if anybody said so.
+
+    Returns:
+        In the order of the text; a clause that is not in the text says nothing.
+    """
+    found = [
+        Warned(LAPSED, art, f"Art {art} relies on {name}, which is not in force today")
+        for art, name in lapsed_shields(agreement, _day(at, agreement.timezone))
+        if art in arts
+    ]
+    for clause in agreement.clauses(InformationSharing):
+        due = share_by(clause, known_at) if known_at is not None and clause.art in arts else None
+        if due is not None and at >= due:
+            text = f"Art {clause.art} asks for it within {clause.within} of becoming known"
+            found.append(Warned(LATE, clause.art, text))
+    order = [clause.art for clause in agreement.clauses(InformationSharing)]
+    return tuple(sorted(found, key=lambda each: (order.index(each.art), each.code)))
+
+
+def _day(at: datetime, timezone: str) -> date:
+    """The day of an instant in a time zone; in UTC where the zone is not known."""
+    try:
+        return at.astimezone(ZoneInfo(timezone)).date()
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return at.astimezone(UTC).date()
 
 
 def _after(length: Duration, start: datetime) -> datetime | None:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from allied.errors import NotFoundError
+from allied.exchange import limits
+from allied.exchange.limits import Warned
 from allied.node import ledger, provenance, release, sweeping
 from allied.node.agreements import resolve
 from allied.node.provenance import DerivedView
@@ -75,6 +77,7 @@ class RecipientView:
         permitted: what the agreement says now.
         released_at: when its bytes last left for that party; None if they never did.
         receipt_at: when the party says that it holds it; None without its signed receipt.
+        warnings: what people should know about a release that is permitted all the same.
     """
 
     party: PartyId
@@ -85,6 +88,7 @@ class RecipientView:
     would_change: tuple[str, ...]
     released_at: datetime | None
     receipt_at: datetime | None
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +299,7 @@ def _recipients(
     if releaser is None:
         return ()
     found = []
+    now = node.clock.now()
     for party in folded.instrument.terms.parties:
         if party.id in (releaser, folded.instrument.party(row.originator)):
             continue
@@ -316,6 +321,9 @@ def _recipients(
                 would_change=verdict.would_change,
                 released_at=max((entry.at for entry in released), default=None),
                 receipt_at=receipt_at(folded, party.id, {entry.proof for entry in released}),
+                warnings=limits.warnings(folded.instrument.terms, {verdict.art}, now)
+                if verdict.permitted
+                else (),
             )
         )
     return tuple(found)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allied.exchange.limits import Warned
     from allied.record.ids import AgreementId, PartyId
 
 
@@ -17,6 +20,7 @@ class Wish:
         tlp: raise every object to this marking, as the user wrote it; empty for none.
         caveats: added to every object.
         to: the only recipients; empty for all that the agreement allows.
+        known_at: when what is shared became known, for clauses that say how soon it is due.
         made_from: items held under the same agreement, by id or number, from which everything
             here was made: an extract of one's own, or a redaction of others' items.
         anonymous: to the secretariat alone, which makes new items of it without the sender's
@@ -28,6 +32,7 @@ class Wish:
     to: tuple[str, ...] = ()
     anonymous: bool = False
     made_from: tuple[str, ...] = ()
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Shared:
         contradicting: versions already shared with other bytes; not stored.
         contradictions: the first of them, by id and version.
         broken: code of what broke the file off; empty when it was whole.
+        warnings: what people should know about it; it is shared all the same.
     """
 
     id: str
@@ -102,4 +108,5 @@ class Shared:
     contradicting: int = 0
     contradictions: list[tuple[str, str]] = field(default_factory=list)
     broken: str = ""
+    warnings: tuple[Warned, ...] = ()
     recipients: dict[PartyId, Tally] = field(default_factory=dict)

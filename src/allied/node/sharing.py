@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
+from allied.exchange import limits
 from allied.exchange.bundle import Refused
 from allied.exchange.channel import Known
 from allied.exchange.channels import channels_at, recipient_at
@@ -37,6 +38,8 @@ from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from allied.exchange.handling import HandlingClass
     from allied.exchange.marking import Definition
     from allied.exchange.statement import Signed
@@ -74,6 +77,7 @@ def share(
     on_decision: Callable[[Decision], None] | None = None,
     on_trouble: Callable[[Decision], None] | None = None,
     on_progress: Callable[[int], None] | None = None,
+    on_behalf: str = "",
 ) -> Shared:
     """Share a STIX 2.1 bundle under an agreement.
 
@@ -83,6 +87,8 @@ def share(
         on_decision: called with every object's decision, in the order of the second pass.
         on_trouble: called with the decisions on what is not taken, and with no others.
         on_progress: called now and then with how many more objects are done.
+        on_behalf: the neighbour that says all this (`node.neighbours`); empty for the
+            organisation itself, whose word then stands in the place of any neighbour's.
 
     Raises:
         RefusedError: `exchange.not-in-force`, `exchange.no-clause`.
@@ -97,6 +103,7 @@ def share(
     sharing.on_decision = on_decision
     sharing.on_trouble = on_trouble
     sharing.on_progress = on_progress
+    sharing.on_behalf = on_behalf
     return sharing.run(source)
 
 
@@ -114,6 +121,7 @@ class _Sharing:
         self.on_decision: Callable[[Decision], None] | None = None
         self.on_trouble: Callable[[Decision], None] | None = None
         self.on_progress: Callable[[int], None] | None = None
+        self.on_behalf = ""
         self._node = node
         self._organisation = organisation
         self._keys = keys
@@ -131,6 +139,7 @@ class _Sharing:
         self._channels = channels_at(terms, standing)
         self._tightening = _tightening(wish, folded)
         self._made: deriving.Made | None = None
+        self._known_at = _known_at(wish, self._at)
         with node.store.read() as reading:
             if wish.made_from:
                 self._made = deriving.prepare(
@@ -200,6 +209,10 @@ class _Sharing:
                 else:
                     self._pass_over(outcome)
             self._admit(batch, intake.classes)
+        arts = {verdict.art for each in self._verdicts.values() for _, verdict in each}
+        known_at = self._known_at
+        terms = self._folded.instrument.terms
+        self._result.warnings = limits.warnings(terms, arts, self._at, known_at)
         if self._result.stored:
             self._node.notifier.changed(self._folded.row.id)
         return self._result
@@ -379,6 +392,9 @@ class _Sharing:
                 [self._batch(*each) for each in statements],
             )
             self._result.stored += added.stored
+            if not self.on_behalf:
+                said = (accepted.head.id for accepted in batch)
+                writing.disown(self._organisation.id, self._folded.row.id, said)
             contradicting = [each for each in added.contradicting if each[0] not in WELL_KNOWN]
             self._result.contradicting += len(contradicting)
             room = _NAMED - len(self._result.contradictions)
@@ -486,6 +502,13 @@ def _parts(members: Sequence[Accepted]) -> Iterator[Sequence[Accepted]]:
     """Members of a class, no more at a time than one statement holds."""
     for start in range(0, len(members), MAX_ITEMS):
         yield members[start : start + MAX_ITEMS]
+
+
+def _known_at(wish: Wish, at: datetime) -> datetime | None:
+    """When the author says that it became known; UsageError `share.known-at` if it cannot be."""
+    if wish.known_at is not None and wish.known_at > at:
+        raise UsageError("share.known-at", "it cannot become known after it is shared")
+    return wish.known_at
 
 
 def _tightening(wish: Wish, folded: Folded) -> Tightening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -22,6 +23,7 @@ from allied.entrypoints.cli.options import (
 from allied.entrypoints.cli.terminal import gathered, give, instant, progress, say, table, visible
 from allied.entrypoints.shapes import share_summary
 from allied.entrypoints.statuses import PROBLEMS, REFUSED
+from allied.errors import UsageError
 
 if TYPE_CHECKING:
     from allied.node.sharing import Decision, Shared
@@ -63,6 +65,9 @@ def share(
             help="Only to the secretariat, which issues it without your name; --to says for whom.",
         ),
     ] = False,
+    known_at: Annotated[
+        str, typer.Option("--known-at", help="When it became known: an instant with its zone.")
+    ] = "",
     max_bytes: Annotated[
         int, typer.Option("--max-bytes", help="Largest bundle, uncompressed.", min=1)
     ] = 4 << 30,
@@ -82,7 +87,9 @@ def share(
     from allied.node.sharing import Wish, share as share_bundle
 
     made_from = tuple(sanitised_of or ())
-    wish = Wish(tlp, tuple(caveat or ()), tuple(to or ()), anonymously, made_from)
+    wish = Wish(
+        tlp, tuple(caveat or ()), tuple(to or ()), anonymously, made_from, _instant_of(known_at)
+    )
     results: list[Shared] = []
     told: list[Decision] = []
     with opened(folder) as node, gathered() as objects:
@@ -130,6 +137,23 @@ def share(
         raise typer.Exit(REFUSED)
 
 
+def _instant_of(text: str) -> datetime | None:
+    """An instant as somebody writes it; None for nothing."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise UsageError(
+            "share.known-at",
+            "--known-at takes an instant with its time zone",
+            hint="2026-03-02T09:00:00Z, say",
+        )
+    return found
+
+
 def _tell(file: Path, result: Shared) -> None:
     done = "would be admitted" if result.dry_run else "admitted"
     new = "" if result.dry_run else f", {result.stored} of them new here"
@@ -161,6 +185,8 @@ def _tell(file: Path, result: Shared) -> None:
         say(f"  {count} not valid STIX 2.1 [{code}]")
     if result.contradicting:
         say(f"  {result.contradicting} shared before with other content; the first ones stand")
+    for warned in result.warnings:
+        say(f"  warning: {warned.text} [{warned.code}]")
     if result.repeated:
         say(f"  {result.repeated} repeated")
     if result.broken:
@@ -307,6 +333,7 @@ def explain(
         + (f" by Art {found.art}" if found.art else ""),
         f"because {found.reason} [{found.code}]",
         *(f"would change it: {change}" for change in found.would_change),
+        *(f"warning: {warned.text} [{warned.code}]" for warned in found.warnings),
     ]
     give(found, as_json=as_json, lines=lines)
 

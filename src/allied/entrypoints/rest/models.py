@@ -20,6 +20,7 @@ from typing import Any, Final, NewType, cast
 
 from pydantic import BaseModel, Field, create_model
 
+from allied.exchange import limits
 from allied.node import items
 from allied.record import ids
 
@@ -31,6 +32,7 @@ _NAMES: Final[Mapping[str, object]] = {
     "Sequence": Sequence,
     "ItemView": items.ItemView,
     "RecipientView": items.RecipientView,
+    "Warned": limits.Warned,
 }
 """What annotations of the values name and their modules import for type checkers only."""
 
