@@ -9,7 +9,7 @@ import pytest
 
 from allied.agreement.chair import chair_of
 from allied.agreement.decision import ADOPTED, LAPSED, OPEN, Receipt, Vote, count
-from allied.agreement.events import EXPELLED, NOTICE, SUSPENDED, Event, Register
+from allied.agreement.events import ELECTED, EXPELLED, NOTICE, SUSPENDED, Event, Register
 from allied.agreement.matters import MATTERS, Matter, NoWayError
 from allied.agreement.question import Question, question
 from allied.agreement.rules import DecisionRule, Recusal
@@ -629,6 +629,35 @@ def test_an_elected_chair_is_the_one_that_is_said_and_seated() -> None:
 
     assert chair_of(agreement, "chaired", SINCE, SINCE, elected=PartyId("ash")) == "ash"
     assert chair_of(agreement, "chaired", SINCE, SINCE, elected=PartyId("keeper")) is None
+
+
+ELECTED_ASH = Event("pact", ELECTED, PartyId("ash"), AT - timedelta(10), body="chaired")
+ELECTED_BIRCH = Event("pact", ELECTED, PartyId("birch"), AT - timedelta(5), body="chaired")
+
+
+@pytest.mark.parametrize(
+    ("said", "events", "chair", "warned"),
+    [
+        pytest.param("rotation: vote", (), None, False, id="nobody was elected"),
+        pytest.param("rotation: vote", (ELECTED_ASH,), "ash", False, id="elected"),
+        pytest.param("rotation: vote", (ELECTED_ASH, ELECTED_BIRCH), "birch", False, id="anew"),
+        pytest.param("rotation: vote, period: 9 days", (ELECTED_ASH,), None, False, id="over"),
+        pytest.param("rotation: vote, period: 11 days", (ELECTED_ASH,), "ash", False, id="in time"),
+        pytest.param("rotation: name", (ELECTED_ASH,), "cedar", True, id="where turns are taken"),
+        pytest.param(
+            "rotation: vote", (ELECTED_ASH, event(EXPELLED, "ash")), None, False, id="who is out"
+        ),
+    ],
+)
+def test_the_register_says_who_was_elected_to_the_chair(
+    said: str, events: tuple[Event, ...], chair: str | None, warned: bool
+) -> None:
+    agreement = chaired(said)
+    now = stands(agreement, *events)
+
+    assert ask(agreement, "body", *events, body="chaired").electorate.chair == chair
+    assert now.chairs.get("chaired") == (None if warned else chair)
+    assert ("chair-not-elected" in {code for code, _ in now.warnings}) == warned
 
 
 def test_no_body_and_no_chair_is_nobody_and_an_unknown_body_is_refused() -> None:

@@ -80,7 +80,8 @@ CASES = {
     ),
     "missing key with few words": article(
         '{art: "1", type: collective-response, trigger: {}, duties: [{do: assist}]}',
-        '{art: "1", type: collective-response, trigger: {}, duties: [{do: assist, modality: must}]}',
+        '{art: "1", type: collective-response, trigger: {},'
+        " duties: [{do: assist, modality: must}]}",
         "agreement.missing-key",
         65,
         "add `modality:` with `must`, `should`, `may` or `discuss`",

@@ -205,6 +205,7 @@ def of_club(entry: str) -> Event:
         pytest.param(
             "event: returned, party: bravo, body: board", {"body": "board"}, id="returned"
         ),
+        pytest.param("event: elected, party: bravo, body: board", {"body": "board"}, id="elected"),
         pytest.param('event: suspended, art: "1"', {"art": "1", "party": None}, id="an article"),
         pytest.param("event: suspended", {"art": "", "party": None}, id="the whole"),
         pytest.param(

@@ -14,7 +14,7 @@ are counted from the entry into force, so no turn drifts. The order is that of t
 somebody who leaves changes nobody else's turn; whoever is not seated in its own turn is
 replaced by the next in order that is. Whom the text does not name (a successor) comes after
 those whom it names. Without a period the first in order chairs. Where the
-chair is elected (`vote`), nothing follows from the text: who was elected has to be said.
+chair is elected (`vote`), nothing follows from the text: the register says who was.
 
 Source: agreement format, "Bodies"; rotating presidencies of councils.
 """

@@ -44,6 +44,7 @@ SUSPENDED: Final = "suspended"
 RESUMED: Final = "resumed"
 LEFT: Final = "left"
 RETURNED: Final = "returned"
+ELECTED: Final = "elected"
 # The text and its term.
 STOP_NOTICE: Final = "stop-notice"
 TERMINATED: Final = "terminated"
@@ -71,6 +72,7 @@ EVENTS: Final[Mapping[str, str]] = {
     RESUMED: "a suspension ended",
     LEFT: "a party left a body and stayed a party",
     RETURNED: "a party came back to a body",
+    ELECTED: "a party was elected to chair a body",
     STOP_NOTICE: "a party gave notice that it is not to be renewed",
     TERMINATED: "it was ended",
     AMENDED: "another text was adopted in its place",
@@ -102,7 +104,7 @@ class Event:
         by: who nominated or invited: a party or a body.
         about: the candidate that an objection is about.
         predecessor: the party in whose place another came.
-        body: the body that a party left or came back to.
+        body: the body that a party left, came back to or was elected to chair.
         role: the role that a party got; empty for the one it had.
         tier: the tier that a party got; empty for the one it had.
         version: the id of the file that holds an amended text.

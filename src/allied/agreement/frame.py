@@ -118,7 +118,6 @@ class Chair:
             ),
             "The members of the body take turns {}.",
             DECISION,
-            later=frozenset({"vote"}),
         ),
     ]
     period: Annotated[

@@ -1,19 +1,22 @@
-"""Who takes part in which body: its members, less those who left it and stayed parties.
+"""Who takes part in which body, less those who left it and stayed parties; whom it elected.
 
 Rules that hold everywhere below. A body consists of the parties that the text names, else of all
 parties whose role is `member` at the moment. A party leaves a body without leaving the agreement
 only where a membership clause says so (`partial`); elsewhere the event has no effect. Leaving on a
-day lasts to its end. A successor takes over the part of its predecessor.
+day lasts to its end. A successor takes over the part of its predecessor. An election to the chair
+counts only where the text has the chair elected (`rotation: vote`), lasts for its `period`, and
+ends with the next one.
 
 Source: agreement format, membership (`partial`); France 1966, Greece 1974.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from allied.agreement.days import later
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ class Participation:
             for name, body in terms.bodies.items()
         }
         self._left: dict[tuple[str, Seat], datetime] = {}
+        self._zone = terms.timezone
+        self._chairs = {name: body.chair for name, body in terms.bodies.items()}
+        self._elected: dict[str, tuple[Seat, datetime | None]] = {}
 
     def leave(self, party: PartyId, body: str, at: datetime) -> tuple[str, str] | None:
         """Take a party out of a body from `at` on; (code, sentence) where that is not possible."""
@@ -47,6 +53,25 @@ class Participation:
     def come_back(self, party: PartyId, body: str) -> None:
         """Let a party take part again."""
         self._left.pop((body, self._seats.seat(party)), None)
+
+    def elect(self, party: PartyId, body: str, at: datetime) -> tuple[str, str] | None:
+        """Put a party into the chair of a body; (code, sentence) where nobody is elected to it."""
+        chair = self._chairs.get(body)
+        if chair is None or chair.rotation != "vote":
+            return "chair-not-elected", f"{party}: the text has nobody elected to chair {body}"
+        until = None if chair.period is None else later(chair.period, at, self._zone)
+        self._elected[body] = (self._seats.seat(party), until)
+        return None
+
+    def chairs(self, bound: Collection[PartyId], at: datetime) -> dict[str, PartyId]:
+        """Who of the parties bound is elected to chair which body at `at`."""
+        sitters = self._seats.sitters() if self._elected else {}
+        found = {
+            body: sitters[seat]
+            for body, (seat, until) in self._elected.items()
+            if seat in sitters and (until is None or at < until)
+        }
+        return {body: party for body, party in found.items() if party in bound}
 
     def takes_part(self, party: PartyId, role: str, body: str, at: datetime) -> bool:
         """Whether a party, once bound, takes part in a body at `at`."""

@@ -117,7 +117,7 @@ def question(
     Args:
         standing: of the agreement at `at`: only who is bound votes and proposes.
         sitting: see `ballot.electorate_of`.
-        elected: the chair of each body that elects it.
+        elected: the chair of each body that elects it; None for those of the register.
 
     Raises:
         NoWayError: see there.
@@ -131,7 +131,7 @@ def question(
     """
     way = way_of(agreement, standing, matter)
     body = way.rule if isinstance(way.rule, str) and not way.body else way.body
-    chosen = (elected or {}).get(body)
+    chosen = (standing.chairs if elected is None else elected).get(body)
     electorate = electorate_of(agreement, standing, body, sitting=sitting)
     seats = electorate.members if body else None
     chair = chair_of(agreement, body, at, standing.in_force_since, seated=seats, elected=chosen)

@@ -112,6 +112,7 @@ class Standing:
         warnings: (code, sentence).
         suspended_clauses: (art, party): the article binds that party not; None for all of them.
         participation: of each body its members who take part in it now.
+        chairs: of each body that elects its chair who was elected and still is it.
         reservations: those that count now, from the text and from what happened.
         surviving: what outlives the agreement, once it has ended, in the words of the text.
         signing_from, signing_until: when it may be signed; None where that is open.
@@ -130,6 +131,7 @@ class Standing:
     warnings: tuple[tuple[str, str], ...]
     suspended_clauses: frozenset[tuple[str, PartyId | None]] = frozenset()
     participation: Mapping[str, frozenset[PartyId]] = field(default_factory=dict)
+    chairs: Mapping[str, PartyId] = field(default_factory=dict)
     reservations: tuple[Reserved, ...] = ()
     surviving: tuple[str, ...] = ()
     signing_from: datetime | None = None
@@ -170,6 +172,7 @@ def standing(register: Register, agreement: str, at: datetime) -> Standing:
         warnings=tuple(seen.warnings),
         suspended_clauses=seen.suspensions.articles(),
         participation=seen.participation.all({p: parties[p].role for p in bound}, at),
+        chairs=seen.participation.chairs(bound, at),
         reservations=seen.reserving.all(),
         surviving=terms.life.survives_end if state in ("expired", "terminated") else (),
         signing_from=seen.entry.signing_from,

@@ -482,6 +482,12 @@ class Timeline:
     def _take_returned(self, event: Event, track: Track) -> None:
         self.participation.come_back(track.party, event.body)
 
+    def _take_elected(self, event: Event, track: Track) -> None:
+        if track.is_in(event.at):
+            self._report(self.participation.elect(track.party, event.body, event.at))
+        else:
+            self._warn("elected-not-bound", track.party, "it is not bound")
+
     def _take_stop_notice(self, event: Event, track: Track) -> None:
         if track.is_in(event.at):
             self.term.stop(event.at)
@@ -507,6 +513,7 @@ class Timeline:
         e.EXPELLED: _take_expelled,
         e.LEFT: _take_left,
         e.RETURNED: _take_returned,
+        e.ELECTED: _take_elected,
         e.STOP_NOTICE: _take_stop_notice,
         e.OBJECTED: _take_objected,
     }

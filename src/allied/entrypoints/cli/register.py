@@ -143,6 +143,7 @@ def shown(found: Versions, dues: Sequence[Due], at: datetime) -> dict[str, objec
         ],
         "texts": [_text_shown(text) for text in found.texts],
         "bodies": {body: sorted(its) for body, its in sorted(whole.participation.items())},
+        "chairs": dict(sorted(whole.chairs.items())),
         "suspended": {
             "articles": [{"art": art, "party": party} for art, party in _articles(whole)],
             "pairs": [
@@ -275,6 +276,8 @@ def _beside(whole: Standing) -> Iterator[str]:
         yield f"Reservation of {each.party} to Art {each.art}: {each.effect}{both}."
     for body, members in sorted(whole.participation.items()):
         yield f"Takes part in {body}: {', '.join(sorted(members)) or 'nobody'}."
+    for body, party in sorted(whole.chairs.items()):
+        yield f"Elected to chair {body}: {party}."
     for thing in whole.surviving:
         yield f"It outlives the agreement: {thing}."
 
