@@ -70,7 +70,14 @@ class Alliance:
 
     # --- doing ----------------------------------------------------------------------------
 
-    def share(self, house: House, agreement: str, *pieces: Piece, **wish: Any) -> sharing.Shared:
+    def share(
+        self,
+        house: House,
+        agreement: str,
+        *pieces: Piece,
+        on_decision: Callable[[sharing.Decision], None] | None = None,
+        **wish: Any,
+    ) -> sharing.Shared:
         """Share valid pieces; the house's server tells the others."""
         raw = bundle(*pieces)
         shared = sharing.share(
@@ -80,6 +87,7 @@ class Alliance:
             lambda: iter((raw,)),
             self.agreements[agreement],
             sharing.Wish(**wish),
+            on_decision=on_decision,
         )
         assert not shared.invalid, shared.invalid
         return shared
@@ -149,7 +157,7 @@ def _repoint(here: House, there: House, url: str) -> None:
     peers.add(here.node, url, peers.Offered(open_chain(chain), chain), confirmed=True)
 
 
-def until(what: str, look: Callable[[], T], *, seconds: float = LONGEST) -> T:
+def until(what: str, look: Callable[[], T | None], *, seconds: float = LONGEST) -> T:
     """Look until there is something; what is not known yet is a reason to look again."""
     deadline = time.monotonic() + seconds
     last = ""

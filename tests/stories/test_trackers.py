@@ -235,7 +235,7 @@ def is_own(house: House, what: Piece) -> bool:
     ],
 )
 def test_an_empty_group_reaches_nobody(
-    alliance: Alliance, agreement: str, marking: str, wish: dict[str, tuple[str, ...]]
+    alliance: Alliance, agreement: str, marking: str, wish: dict[str, Any]
 ) -> None:
     lonely = piece(marking)
     with contextlib.suppress(UsageError):  # refused outright, where nobody is left

@@ -48,6 +48,15 @@ TEXTS: Final = {
     "leaving": _text(
         "leaving", "Three of whom one leaves", *_SHARE, *_ONWARD, *_RECALL, notice="immediately"
     ),
+    "controlled": _text(
+        "controlled",
+        "Three of whom each keeps control of what it tells",
+        *_SHARE,
+        *_ONWARD,
+        *_RECALL,
+        "originator_control: yes",
+        "caveats_allowed: [ORCON]",
+    ),
     "named": _text(
         "named",
         "Three who name whom they mean",
