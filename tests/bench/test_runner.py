@@ -40,6 +40,7 @@ def test_each_measure_has_a_title_and_a_function() -> None:
         "ingest",
         "pages",
         "taxii",
+        "taxii_large",
     ]
 
 

@@ -174,6 +174,7 @@ class Look:
     visible: Visible
     question: Question
     _known: dict[tuple[str, str], _Object] = field(default_factory=dict)
+    _asked: dict[tuple[str, ...], Sequence[Version]] = field(default_factory=dict)
 
     def require(self, item: str) -> None:
         """Return if the collection shows any version of an object.
@@ -182,10 +183,7 @@ class Look:
             NotFoundError: `collection.unknown`.
         """
         shown = frozenset(self.visible.classes)
-        if all(
-            each.class_id not in shown
-            for each in self.reading.versions(self.visible.holder, ids=(item,))
-        ):
+        if all(each.class_id not in shown for each in self._held((item,))):
             raise unknown()
 
     def require_not_gone(self, item: str, versions: frozenset[Instant]) -> None:
@@ -234,6 +232,15 @@ class Look:
             tuple(found[row.seq] for row in chosen) if bodies else (),
             following,
         )
+
+    def _held(self, ids: tuple[str, ...]) -> Sequence[Version]:
+        """The versions of some objects that the holder has; of one alone asked for once."""
+        found = self._asked.get(ids)
+        if found is None:
+            found = self.reading.versions(self.visible.holder, ids=ids)
+            if len(ids) == 1:
+                self._asked[ids] = found
+        return found
 
     # --- by bytes -----------------------------------------------------------------------
 
@@ -322,7 +329,7 @@ class Look:
         shown = frozenset(self.visible.classes)
         found = [
             row
-            for row in self.reading.versions(self.visible.holder, ids=question.ids or ())
+            for row in self._held(question.ids or ())
             if row.class_id in shown
             and row.seq > question.after
             and (question.added_after is None or row.added > question.added_after)
@@ -361,7 +368,7 @@ class Look:
         wanted = sorted(set(ids) - known)
         if not wanted:
             return
-        held = self.reading.versions(self.visible.holder, ids=wanted)
+        held = self._held(tuple(wanted))
         once: dict[tuple[str, str], list[Version]] = {}
         for row in (*held, *self._gone(wanted)):
             if row.class_id in self.visible.once:
