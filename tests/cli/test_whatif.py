@@ -262,6 +262,15 @@ def test_bad_agreements_are_refused(files: Path, text: str, code: str, status: i
     assert (said.status, said.code) == (status, code)
 
 
+def test_a_circle_of_ties_is_refused_with_the_place_of_one(files: Path) -> None:
+    for name, other in (("x", "y"), ("y", "x")):
+        (files / f"tied-{name}.yaml").write_text(TIED.format(name=name, other=other))
+    both = (files / "tied-x.yaml", files / "tied-y.yaml")
+    said = allied("whatif", "--agreements", *both, "--incident", files / "august.yaml", "--json")
+    place = said.value["error"]["place"]
+    assert (Path(place["source"]).name, place["line"]) == ("tied-x.yaml", 6)
+
+
 @pytest.mark.parametrize(
     ("more", "code", "status"),
     [

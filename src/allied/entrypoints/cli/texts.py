@@ -83,8 +83,22 @@ def agreements_in(paths: Sequence[Path]) -> dict[str, Agreement]:
             "no agreement is among the files",
             hint="name .yaml files of the format alliance/1, or a folder that holds some",
         )
-    require_no_circle(found)
+    try:
+        require_no_circle(found)
+    except MalformedError as circle:
+        raise _placed(circle, set(origin.values())) from circle
     return found
+
+
+def _placed(refusal: MalformedError, files: Iterable[Path]) -> MalformedError:
+    """The same refusal with its place, which only reading the files together tells."""
+    from allied.agreement.check import check_files
+
+    raws = [(read_bounded(file, TEXT_LIMIT), str(file)) for file in sorted(files)]
+    places = [each.place for each in check_files(raws) if each.code == refusal.code]
+    return MalformedError(
+        refusal.code, refusal.message, hint=refusal.hint, place=places[0] if places else None
+    )
 
 
 def events_in(files: Sequence[Path], texts: Mapping[str, Agreement]) -> tuple[Event, ...]:
