@@ -42,6 +42,7 @@ MAY_ASK_RELEASE = {
     "node/answers.py": "other nodes, by their key",
     "node/sync.py": "a neighbour hosted on the same node, by the same path",
     "node/carriage.py": "a party's pages in a file, in the ledger as by file",
+    "node/pushing.py": "a party's pages added to its TAXII server, in the ledger as by taxii",
 }
 
 

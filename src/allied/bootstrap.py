@@ -30,6 +30,7 @@ from allied.adapters.sql import (
     postgres_fellows,
     require_no_password,
 )
+from allied.adapters.taxii import HttpServers
 from allied.adapters.vault import FileVault
 from allied.errors import ConflictError, NotFoundError, UsageError
 from allied.node.fellows import Alone, Fellows
@@ -169,6 +170,7 @@ def assemble(
         notifier=wakening,
         scratch=lambda: file_scratch(folder.root),
         examiner=_examiner,
+        servers=HttpServers(outgoing),
     )
     return Opened(node, store, folder, settings, wakening, fellows)
 
@@ -204,7 +206,7 @@ def _store(
         raise ConflictError(
             "store.two-databases",
             "this node keeps what it knows in its folder, and the settings name another database",
-            hint="leave `database` empty, or copy it there with `allied database copy`",
+            hint="leave `database` empty: a node stays with the database it was founded on",
         )
     store = open_postgres(
         settings.database, chance=chance, fence=folder.fence, busy_seconds=settings.busy_seconds

@@ -35,6 +35,7 @@ from allied.entrypoints import (
     rest,
     taxii,
 )
+from allied.entrypoints.rounds import Rounds
 from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
 from allied.node import correlation, sync
@@ -76,6 +77,8 @@ class Keeper:
         self._wait = wait
         self._seconds = sync_seconds
         self._fellows = fellows
+        self.keeps = False
+        """Whether this process is the one that keeps up."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -99,7 +102,8 @@ class Keeper:
         seen, before, rounds = -1, -1, 0
         while not self._stopping.is_set():
             try:
-                if not self._fellows.is_keeper():
+                self.keeps = self._fellows.is_keeper()
+                if not self.keeps:
                     next_round, seen = self._node.clock.now(), -1  # at once if it becomes that
                     self._wait(_LOOK_SECONDS)
                     continue
@@ -194,17 +198,20 @@ def run(
     logs.configure(listening.log_level, listening.log_format)
     listener = _listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
+    rounds = Rounds(node, keys, lambda: keeper.keeps)
     answers = Answers(node, keys, keeper.hinted, fellows)
     app, end_streams = build(node, answers, keys, free_bytes)
     server = _Server(_config(taxii.ahead(app)), end_streams)
     with _admin(node, listening.admin):
         keeper.start()
+        rounds.start()
         host, port = listener.getsockname()[:2]
         _LOG.info("serving on http://%s:%d", host, port)
         try:
             with _told_to_stop(server):
                 server.run(sockets=[listener])
         finally:
+            rounds.stop()
             keeper.stop()
             fellows.close()
 

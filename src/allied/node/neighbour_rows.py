@@ -13,7 +13,7 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -85,6 +85,32 @@ class Carried:
     at: datetime
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What one exchange with one neighbour did.
+
+    Attributes:
+        pulled: new versions of objects that were taken in; repeated: those held already.
+        refused: how many objects were not taken, by code; `named` are the first of them.
+        removed: versions recalled here because the neighbour does not hold them any more.
+        pushed: versions added there; kept: of them, by the reason, those it did not take.
+        deleted: versions deleted there because they were recalled here.
+        problem: stable code of what stopped it or was left undone, or an empty string.
+    """
+
+    neighbour: str
+    pulled: int = 0
+    repeated: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    named: list[tuple[str, str]] = field(default_factory=list)
+    removed: int = 0
+    pushed: int = 0
+    kept: int = 0
+    deleted: int = 0
+    problem: str = ""
+    message: str = ""
+
+
 class ReadingNeighbours(Protocol):
     """What can be asked of neighbours; a part of `ports.Reading`."""
 
@@ -93,9 +119,19 @@ class ReadingNeighbours(Protocol):
         ...
 
     def carried(
-        self, neighbour: str, way: str, *, after: tuple[str, str] = ("", ""), limit: int = 1000
+        self,
+        neighbour: str,
+        way: str,
+        *,
+        items: Iterable[str] | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 1000,
     ) -> Sequence[Carried]:
-        """What came from a neighbour or went to it, behind `after`, by object and version."""
+        """What came from a neighbour or went to it, behind `after`, by object and version.
+
+        Args:
+            items: of these objects alone; None for all.
+        """
         ...
 
     def asserters(

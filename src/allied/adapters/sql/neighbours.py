@@ -76,7 +76,13 @@ class NeighbourReading:
         return [Neighbour(**row) for row in self._connection.execute(query).mappings()]
 
     def carried(
-        self, neighbour: str, way: str, *, after: tuple[str, str] = ("", ""), limit: int = 1000
+        self,
+        neighbour: str,
+        way: str,
+        *,
+        items: Iterable[str] | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 1000,
     ) -> Sequence[Carried]:
         """See `ReadingNeighbours.carried`."""
         item, version = after
@@ -88,6 +94,8 @@ class NeighbourReading:
                 and_(carried.c.item == item, carried.c.version > version),
             ),
         )
+        if items is not None:
+            query = query.where(among(self._connection, carried.c.item, sorted(set(items))))
         query = query.order_by(carried.c.item, carried.c.version).limit(max(limit, 0))
         return [Carried(**row) for row in self._connection.execute(query).mappings()]
 

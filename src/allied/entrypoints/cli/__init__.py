@@ -23,6 +23,7 @@ from allied.entrypoints.cli import (
     hub,
     incidents,
     ledger,
+    neighbours,
     node,
     obligations,
     organisations,
@@ -68,8 +69,9 @@ def build() -> typer.Typer:
         "item": exchange.items,
         "feed": feeds.app,
         "hub": hub.app,
-        "incident": incidents.app,
+        "neighbour": neighbours.app,
         "ledger": ledger.app,
+        "incident": incidents.app,
         "obligation": obligations.app,
         "proposal": proposals.app,
     }.items():
