@@ -138,6 +138,19 @@ REST_MAY_USE = {
     "sharing": "shapes, and a wish",
     "sync": "a shape",
     "tables": "a shape",
+    "sight_exchange": "what a token sees around items, asked of its sight",
+    "errands_exchange": "what a token does around items",
+    "consents": "a shape",
+    "correlation": "a shape",
+    "disclosures": "a shape",
+    "feeds": "a shape",
+    "hub": "a shape",
+    "ledger_proofs": "a shape",
+    "misp": "a shape",
+    "passing": "a shape",
+    "remarks": "a shape",
+    "sightings": "a shape",
+    "witness": "a shape",
 }
 
 
@@ -160,7 +173,7 @@ REST = sorted(name for name in MODULES if name.startswith("entrypoints/rest/"))
 
 @pytest.mark.parametrize("module", REST)
 def test_rest_reads_through_the_sight_of_a_token_and_in_no_other_way(module: str) -> None:
-    whole = {"sight", "errands", "roles", "items"}
+    whole = {"sight", "errands", "sight_exchange", "errands_exchange", "roles", "items"}
     for use_case, name in imported(module):
         if use_case == "node":
             assert name == "Node"  # handed on, in the door and where it is mounted

@@ -23,10 +23,15 @@ from typing import Final
 from allied.errors import NotAuthorisedError
 
 AGREEMENTS_READ: Final = "agreements:read"
+FEEDS_MANAGE: Final = "feeds:manage"
+FEEDS_READ: Final = "feeds:read"
+HUB_READ: Final = "hub:read"
 INCIDENTS_READ: Final = "incidents:read"
 INCIDENTS_REPORT: Final = "incidents:report"
+ITEMS_ONWARD: Final = "items:onward"
 ITEMS_READ: Final = "items:read"
 ITEMS_RECALL: Final = "items:recall"
+ITEMS_REMARK: Final = "items:remark"
 ITEMS_SHARE: Final = "items:share"
 LEDGER_READ: Final = "ledger:read"
 NODE_EXAMINE: Final = "node:examine"
@@ -41,8 +46,8 @@ SYNC_RUN: Final = "sync:run"
 
 _LOOKS: Final = frozenset(
     {
-        AGREEMENTS_READ, INCIDENTS_READ, ITEMS_READ, OBLIGATIONS_READ, PEERS_READ, PROPOSALS_READ,
-        SELF_READ, STATUS_READ,
+        AGREEMENTS_READ, FEEDS_READ, INCIDENTS_READ, ITEMS_READ, OBLIGATIONS_READ, PEERS_READ,
+        PROPOSALS_READ, SELF_READ, STATUS_READ,
     }
 )  # fmt: skip
 
@@ -55,10 +60,16 @@ ROLES: Mapping[str, frozenset[str]] = MappingProxyType(
         "viewer": _LOOKS,
         # that, and does what needs no person
         "analyst": _LOOKS
-        | {INCIDENTS_REPORT, ITEMS_RECALL, ITEMS_SHARE, OBLIGATIONS_ACKNOWLEDGE, SYNC_RUN},
+        | {
+            FEEDS_MANAGE, HUB_READ, INCIDENTS_REPORT, ITEMS_ONWARD, ITEMS_RECALL, ITEMS_REMARK,
+            ITEMS_SHARE, OBLIGATIONS_ACKNOWLEDGE, SYNC_RUN,
+        },
         # a tool that moves items in and out, and learns nothing of incidents
         "integrator": frozenset(
-            {AGREEMENTS_READ, ITEMS_READ, ITEMS_RECALL, ITEMS_SHARE, SELF_READ, SYNC_RUN}
+            {
+                AGREEMENTS_READ, FEEDS_MANAGE, FEEDS_READ, ITEMS_ONWARD, ITEMS_READ, ITEMS_RECALL,
+                ITEMS_REMARK, ITEMS_SHARE, SELF_READ, SYNC_RUN,
+            }
         ),
         # reads what was done and what left, by which clause, and no item
         "auditor": frozenset(

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from allied.agreement.values import Tlp
 from allied.errors import NotAuthorisedError, NotFoundError, UsageError
 from allied.node import agreements, incidents, items, obligations, proposals, receipts
+from allied.node.collections import ceiling_of
 from allied.node.node import hosted
 from allied.node.overview import Overview, overview
 
@@ -94,6 +95,24 @@ class Sight:
                 hint="`allied token create` without --agreement makes one that is not",
             )
 
+    def require_below(self, tlp: str) -> None:
+        """Return unless a marking is above the token's ceiling.
+
+        Raises:
+            NotAuthorisedError: `token.ceiling`.
+        """
+        try:
+            asked = Tlp.of(tlp)
+        except ValueError:
+            return  # whoever is asked for it refuses what is no marking
+        ceiling = ceiling_of(self.token)
+        if ceiling is None or asked > ceiling:
+            raise NotAuthorisedError(
+                "token.ceiling",
+                "this is marked above what the token may read",
+                hint="`allied token create --ceiling TLP` makes one that may",
+            )
+
     # --- agreements ---------------------------------------------------------------------
 
     def agreements(self) -> Sequence[AgreementView]:
@@ -162,7 +181,7 @@ class Sight:
             tlp: only items with this effective marking.
         """
         named = self.agreement_id(agreement) if agreement else ""
-        own, within = self.organisation, self._within(tlp)
+        own, within = self.organisation, self.within(tlp)
         found = items.list_items(
             self.node,
             own,
@@ -173,7 +192,7 @@ class Sight:
             item=item,
             within=within,
         )
-        total = items.count_items(self.node, own, agreement=named, within=self._within())
+        total = items.count_items(self.node, own, agreement=named, within=self.within())
         shown = found[:limit]
         return ItemsSeen(total, shown, shown[-1].seq if len(found) > limit else None)
 
@@ -183,11 +202,11 @@ class Sight:
         Raises:
             NotFoundError: `item.unknown`.
         """
-        return items.show(self.node, self.organisation, name, within=self._within())
+        return items.show(self.node, self.organisation, name, within=self.within())
 
     def explain(self, name: str, to: str) -> RecipientView:
         """Why an item may or may not go to one party; see `items.explain`."""
-        return items.explain(self.node, self.organisation, name, to, within=self._within())
+        return items.explain(self.node, self.organisation, name, to, within=self.within())
 
     def receipts(self, name: str) -> Sequence[ReceiptView]:
         """Who has one version of an item, since when, under which clause.
@@ -197,7 +216,12 @@ class Sight:
         seen = self.item(name).item
         return receipts.receipts(self.node, self.organisation, str(seen.seq))
 
-    def _within(self, tlp: Tlp | None = None) -> Within:
+    def within(self, tlp: Tlp | None = None) -> Within:
+        """The handling classes that the token sees now, by agreement.
+
+        Args:
+            tlp: only those with this effective marking.
+        """
         return {
             source.agreement: source.classes for source in self.collections.sources(self.token, tlp)
         }
@@ -324,7 +348,7 @@ class Sight:
     def overview(self) -> Overview:
         """What concerns the organisation, and what awaits it; items as far as they are seen."""
         found = overview(self.node, self.token.organisation)
-        own, within = self.organisation, self._within()
+        own, within = self.organisation, self.within()
         lines = tuple(
             replace(each, items=items.count_items(self.node, own, agreement=each.id, within=within))
             for each in found.agreements

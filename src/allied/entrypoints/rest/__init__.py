@@ -17,8 +17,9 @@ credentials and without the permission needs no test of its own.
     door          who gets in: credentials, bounds, headers, what is public
     routes        the whole table, the application around it, how refusals are said
     visit         what a route function is given, and a line of the table
-    agreements, items, incidents, obligations, proposals, ledger, house
+    agreements, items, exchange, feeds, incidents, obligations, proposals, ledger, house
                   the routes, noun by noun
+    spooled       long answers that are made piece by piece
     acts          what only people do: refused here, with the way to do it
     bodies        what is posted, bounded while it is read
     cursors       where a list goes on

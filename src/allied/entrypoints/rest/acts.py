@@ -46,6 +46,7 @@ ACTS: Final = (
     PersonAct("obligation.confirm-excuse", "/obligations/{key}/confirm-excuse"),
     PersonAct("obligation.refuse-excuse", "/obligations/{key}/refuse-excuse"),
     PersonAct("exchange.consent", "/requests/{request}/consent", "allied item consent"),
+    PersonAct("exchange.name", "/items/{name}/naming", "allied item name-us"),
     PersonAct("proposal.open", "/proposals", "allied proposal open"),
     PersonAct(
         "proposal.acknowledge",

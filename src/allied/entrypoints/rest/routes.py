@@ -21,6 +21,8 @@ from starlette.routing import Match, Route
 
 from allied.entrypoints.rest import (
     agreements,
+    exchange,
+    feeds,
     house,
     incidents,
     items,
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 TABLE: Final[tuple[Way, ...]] = (
     *agreements.TABLE,
     *items.TABLE,
+    *exchange.TABLE,
+    *feeds.TABLE,
     *incidents.TABLE,
     *obligations.TABLE,
     *proposals.TABLE,
@@ -61,13 +65,13 @@ _ALWAYS: Final[dict[int | str, str]] = {
     401: "no valid token was shown",
     403: "the role, an agreement or a policy does not allow it",
     404: "it is not there, or the token may not know of it",
+    409: "the present state does not allow it",
     422: "what was given is not what it claims to be",
     429: "this token asks too many questions at once",
     "5XX": "this node or another cannot answer now",
 }
 _OF_WRITES: Final[dict[int | str, str]] = {
     408: "the body did not arrive in time",
-    409: "the present state does not allow it",
     413: "the body is larger than what is read",
     415: "the media type is not read here",
 }
@@ -122,7 +126,7 @@ class _WayRoute(APIRoute):
         summary, _, more = (way.answer.__doc__ or "").strip().partition("\n")
         described = " ".join(more.split())
         needs = f"Needs the permission `{way.needs}`."
-        refusals = _ALWAYS | _OF_WRITES if way.method == "POST" else _ALWAYS
+        refusals = _ALWAYS | _OF_WRITES if way.method != "GET" else _ALWAYS
         saying: dict[str, Any] = {"model": Refusal} if way.gives else {"content": _REFUSAL}
         responses: dict[int | str, dict[str, Any]] = {
             status: {**saying, "description": text} for status, text in refusals.items()
