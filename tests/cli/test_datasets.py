@@ -99,3 +99,5 @@ def test_what_is_held_is_written_as_a_bundle(folder: Path) -> None:
         "--data", folder,
     )  # fmt: skip
     assert "objects" not in json.loads(none.out)
+    refused = allied("item", "bundle", "-a", "another", "-o", "river", "--data", folder, "--json")
+    assert (refused.status, refused.code) == (3, "agreement.unknown")

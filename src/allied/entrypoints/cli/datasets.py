@@ -96,6 +96,7 @@ def bundle(
     ] = None,
     organisation: ActingOrganisation = "",
     folder: Folder = None,
+    as_json: AsJson = False,  # noqa: ARG001 - it is one JSON value in any case
 ) -> None:
     """Write what you hold under an agreement as a STIX bundle to stdout, byte for byte."""
     from allied.node.dataset import bundle as written
