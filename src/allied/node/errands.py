@@ -36,7 +36,8 @@ def share(
     wish: Wish,
     *,
     dry_run: bool,
-    on_decision: Callable[[Decision], None],
+    on_decision: Callable[[Decision], None] | None = None,
+    on_trouble: Callable[[Decision], None] | None = None,
 ) -> Shared:
     """Share a bundle under an agreement that the token sees; see `sharing.share`."""
     return sharing.share(
@@ -48,6 +49,7 @@ def share(
         wish,
         dry_run=dry_run,
         on_decision=on_decision,
+        on_trouble=on_trouble,
     )
 
 

@@ -49,7 +49,6 @@ KEPT: Final = timedelta(days=7)
 """How long a status can be asked for."""
 
 _LIMITS: Final = Limits(total=MAX_CONTENT_LENGTH, item=MAX_CONTENT_LENGTH)
-_DONE: Final = frozenset({"exchange.admitted", "exchange.repeated"})
 _ID: Final = re.compile(r"[a-z0-9-]{1,250}--[0-9a-fA-F-]{36}")
 
 
@@ -170,16 +169,15 @@ def add(sight: Sight, keys: Keys, root: str, envelope: Envelope) -> bytes:
             b"]}",
         )
 
-        def decided(decision: Decision) -> None:
-            if decision.code not in _DONE:
-                place = envelope.places[decision.index]
-                failures.append(_Failure(place, decision.id, decision.code, decision.reason))
+        def troubled(decision: Decision) -> None:
+            place = envelope.places[decision.index]
+            failures.append(_Failure(place, decision.id, decision.code, decision.reason))
 
         def source() -> Iterator[bytes]:
             return iter(pieces)
 
         shared = errands.share(
-            sight, keys, source, root, Wish(), dry_run=False, on_decision=decided
+            sight, keys, source, root, Wish(), dry_run=False, on_trouble=troubled
         )
         failures += _contradicting(envelope, shared.contradictions)
     id_ = str(uuid.UUID(bytes=node.chance.token(16), version=4))
