@@ -227,7 +227,7 @@ CHANNEL = {
     "sunset": "sunset: {after: 1 year, then: expire}",
     "freshness": "freshness: 1 hour",
     "originator_control": "originator_control: yes",
-    "anonymise": "anonymise: {by: submitter}",
+    "anonymise": "anonymise: {by: hub}",
     "about": "about: ports",
     "purpose": "purpose: defence",
     "resale": "resale: may",
@@ -241,7 +241,7 @@ CHANNEL = {
     "permitted_actions": "permitted_actions: none",
     "exceptions": "exceptions: {ask: either}",
 }
-BESIDE = {"recall", "retention", "sunset", "within"}
+BESIDE = {"consent_overrides", "recall", "retention", "sunset", "within"}
 """What decides about an item after its release; see `test_enforced_sharing.py`."""
 
 

@@ -1,7 +1,8 @@
 """What is said about the life of a shared item decides it: its fields, one value against another.
 
 The rules are asked here by the text alone. That nodes ask them, each at its moment, is tested
-where nodes are: `tests/node/test_release.py`, `test_recalls.py`, `test_sweeping.py`.
+where nodes are: `tests/node/test_release.py`, `test_recalls.py`, `test_sweeping.py`, and for
+what a secretariat does `test_hub.py`, `test_hub_p17.py`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import pytest
 from allied.agreement.events import Event, Register
 from allied.agreement.fields import EXCHANGE, LATER, declared
 from allied.agreement.life import Life
-from allied.agreement.sharing import InformationSharing, Recall, Sunset
+from allied.agreement.sharing import Anonymise, InformationSharing, Recall, Sunset
 from allied.agreement.standing import standing
 from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Tlp
 from allied.exchange import limits, recall as recalling
+from allied.exchange.anonymity import NameConsent, may_issue, names_source
 from allied.exchange.channels import channels_of, sees_from
 from allied.exchange.handling import Demand, Handling, HandlingClass
 from allied.exchange.keeping import keeping
@@ -40,6 +42,7 @@ articles:
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 RIVER, HARBOUR = PartyId("river"), PartyId("harbour")
 NAME = ItemName(RIVER, "indicator--1", "1")
+HIDDEN = "anonymise: {by: hub}"
 SUNSET = "sunset: {after: 9 days, then: relax, tlp: GREEN}"
 RECALL = "recall: {comply_within: 1 day, confirm: yes}"
 
@@ -95,6 +98,25 @@ def late(agreement: Agreement) -> object:
     return limits.warnings(agreement, ["1"], AT + timedelta(hours=2), AT)
 
 
+def hidden(agreement: Agreement) -> object:
+    """Whether the secretariat takes the sender's name out."""
+    (channel,) = channels_of(agreement)
+    return channel.hides_sender
+
+
+def issued(agreement: Agreement) -> object:
+    """Whether the secretariat issues by itself what two could have sent."""
+    (clause,) = agreement.clauses(InformationSharing)
+    assert clause.anonymise is not None
+    return may_issue(frozenset({RIVER, HARBOUR}), clause.anonymise.min_group, ())
+
+
+def named(agreement: Agreement) -> object:
+    """Whether somebody who agreed to it is named to who gets an item from then on."""
+    (clause,) = agreement.clauses(InformationSharing)
+    return names_source(clause, RIVER, [NameConsent(RIVER, AT)], AT)
+
+
 Case = tuple[type[Any], str, Callable[[Agreement], object], Agreement, Agreement]
 DECIDES: dict[str, Case] = {
     "history": (Life, "history", seen, text(), text(life="history: all")),
@@ -118,6 +140,15 @@ DECIDES: dict[str, Case] = {
         InformationSharing, "within", late, text("duty: must"), text("duty: must, within: 1 hour"),
     ),
     "freshness": (InformationSharing, "freshness", fresh, text(), text("freshness: 1 hour")),
+    "anonymise": (InformationSharing, "anonymise", hidden, text(), text(HIDDEN)),
+    "who anonymises": (Anonymise, "by", hidden, text(HIDDEN), text("anonymise: {by: submitter}")),
+    "among how many": (
+        Anonymise, "min_group", issued, text(HIDDEN), text(HIDDEN.replace("}", ", min_group: 3}")),
+    ),
+    "being named after all": (
+        InformationSharing, "consent_overrides", named, text("attribution: must-not"),
+        text("attribution: must-not, consent_overrides: yes"),
+    ),
 }  # fmt: skip
 
 
@@ -132,7 +163,7 @@ def test_what_is_said_to_be_enforced_decides(name: str) -> None:
 
 def test_nothing_else_about_the_life_of_an_item_is_said_to_be_enforced() -> None:
     named = {(declaration, key) for declaration, key, *_ in DECIDES.values()}
-    for declaration in (Recall, Sunset):
+    for declaration in (Anonymise, Recall, Sunset):
         for each in declared(declaration):
             assert (each.field.by == EXCHANGE) == ((declaration, each.key) in named)
             assert each.field.by != LATER

@@ -31,6 +31,7 @@ PUT_TOGETHER = {
     "node/feeds.py: refused.code",
     "node/cases.py: f'{what}.ambiguous'",
     "node/cases.py: f'{what}.unknown'",
+    "node/hub.py: code",
     "node/incidents.py: f'incident.{call.reason}'",
     "node/obligations.py: f'obligation.{refused}'",
     "node/people.py: code",

@@ -20,7 +20,7 @@ from allied.errors import NotFoundError, UnreachableError
 from allied.node import agreements, organisations, peers, sync
 from allied.node.answers import Answers
 from allied.node.node import Actor, Node
-from allied.node.ports import Introduction, Keys, Listener, Speaker
+from allied.node.ports import Chance, Introduction, Keys, Listener, Speaker
 from allied.node.rows import Organisation
 from allied.record.ids import OrganisationId
 
@@ -102,13 +102,13 @@ class Network:
         self.spoil: Mapping[str, bytes | Callable[[bytes], bytes]] = {}
         self.weather: Callable[[str], str] = lambda _: FINE
 
-    def found(self, label: str, name: str) -> House:
+    def found(self, label: str, name: str, chance: Chance | None = None) -> House:
         """Found a house with one organisation and one person, kim."""
         folder = DataFolder(self._root / label)
         folder.create()
         url = f"http://127.0.0.1/{label}"
         opened = assemble(folder, Settings(), clock=self.clock, hardness=ALMOST_NONE_FOR_TESTS)
-        node = replace(opened.node, peers=Wires(self))
+        node = replace(opened.node, peers=Wires(self), chance=chance or opened.node.chance)
         made = organisations.found(
             node, label=label, name=name, url=url, person="kim", passphrase=PASSPHRASE
         )

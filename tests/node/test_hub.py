@@ -177,6 +177,20 @@ def test_what_may_not_go_out_is_held(
     refused("hub.unknown-submission", lambda: release(network, "f00f"))
 
 
+def test_what_was_made_from_items_of_others_does_not_lose_their_word(tmp_path: Path) -> None:
+    network, pact = centre(tmp_path)
+    alder, birch, house = (network.houses[each] for each in (ALDER, BIRCH, HUB))
+    share(house, pact, PLAIN)
+    network.settle(2)
+    cut = indicator(7, **GREEN)
+    made = submit(alder, pact, cut, made_from=(NAME,))
+    (tally,) = made.recipients.values()
+    assert set(tally.refused) == {("exchange.names-source", "1")}
+    submit(birch, pact, indicator(2, **GREEN))  # the twin
+    network.settle(2)
+    assert [(each.submitter, each.state) for each in queue(network)] == [(BIRCH, "ready")]
+
+
 def test_an_audience_reaches_the_submitter_too_and_nobody_else(tmp_path: Path) -> None:
     network, pact = centre(tmp_path, ANYBODY)
     submit(network.houses[ALDER], pact, PLAIN, to=(BIRCH,))

@@ -31,7 +31,6 @@ from allied.agreement.scalars import (
 from allied.agreement.shape import (
     DECISION,
     EXCHANGE,
-    LATER,
     RESPONSE,
     SHOWN,
     Field,
@@ -92,10 +91,12 @@ class Anonymise:
         Field(
             Choice({"hub": "the secretariat", "submitter": "the sender"}, "who anonymises"),
             "Done by {}.",
+            later=frozenset({"submitter"}),
+            by=EXCHANGE,
         ),
     ]
     min_group: Annotated[
-        int, Field(COUNT, "It goes on only where it may have come from this many: {}.")
+        int, Field(COUNT, "It goes on only where it may have come from this many: {}.", EXCHANGE)
     ] = 1
 
 
@@ -330,7 +331,7 @@ class InformationSharing(Clause):
         Field(
             YES_NO,
             "The source's consent overrides that.",
-            LATER,
+            EXCHANGE,
             "The source's consent does not override that.",
         ),
     ] = False
@@ -339,6 +340,7 @@ class InformationSharing(Clause):
         Field(
             Group(Anonymise, "an anonymisation"),
             "The sender's name is taken out: {}.",
+            EXCHANGE,
             absent="The sender's name is not taken out.",
         ),
     ] = None
