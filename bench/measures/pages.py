@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from allied.adapters.clock import SystemChance, SystemClock
-from allied.adapters.sql import SqlStore, open_store
+from allied.adapters.sql import SqlStore, joined, open_store
 from allied.node.rows import ItemBatch, Joined
 from allied.record.ids import AgreementId, Digest, OrganisationId
 from bench import feed
@@ -35,8 +35,6 @@ GROWTH: Final = 1.2
 
 def measure(quick: bool) -> Iterator[Row]:
     """The same questions at two sizes; then one against the other."""
-    sizes = _QUICK_SIZES if quick else _SIZES
-    medians: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="allied-bench-") as name:
         store = open_store(
             Path(name) / "pages.db",
@@ -44,24 +42,35 @@ def measure(quick: bool) -> Iterator[Row]:
             chance=SystemChance(),
             backups=Path(name),
         )
-        stored = 0
-        for size in sizes:
-            started = time.perf_counter()
-            classes = _fill(store, stored, size)
-            filled = (size - stored) / (time.perf_counter() - started)
-            stored = size
-            yield Row(f"storing up to {size:,}", filled, "/s", better="more", note="durable")
-            for what, ask in _questions(store, classes, size):
-                seconds = _seconds(ask, _TIMES if not quick else 20)
-                medians.setdefault(what, []).append(statistics.median(seconds))
-                worst = sorted(seconds)[len(seconds) * 99 // 100]
-                sparse = what.endswith("1 in 200")
-                yield Row(
-                    f"{what}, of {size:,}", 1 / statistics.median(seconds), "/s", better="more",
-                    goal=SPARSE if sparse else None,
-                    note=f"p50 {statistics.median(seconds) * 1e3:.2f} ms, p99 {worst * 1e3:.2f} ms",
-                )  # fmt: skip
+        yield from of_a_store(store, _QUICK_SIZES if quick else _SIZES, quick=quick)
         store.close()
+
+
+def of_a_store(store: SqlStore, sizes: Sequence[int], *, quick: bool) -> Iterator[Row]:
+    """The rows of one store, which is empty: filled up to each of the sizes, and asked there."""
+    medians: dict[str, list[float]] = {}
+    stored = 0
+    classes: Sequence[int] = ()
+    for size in sizes:
+        started = time.perf_counter()
+        classes = _fill(store, stored, size)
+        filled = (size - stored) / (time.perf_counter() - started)
+        stored = size
+        yield Row(f"storing up to {size:,}", filled, "/s", better="more", note="durable")
+        for what, ask in _questions(store, classes, size):
+            seconds = _seconds(ask, _TIMES if not quick else 20)
+            medians.setdefault(what, []).append(statistics.median(seconds))
+            worst = sorted(seconds)[len(seconds) * 99 // 100]
+            sparse = what.endswith("1 in 200")
+            yield Row(
+                f"{what}, of {size:,}", 1 / statistics.median(seconds), "/s", better="more",
+                goal=SPARSE if sparse else None,
+                note=f"p50 {statistics.median(seconds) * 1e3:.2f} ms, p99 {worst * 1e3:.2f} ms",
+            )  # fmt: skip
+    for what, ask in _ways(store, classes, stored):
+        each = statistics.median(_seconds(ask, 5 if quick else 50))
+        note = "the way follows from what part of everything is visible"
+        yield Row(what, 1 / each, "/s", better="more", note=note)
     if quick:
         return  # a page is not full there
     for what, (small, large) in medians.items():
@@ -149,6 +158,32 @@ def _questions(
     yield f"page of {PAGE:,} for who sees 1 in 200", page(classes[:1])
     yield "poll with 10 new objects", poll(10)
     yield "poll with nothing new", poll(0)
+
+
+def _ways(
+    store: SqlStore, classes: Sequence[int], size: int
+) -> Iterator[tuple[str, Callable[[], Joined]]]:
+    """Both ways to the same page in a file, for who sees half and for who sees little."""
+    if store.engine.dialect.name != "sqlite":
+        return
+    draw = random.Random(size)
+
+    def page(way: Callable[..., Joined], visible: Sequence[int], after: int) -> Joined:
+        with store.read() as reading:
+            number = reading._names.numbers((_HOLDER,))[_HOLDER]  # noqa: SLF001  # one way of two
+            asked = joined.Asked(number, tuple(visible), None, after, size, PAGE, (), 2**30)
+            return joined.joined_by(way, reading._connection, asked)  # noqa: SLF001
+
+    for whom, visible in (("half", classes[::2]), ("1 in 200", classes[:1])):
+        far = max(1, size - PAGE * _CLASSES // len(visible))
+        for way in joined.WAYS:
+            name = f"the same for who sees {whom}, way `{way.__name__}`"
+            yield (
+                name,
+                lambda way=way, visible=visible, far=far: page(  # type: ignore[misc]
+                    way, visible, draw.randrange(far)
+                ),
+            )
 
 
 def _seconds(ask: Callable[[], Joined], times: int) -> list[float]:
