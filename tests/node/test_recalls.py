@@ -240,3 +240,27 @@ def test_a_recall_stands_in_the_ledger(tmp_path: Path) -> None:
             NORTHGATE,
         }
         assert ledger.verify(reading, river.organisation.id) == len(rows)
+
+
+def test_a_recall_reaches_every_version_however_many_there_are(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path, MEMBERS)
+    river, harbour, _ = network.houses.values()
+    for minute in range(6):  # 1,200: more than are read at a time
+        versions = [
+            ITEM | {"modified": f"2026-03-02T00:{minute:02d}:{number % 60:02d}.{number:03d}Z"}
+            for number in range(200)
+        ]
+        assert share(river, pact, *versions).stored >= len(versions)
+    network.settle()
+    assert len(versions_here(harbour, pact)) == 1_200
+    latest = items.show(harbour.node, harbour.organisation, NAME).item.modified
+    assert latest == max(versions_here(harbour, pact))
+    taken_back(network, pact)
+    for house in (river, harbour):
+        assert versions_here(house, pact) == []
+        gone(house)
+
+
+def versions_here(house: House, pact: str) -> list[str]:
+    found = items.list_items(house.node, house.organisation, agreement=pact, item=NAME, limit=5_000)
+    return [each.modified for each in found]

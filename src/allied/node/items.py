@@ -21,6 +21,7 @@ from allied.errors import NotFoundError
 from allied.exchange import limits
 from allied.exchange.limits import Warned
 from allied.node import ledger, provenance, release, sweeping
+from allied.node.additions import stream
 from allied.node.agreements import resolve
 from allied.node.provenance import DerivedView
 from allied.node.receipts import receipt_at
@@ -242,9 +243,7 @@ def find(
             )
             items = [item for item in items if item.seq == int(name)]
         else:
-            items = list(
-                reading.items(row.id, organisation.id, limit=1000, item=name, classes=seen)
-            )
+            items = list(stream(reading, row.id, organisation.id, item=name, classes=seen))
         if items:
             # Others may use the same id; what they say never stands in front of the first.
             own = [item for item in items if item.originator == organisation.id] or items

@@ -18,6 +18,7 @@ from allied.agreement.clauses import InformationSharing
 from allied.agreement.values import Duration, Tlp
 from allied.exchange import recall as rules
 from allied.node import called, ledger, provenance
+from allied.node.additions import stream
 from allied.node.cases import text_of
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def versions_of(
         number = int(name)
         found = reading.items(agreement, holder, after=number - 1, limit=1)
         return [row for row in found if row.seq == number]
-    versions = reading.items(agreement, holder, limit=_PAGE, item=name)
+    versions = list(stream(reading, agreement, holder, item=name))
     return [row for row in versions if row.originator == holder] or versions
 
 

@@ -26,6 +26,7 @@ from allied.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from allied.exchange import recall as rules
 from allied.exchange.lineage import ItemName
 from allied.node import called, journal, ledger, provenance, verdicts
+from allied.node.additions import stream
 from allied.node.agreements import resolve
 from allied.node.cases import text_of
 from allied.node.node import Actor
@@ -232,7 +233,7 @@ def _copies(
     parties = folded.instrument.party
     return [
         row
-        for row in reading.items(folded.row.id, holder, limit=_PAGE, item=recall.item.id)
+        for row in stream(reading, folded.row.id, holder, item=recall.item.id)
         if recall.item.version in ("", row.modified)
         and parties(row.originator) == recall.item.originator
         and (not recall.passed_on or parties(row.via) == recall.by)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allied.node import recalls
+from allied.node.additions import stream
 from allied.node.browsing import unknown
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 WHY: Final = "deleted by a tool of the originator"
 DELETED: Final = "deleted"
-_MOST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def remove(
     """
     organisation = actor.organisation
     with node.store.read() as reading:
-        rows = reading.items(agreement, organisation.id, limit=_MOST, item=item)
+        rows = list(stream(reading, agreement, organisation.id, item=item))
     chosen = [row for row in rows if fits(row)]
     if not chosen:
         raise unknown()

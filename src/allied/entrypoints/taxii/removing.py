@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allied.exchange.stix import instant
 from allied.node import removing
-from allied.node.additions import date_text
+from allied.node.additions import date_text, stream
 from allied.node.node import Actor
 from allied.record.ids import AgreementId
 
@@ -30,12 +30,10 @@ def remove(
     seen = {each for one in sources if one.agreement == root for each in one.classes}
     wanted = question.versions
     with sight.node.store.read() as reading:
-        rows = reading.items(
-            AgreementId(root), sight.token.organisation, limit=1_000, item=item,
-            classes=sorted(seen),
-        )  # fmt: skip
-    if question.types == ():
-        rows = ()
+        held = stream(
+            reading, AgreementId(root), sight.token.organisation, item=item, classes=sorted(seen)
+        )
+        rows = list(held) if question.types != () else []
     ordered = sorted(rows, key=lambda row: (instant(_version(row)) or (), row.seq))
     ends = {
         "first": ordered[:1] if wanted.first else [],
