@@ -407,10 +407,6 @@ def test_who_has_left_gets_no_item_more(tmp_path: Path) -> None:
     assert "shared-later" not in traces(network.houses[NORTHGATE], LATER)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="standing circles are those of the genesis: what is said in them goes to who has left",
-)
 def test_who_has_left_learns_of_no_incident_or_question_more(tmp_path: Path) -> None:
     network, _ = after_leaving(tmp_path)
     assert traces(network.houses[NORTHGATE], LATER) == set()

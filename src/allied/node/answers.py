@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
-from allied.node import messages, release, visibility
+from allied.node import leaving, messages, release, visibility
 from allied.node.fellows import Alone, Fellows
 from allied.node.messages import (
     AgreementsAnswer,
@@ -26,6 +26,7 @@ from allied.node.messages import (
 from allied.node.pages import BlobsPage, RecordsPage
 from allied.node.peers import introductions
 from allied.record.identity import open_chain
+from allied.record.record import ChainKey
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -132,21 +133,27 @@ class Answers:
     def _heads(self, caller: OrganisationId, question: Heads) -> bytes:
         with self._node.store.read() as reading:
             folded = self._of(reading, question.agreement, caller)
-        return Heads(folded.row.id, visibility.heads(folded, caller)).encode()
+        return Heads(folded.row.id, visibility.heads(folded, caller, self.now())).encode()
 
     def _records(self, caller: OrganisationId, question: RecordsQuestion) -> bytes:
         page = RecordsPage()
         with self._node.store.read() as reading:
             folded = self._of(reading, question.agreement, caller)
             circles = visibility.circles(folded, caller)
+            tops = leaving.tops(folded, caller, self.now())
+            shared = leaving.shared_circles(folded)
             for span in question.spans:
                 if span.circle not in circles:
                     raise _not_found()
+                last = span.last
+                if tops is not None and span.circle in shared:
+                    key = ChainKey(span.circle, span.issuer, span.incarnation)
+                    last = min(last, tops[key][0] if key in tops else 0)
                 chain = reading.descriptors(span.issuer)
                 first = span.first
-                while first <= span.last:
+                while first <= last:
                     rows = reading.records_range(
-                        span.circle, span.issuer, span.incarnation, first, span.last, limit=_CHUNK
+                        span.circle, span.issuer, span.incarnation, first, last, limit=_CHUNK
                     )
                     for row in rows:
                         if not page.add(row.raw, row.issuer, chain):

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.fold import read_listing, read_opening
 from allied.errors import AlliedError, ConflictError, UnverifiedError
+from allied.node import leaving
 from allied.node.fairness import fair_share
 from allied.node.rows import RecordRow
 from allied.record import blob
@@ -48,6 +49,8 @@ from allied.record.record import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from allied.node.folds import Folded
     from allied.node.node import Actor, Node
     from allied.node.ports import Reading, Writing
@@ -108,7 +111,7 @@ def append(
         incarnation=organisation.incarnation,
         sequence=head[0] + 1 if head else 1,
         previous=head[1] if head else None,
-        deps=_deps(folded, circle, chain, previous),
+        deps=_deps(folded, circle, chain, previous, claimed),
         version=folded.row.version,
         kind=kind,
         claimed_at=claimed,
@@ -126,15 +129,18 @@ def append(
 
 
 def _deps(
-    folded: Folded, circle: Circle, own: ChainKey, previous: Record | None
+    folded: Folded, circle: Circle, own: ChainKey, previous: Record | None, at: datetime
 ) -> tuple[Dep, ...]:
     """The heads that a record may cite and that its own past does not contain already."""
     known = folded.history.clock(previous.id) if previous else {}
-    new = [
-        dep
-        for dep in _heads(folded, circle)
-        if dep.chain != own and known.get(dep.chain, 0) < dep.sequence
-    ]
+    cited = _heads(folded, circle)
+    tops = leaving.readable_by_all(folded, circle, own.issuer, at)
+    if tops is not None:  # somebody in the circle has left, and could not follow the rest
+        shared = leaving.shared_circles(folded)
+        wider = {dep.circle for dep in cited} & shared
+        cited = [dep for dep in cited if dep.circle not in shared]
+        cited += [Dep(*chain, *top) for chain, top in tops.items() if chain.circle in wider]
+    new = [dep for dep in cited if dep.chain != own and known.get(dep.chain, 0) < dep.sequence]
     return sorted_deps(fair_share(new, MAX_DEPS))  # what is left out stands in the next record
 
 

@@ -415,7 +415,9 @@ class _Exchange:
         for _ in range(_ROUNDS):
             with self._node.store.read() as reading:
                 folded = self._node.folds.of(reading, agreement)
-            question = Heads(agreement, visibility.heads(folded, self._peer.id))
+            question = Heads(
+                agreement, visibility.heads(folded, self._peer.id, self._node.clock.now())
+            )
             theirs = Heads.decode(self.ask(messages.HEADS, question.encode()))
             parted = self._parted(folded) if again else frozenset[ChainKey]()
             spans = _spans(folded, theirs.heads, parted)

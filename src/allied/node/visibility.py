@@ -1,20 +1,22 @@
 """What of an agreement one organisation may see on another's node: circles, heads, a mark.
 
 Both sides of an exchange ask this: the answering side to hold back everything else, the
-asking side to say how far it is. Outsiders learn neither circles nor volumes.
+asking side to say how far it is. Outsiders learn neither circles nor volumes, and who has left
+nothing of what is said among all later (`node.leaving`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allied.node import release, verdicts
+from allied.node import leaving, release, verdicts
 from allied.node.fairness import fair_share
 from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from allied.node.folds import Folded
     from allied.node.node import Node
@@ -33,8 +35,8 @@ def circles(folded: Folded, organisation: OrganisationId) -> Mapping[CircleId, C
     return folded.state.circles_of(folded.instrument, party) if party else {}
 
 
-def heads(folded: Folded, organisation: OrganisationId) -> tuple[Head, ...]:
-    """The heads held of chains that an organisation may see, ascending, at most MAX_HEADS.
+def heads(folded: Folded, organisation: OrganisationId, at: datetime) -> tuple[Head, ...]:
+    """The heads held of chains that an organisation may see now, ascending, at most MAX_HEADS.
 
     Where there are more, every issuer has its share of them.
 
@@ -43,16 +45,22 @@ def heads(folded: Folded, organisation: OrganisationId) -> tuple[Head, ...]:
     """
     visible = circles(folded, organisation)
     past = folded.history
-    found = [
-        Head(chain.circle, chain.issuer, chain.incarnation, sequence, record)
-        for chain, (sequence, record) in past.heads.items()
-        if chain.circle in visible
-    ]
+    tops = leaving.tops(folded, organisation, at)
+    shared = leaving.shared_circles(folded) if tops is not None else frozenset()
+    found = []
+    for chain, head in past.heads.items():
+        if chain.circle not in visible:
+            continue
+        top = head if tops is None or chain.circle not in shared else tops.get(chain)
+        if top is not None:
+            found.append(Head(chain.circle, chain.issuer, chain.incarnation, *top))
     branches: dict[ChainKey, list[Head]] = {}
     for each in sorted(past.aside):
         record = past.get(each)
         if record is None or record.header.circle not in visible:
             continue
+        if record.header.circle in shared:
+            continue  # whose fork that is, is for those who are in
         header = record.header
         if past.frozen.get(header.chain) == header.sequence:
             branch = Head(*header.chain, header.sequence, record.id)
@@ -74,7 +82,7 @@ def mark(
     0 where there is nothing. It follows from what may be seen, so it tells nothing about
     anything else.
     """
-    seen = heads(folded, organisation)
+    seen = heads(folded, organisation, node.clock.now())
     items = release.visible_counts(node, reading, folded, holder, organisation)
     passed = release.passing(node, reading, folded, holder, organisation)
     if not seen and not items and not passed:
