@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from allied.adapters.folder import DataFolder
 from allied.adapters.outgoing import Outgoing
-from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
-from allied.adapters.settings import Settings
 from allied.adapters.taxii import HttpServers
 from allied.agreement.values import Tlp
-from allied.bootstrap import assemble
 from allied.entrypoints.rounds import Rounds
 from allied.errors import AlliedError, ConflictError, NotFoundError, RefusedError, UsageError
 from allied.node import items, neighbours, recalls
-from allied.node.answers import Answers
 from allied.node.neighbour_rows import PULLED, PUSHED, Neighbour, Outcome
 from allied.node.neighbours import COMPARE_AFTER, Wanted
 from allied.node.shared import Wish
-from allied.record.ids import AgreementId, OrganisationId
+from allied.record.ids import AgreementId
 from tests.exchange.samples import identity, indicator, link, malware, tlp
 from tests.federation.houses import serving
-from tests.node.hands import HARBOUR, NAMES, NORTHGATE, RIVER, allied, held, share
-from tests.node.network import PASSPHRASE, House, Network, Wires
+from tests.node.copied import Founded
+from tests.node.hands import HARBOUR, NORTHGATE, RIVER, allied, held, share
+from tests.node.network import House, Network
 from tests.taxii.quirky import EPOCH, PATH, Quirks, Quirky
 
 NEWER = "2026-04-01T12:00:00.000Z"
@@ -81,48 +76,21 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, datetime]:
-    """The folders of three allied houses, closed: copying them costs less than founding them."""
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
     root = tmp_path_factory.mktemp("founded")
-    network, pact = allied(root)
-    for house in network.houses.values():
-        house.node.close()
-    return root, pact, network.clock.now()
-
-
-def opened(root: Path, at: datetime) -> Network:
-    """The houses in those folders."""
-    network = Network(root)
-    network.clock.set(at)
-    for label in NAMES:
-        found = assemble(
-            DataFolder(root / label), Settings(), clock=network.clock,
-            hardness=ALMOST_NONE_FOR_TESTS,
-        )  # fmt: skip
-        node = replace(found.node, peers=Wires(network))
-        keys = node.vault.unlock(PASSPHRASE)
-        with node.store.read() as reading:
-            (own,) = reading.organisations()
-        hints: list[OrganisationId] = []
-        answers = Answers(node, keys, hints.append)
-        network.houses[label] = House(label, own.url, node, own, keys, answers, hints)
-    return network
+    return Founded.of(root, *allied(root))
 
 
 @pytest.fixture
-def place(founded: tuple[Path, str, datetime], tmp_path: Path) -> Iterator[Place]:
-    root, pact, at = founded
-    shutil.copytree(root, tmp_path / "houses")
-    network = opened(tmp_path / "houses", at)
+def place(founded: Founded, tmp_path: Path) -> Iterator[Place]:
     outgoing = Outgoing()
-    river = network.houses[RIVER]
-    river.node = replace(river.node, servers=HttpServers(outgoing, seconds=10))
     one, other = Quirky(), Quirky()
-    with serving(one) as first, serving(other) as second:
-        yield Place(network, AgreementId(pact), one, other, (first, second))
-        outgoing.close()  # or the servers would wait for what is kept open
-    for house in network.houses.values():
-        house.node.close()
+    with founded.copy(tmp_path / "houses") as network, serving(one) as first:
+        river = network.houses[RIVER]
+        river.node = replace(river.node, servers=HttpServers(outgoing, seconds=10))
+        with serving(other) as second:
+            yield Place(network, founded.pact, one, other, (first, second))
+            outgoing.close()  # or the servers would wait for what is kept open
 
 
 def ids(*objects: dict[str, Any]) -> list[str]:
