@@ -40,6 +40,7 @@ class Ran:
     Attributes:
         status: its exit status; negative for the signal that ended it.
         seconds: from start to end, by the wall clock.
+        core_seconds: for how long it, and what it started, used a core.
         peak_bytes: most memory resident at once.
         out: what it wrote to stdout.
         words: what it wrote to stderr.
@@ -47,6 +48,7 @@ class Ran:
 
     status: int
     seconds: float
+    core_seconds: float
     peak_bytes: int
     out: bytes
     words: str
@@ -97,12 +99,12 @@ def run(
             said = pipe.read().split()
         out.seek(0)
         words.seek(0)
-        status, spent, peak = (
-            (int(said[0]), float(said[1]), int(said[2])) if said else (-signal.SIGKILL, seconds, 0)
-        )
-        return Ran(
-            status, spent, peak * _RSS_UNIT, out.read(), words.read().decode(errors="replace")
-        )
+        status, peak, used = -signal.SIGKILL, 0, 0.0
+        if said:
+            status, peak = int(said[0]), int(said[2])
+            seconds, used = float(said[1]), float(said[3])
+        told = words.read().decode(errors="replace")
+        return Ran(status, seconds, used, peak * _RSS_UNIT, out.read(), told)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 A process of its own, and a small one: the kernel counts the peak memory of a child from the
 moment of the fork, so a large parent would be weighed with each of its children. Writes
-status, seconds and the kernel's `ru_maxrss` as one line to the file descriptor.
+status, seconds, the kernel's `ru_maxrss` and the seconds that the cores were used (by what the
+command started, too) as one line to the file descriptor.
 
 Run by path, without the site packages; imports nothing but the standard library.
 """
@@ -25,7 +26,8 @@ def main() -> None:
             os._exit(127)
     _, status, usage = os.wait4(child, 0)
     seconds = time.perf_counter() - started
-    line = f"{os.waitstatus_to_exitcode(status)} {seconds} {usage.ru_maxrss}"
+    used = usage.ru_utime + usage.ru_stime
+    line = f"{os.waitstatus_to_exitcode(status)} {seconds} {usage.ru_maxrss} {used}"
     os.write(answer, line.encode())
 
 

@@ -34,7 +34,7 @@ def measure(quick: bool) -> Iterator[Row]:
     envelopes, sizes = _QUICK if quick else (_ENVELOPES, _BULK)
     with tempfile.TemporaryDirectory(prefix="allied-bench-") as name, ExitStack() as stack:
         river, harbour, agreement = stack.enter_context(alliance(Path(name)))
-        yield from _envelopes(river, agreement, envelopes)
+        yield from of_envelopes(river, agreement, envelopes)
         single = _bundle(Path(name) / "one.json", 1, seed=1)
         river.verb("share", str(single), "--agreement", agreement)
         start = min(
@@ -49,6 +49,10 @@ def measure(quick: bool) -> Iterator[Row]:
             yield Row(f"{what}, start included", size / ran.seconds, "/s", better="more", note=note)
             rate = size / max(ran.seconds - start, 0.001)
             yield Row(f"{what}, start excluded", rate, "/s", goal=BULK, better="more", note=note)
+            yield Row(
+                f"{what}, by core-seconds of both processes", size / ran.core_seconds, "/core-s",
+                better="more", note=note,
+            )  # fmt: skip
             yield Row(f"{what}, most memory", ran.peak_bytes / 2**20, "MiB")
         total = items(river)
         with river.served():
@@ -61,7 +65,7 @@ def measure(quick: bool) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _envelopes(river: Node, agreement: str, number: int) -> Iterator[Row]:
+def of_envelopes(river: Node, agreement: str, number: int) -> Iterator[Row]:
     """Envelopes through the use case, in this process."""
     from allied.bootstrap import open_node
     from allied.node.node import hosted
