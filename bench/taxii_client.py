@@ -110,15 +110,18 @@ def post(job: dict[str, Any], connection: Connection) -> dict[str, Any]:
         for at in range(0, len(made), job["size"])
     ]
     done = 0
+    least = float("inf")
     started = time.perf_counter()
     for each in envelopes:
+        asked = time.perf_counter()
         status, _, body = connection.ask(each)
+        least = min(least, time.perf_counter() - asked)
         told = json.loads(bytes(body))
         if status != 202 or told["status"] != "complete" or told["failure_count"]:
             raise RuntimeError(f"{status}: {bytes(body)[:300]!r}")
         done += told["success_count"]
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "objects": done, "bytes": sum(map(len, made))}
+    return {"seconds": seconds, "objects": done, "bytes": sum(map(len, made)), "least": least}
 
 
 def read(job: dict[str, Any], connection: Connection) -> dict[str, Any]:
@@ -127,9 +130,12 @@ def read(job: dict[str, Any], connection: Connection) -> dict[str, Any]:
     following = ""
     objects = received = pages = 0
     last = ""
+    least = float("inf")
     started = time.perf_counter()
     while True:
+        asked = time.perf_counter()
         status, head, body = connection.ask(request(job, path + following))
+        took = time.perf_counter() - asked
         if status != 200:
             raise RuntimeError(f"{status}: {bytes(body)[:300]!r}")
         pages += 1
@@ -139,11 +145,12 @@ def read(job: dict[str, Any], connection: Connection) -> dict[str, Any]:
         last = head.partition(b"x-taxii-date-added-last: ")[2].partition(b"\r\n")[0].decode()
         if not start.startswith(b'{"more":true'):
             break
+        least = min(least, took)  # of the pages that are full
         following = "&next=" + start.partition(b'"next":"')[2].partition(b'"')[0].decode()
     seconds = time.perf_counter() - started
     return {
         "seconds": seconds, "objects": objects, "bytes": received, "pages": pages,
-        "last": last.upper(),
+        "last": last.upper(), "least": least,
     }  # fmt: skip
 
 

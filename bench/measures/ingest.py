@@ -95,6 +95,7 @@ def of_envelopes(river: Node, agreement: str, number: int) -> Iterator[Row]:
     yield Row(
         f"{what}, by the clock", total / sum(seconds), "/s", goal=INGEST, better="more", note=note
     )
+    yield Row(f"{what}, the quickest of them", _ENVELOPE / min(seconds), "/s", better="more")
     yield Row(f"{what}, by core-seconds", total / max(core, 0.001), "/core-s", better="more")
 
 
