@@ -27,17 +27,15 @@ import pytest
 WAIT_SECONDS = 30.0
 GUARDED = "guarded"
 """A role of this name has to show its password; it is there once a test has made it."""
+_PRIVATE = ("listen_addresses=", "max_connections=150", "wal_level=minimal", "max_wal_senders=0")
 _FORGETFUL = (
     "fsync=off",
     "full_page_writes=off",
     "synchronous_commit=off",
     "autovacuum=off",
-    "listen_addresses=",
-    "max_connections=150",
     "shared_buffers=64MB",
-    "wal_level=minimal",
-    "max_wal_senders=0",
 )
+_DURABLE = ("shared_buffers=256MB", "max_wal_size=2GB")
 
 
 @dataclass
@@ -80,8 +78,12 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """A server, while the block runs; skips the test where none is installed."""
+def server(*, durable: bool = False) -> Iterator[Server]:
+    """A server, while the block runs; skips the test where none is installed.
+
+    Args:
+        durable: for figures; each commit waits for the disk, as it has to where it matters.
+    """
     where = programs()
     if where is None:
         pytest.skip("no PostgreSQL server here; on Debian: apt install postgresql")
@@ -97,7 +99,8 @@ def server() -> Iterator[Server]:
         assert made.returncode == 0, made.stdout.decode()
         doors = folder / "data" / "pg_hba.conf"
         doors.write_text(f"local all {GUARDED} scram-sha-256\nlocal all all trust\n")
-        settings = [part for each in _FORGETFUL for part in ("-c", each)]
+        chosen = (*_PRIVATE, *(_DURABLE if durable else _FORGETFUL))
+        settings = [part for each in chosen for part in ("-c", each)]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [where / "postgres", "-D", folder / "data", "-k", folder, *settings],

@@ -132,8 +132,11 @@ def measure(quick: bool) -> Iterator[Row]:
 
 
 @contextmanager
-def alliance(folder: Path) -> Iterator[tuple[Node, Node, str]]:
+def alliance(folder: Path, *, database: str = "") -> Iterator[tuple[Node, Node, str]]:
     """Two nodes under an agreement in force, no server running; and the agreement's id.
+
+    Args:
+        database: the address of an empty PostgreSQL database for the first; none for SQLite.
 
     Raises:
         NotMeasurable: the command line has no such verbs yet.
@@ -147,6 +150,7 @@ def alliance(folder: Path) -> Iterator[tuple[Node, Node, str]]:
         node.verb(
             "init", "--id", node.label, "--name", names[node.label], "--url", node.url,
             "--person", f"{node.label}-signatory",
+            *(("--database", database) if database and node is river else ()),
         )  # fmt: skip
     terms = folder / "bench-pact.yaml"
     terms.write_text(_AGREEMENT, encoding="utf-8")

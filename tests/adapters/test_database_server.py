@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import MetaData
 
 from allied.adapters.clock import SystemChance
-from allied.adapters.sql import SqlStore, opening_postgres, schema
+from allied.adapters.sql import SqlStore, joined_postgres, opening_postgres, schema
 from allied.adapters.sql.forms import SHAPE, Shape
+from allied.adapters.sql.joined import Asked
 from allied.adapters.sql.postgres import postgres_engine, reached_by, require_no_password
 from allied.errors import AlliedError, ConflictError, ExhaustedError, UsageError
 from tests import postgres
@@ -478,3 +480,43 @@ def test_a_new_database_takes_its_secret_from_chance(postgres_server: postgres.S
         store = opening_postgres.open_postgres(address, chance=Known(), busy_seconds=5)
         assert store._secret == b"k" * 32
         store.close()
+
+
+# --- plans ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("analysed", [False, True], ids=["no statistics", "statistics"])
+@pytest.mark.parametrize(
+    ("scans", "index", "not_used"),
+    [
+        pytest.param(True, "pk_items", "ix_items_by_class", id="scan"),
+        pytest.param(False, "ix_items_by_class", "pk_items", id="gather"),
+    ],
+)
+def test_each_way_to_a_page_uses_its_index(
+    open_postgresql: Open, scans: bool, index: str, not_used: str, analysed: bool
+) -> None:
+    store = open_postgresql()
+    with store.write() as writing:
+        known = rows.classes(writing, 40)
+        writing.add_items(rows.item(f"indicator--{n}", known[n % 40]) for n in range(6_000))
+        (holder,) = writing._names.add((RIVER,)).values()
+    asked = Asked(
+        holder=holder, classes=tuple(known[: 40 if scans else 2]), types=None,
+        low=1_000, high=3_000, limit=50, skip=(), most_bytes=2**20,
+    )  # fmt: skip
+    with store.engine.connect() as connection:
+        if analysed:
+            connection.exec_driver_sql("COMMIT; ANALYZE items; BEGIN")
+        joining = joined_postgres._Joining(connection, asked, scans)
+        values = joining._values | {
+            "low": 1_000, "high": 3_000, "limit": 50, "most": 51, "room": 2**20, "first": True,
+        }  # fmt: skip
+        driver: psycopg.Connection[Any] = connection.connection.dbapi_connection  # type: ignore[assignment]
+        client = psycopg.ClientCursor(driver)
+        for statement in (joining._joined, joining._how_many):
+            client.execute("EXPLAIN " + statement, values)
+            plan = "\n".join(line for (line,) in client.fetchall())
+            assert index in plan, plan
+            assert not_used not in plan, plan
+            assert "Seq Scan on" not in plan, plan

@@ -39,6 +39,7 @@ def test_each_measure_has_a_title_and_a_function() -> None:
         "foundation",
         "ingest",
         "pages",
+        "postgres",
         "taxii",
         "taxii_large",
     ]

@@ -114,7 +114,11 @@ class Server:
                 {"authorization": f"Bearer {token}", "content-type": kind},
             )
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
+            said = answer.read()
+            try:
+                return answer.status, json.loads(said or b"null")
+            except ValueError:
+                return answer.status, said
         finally:
             connection.close()
 

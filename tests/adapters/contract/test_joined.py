@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from allied.adapters.sql import SqlStore, joined
+from allied.adapters.sql import SqlStore, joined, joined_postgres
 from allied.adapters.sql.joined import Asked, Wanted, by_rows, joined_by
 from allied.node.ports import Store
 from allied.node.rows import Joined
@@ -203,6 +203,8 @@ def test_every_way_to_joined_items_gives_the_same(
         expected = by_rows(reading._connection, asked)
         for way in joined.WAYS if reading._connection.dialect.name == "sqlite" else ():
             assert joined_by(way, reading._connection, asked) == expected, way.__name__
+        for scans in (True, False) if reading._connection.dialect.name == "postgresql" else ():
+            assert joined_postgres.page(reading._connection, asked, scans=scans) == expected, scans
         if not bounded and types is None:  # the question as a reader puts it
             wanted = Wanted(
                 RIVER, asked.classes, limit, asked.low, None, None, asked.high, asked.skip, most

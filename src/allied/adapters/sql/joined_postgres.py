@@ -1,12 +1,15 @@
 """The bytes of a page of items, joined inside PostgreSQL.
 
-As `joined`, whose words these are, in one way that serves both who sees much and who sees
-little: the first stretch is made as long as the visible share says that a page needs, each
-further one twice as long. A stretch bounds what a statement can look at, whatever the
-planner thinks; where it holds far more than its share, it is cut before anything is sorted.
+As `joined`, whose words these are. The way is chosen by the visible share and not left to the
+planner, which knows nothing of a table that was just filled: to scan, the conditions on holder
+and class are written so that no index serves them; to gather, each class is asked by itself.
 
-Rules. The page is the one that `joined.by_rows` gives. What is beyond the bytes of a page
-is left out before it is read.
+Both go by stretches. The first is as long as the visible share says that a page needs, each
+further one twice as long, and one that holds far more than its share is cut before anything
+is sorted: a stretch bounds what a statement can look at.
+
+Rules. The page is the one that `joined.by_rows` gives, whichever way. What is beyond the bytes
+of a page is left out before it is read.
 """
 
 from __future__ import annotations
@@ -28,17 +31,24 @@ _OVERFULL: Final = 4
 _VISIBLE: Final = (
     'SELECT sum("count")::bigint FROM class_counts WHERE holder = %s AND class_id = ANY(%s)'
 )
-_STRETCH: Final = "i.holder = %(holder)s AND i.seq > %(low)s AND i.seq <= %(high)s"
-_CLASSES: Final = " AND i.class_id = ANY(%(classes)s)"
+_STRETCH: Final = "i.seq > %(low)s AND i.seq <= %(high)s"
+_SCANNED: Final = (
+    "items i WHERE i.holder + 0 = %(holder)s AND i.class_id + 0 = ANY(%(classes)s) AND {where}"
+)
+_GATHERED: Final = (
+    "unnest(%(classes)s::bigint[]) c(id) CROSS JOIN LATERAL (SELECT i.* FROM items i"
+    " WHERE i.holder = %(holder)s AND i.class_id = c.id AND {where}"
+    " ORDER BY i.seq LIMIT %(most)s) i"
+)
 _TYPES: Final = " AND i.type = ANY(%(types)s)"
 _BUT: Final = " AND NOT i.seq = ANY(%(skip)s)"
-_HOW_MANY: Final = "SELECT count(*) FROM (SELECT 1 FROM items i WHERE {where} LIMIT %(most)s) p"
+_HOW_MANY: Final = "SELECT count(*) FROM (SELECT 1 FROM {items} LIMIT %(most)s) p"
 _JOINED: Final = (
     # Picked, put in order and measured before the bytes come in: what is sorted is small.
     "WITH p AS MATERIALIZED (SELECT seq, added, repeated, body,"
-    ' row_number() OVER by_number AS "row", sum(size + 1) OVER by_number AS run FROM'
-    " (SELECT i.seq, i.added, i.repeated, i.body, i.size FROM items i"
-    " WHERE {where} ORDER BY i.seq LIMIT %(limit)s + 1) i"
+    ' row_number() OVER by_number AS "row", sum((size + 1)::int) OVER by_number AS run FROM'
+    " (SELECT i.seq, i.added, i.repeated, i.body, i.size FROM {items}"
+    " ORDER BY i.seq LIMIT %(limit)s + 1) i"
     " WINDOW by_number AS (ORDER BY seq))"
     " SELECT count(*), string_agg(b.raw, '\\x2c'::bytea ORDER BY p.seq),"
     " min(p.added), max(p.added), max(p.seq),"
@@ -50,10 +60,14 @@ _JOINED: Final = (
 )
 
 
-def page(connection: Connection, asked: Asked) -> Joined:
-    """The page that is asked for; see `joined.by_rows`."""
+def page(connection: Connection, asked: Asked, *, scans: bool | None = None) -> Joined:
+    """The page that is asked for; see `joined.by_rows`.
+
+    Args:
+        scans: the way, to hold one against the other; None for the cheaper one.
+    """
     try:
-        return _Joining(connection, asked).page()
+        return _Joining(connection, asked, scans).page()
     except psycopg.Error as error:
         raise refused(error) or error from error
 
@@ -74,15 +88,18 @@ class _Page:
 class _Joining:
     """One page being made."""
 
-    def __init__(self, connection: Connection, asked: Asked) -> None:
+    def __init__(self, connection: Connection, asked: Asked, scans: bool | None) -> None:
         driver: psycopg.Connection[Any] = connection.connection.dbapi_connection  # type: ignore[assignment]
         self._cursor = driver.cursor(binary=True)
         self._asked = asked
-        where = _STRETCH + _CLASSES
+        self._part = self._visible_part()
+        self._scans = self._part >= SCAN_FROM if scans is None else scans
+        where = _STRETCH
         where += _TYPES if asked.types is not None else ""
         where += _BUT if asked.skip else ""
-        self._joined = _JOINED.format(where=where)
-        self._how_many = _HOW_MANY.format(where=where)
+        items = (_SCANNED if self._scans else _GATHERED).format(where=where)
+        self._joined = _JOINED.format(items=items)
+        self._how_many = _HOW_MANY.format(items=items)
         self._values: dict[str, Any] = {
             "holder": asked.holder,
             "classes": list(asked.classes),
@@ -93,20 +110,19 @@ class _Joining:
     def page(self) -> Joined:
         """Stretch after stretch, until the page is full."""
         asked = self._asked
-        part = self._part()
         found = _Page([], [])
         low, more = asked.low, False
-        width = max(_WINDOW_AT_LEAST, int(1.25 * asked.limit / max(part, _LEAST_PART)))
-        while part and low < asked.high and not more:
+        width = max(_WINDOW_AT_LEAST, int(1.25 * asked.limit / max(self._part, _LEAST_PART)))
+        while self._part and low < asked.high and not more:
             high = min(low + width, asked.high)
-            if part < SCAN_FROM and width > _WINDOW_AT_LEAST and self._is_overfull(low, high):
+            if not self._scans and width > _WINDOW_AT_LEAST and self._is_overfull(low, high):
                 width = max(width // 4, _WINDOW_AT_LEAST)
                 continue
             more = self._add(found, low, high)
             low, width = high, width * 2
         return self._ended(found, more=more)
 
-    def _part(self) -> float:
+    def _visible_part(self) -> float:
         """How much of all numbers the wanted classes cover."""
         asked = self._asked
         row = self._cursor.execute(_VISIBLE, (asked.holder, list(asked.classes))).fetchone()
@@ -124,6 +140,7 @@ class _Joining:
             "low": low,
             "high": high,
             "limit": self._asked.limit - found.count,
+            "most": self._asked.limit - found.count + 1,
             "room": self._asked.most_bytes - found.used,
             "first": not found.count,
         }
