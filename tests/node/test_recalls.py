@@ -55,6 +55,12 @@ def holder(network: Network, label: str) -> HolderView:
     return next(each for each in view.holders if each.party == label)
 
 
+def silent(network: Network) -> tuple[str, ...]:
+    river = network.houses[RIVER]
+    (view,) = list_recalls(river.node, river.organisation)
+    return view.silent
+
+
 def receipt(house: House, party: str, name: str = NAME) -> ReceiptView:
     found = receipts(house.node, house.organisation, name)
     return next(each for each in found if each.party == party)
@@ -83,6 +89,7 @@ def test_each_holder_answers_deleted_or_kept_or_is_listed_as_silent(tmp_path: Pa
     harbour, northgate = network.houses[HARBOUR], network.houses[NORTHGATE]
     taken_back(network, pact)
     assert holder(network, HARBOUR).state == holder(network, NORTHGATE).state == "owed"
+    assert silent(network) == (HARBOUR, NORTHGATE)
     recalls.answer(harbour.node, harbour.actor, NAME)
     network.settle()
     assert holder(network, HARBOUR).state == "deleted"
@@ -92,8 +99,10 @@ def test_each_holder_answers_deleted_or_kept_or_is_listed_as_silent(tmp_path: Pa
     network.advance(timedelta(hours=25))
     network.settle()
     assert holder(network, NORTHGATE).state == "overdue"
+    assert silent(network) == (NORTHGATE,)
     recalls.answer(northgate.node, northgate.actor, NAME, kept="a court order")
     network.settle()
+    assert silent(network) == ()
     told = holder(network, NORTHGATE)
     assert (told.state, told.late, told.reason) == ("kept", True, "a court order")
     with northgate.node.store.read() as reading:

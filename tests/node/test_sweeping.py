@@ -155,6 +155,23 @@ def test_what_goes_along_with_others_stays_as_long_as_they_do(tmp_path: Path) ->
     assert held(river, pact) == []
 
 
+def test_what_goes_along_leaves_when_the_last_of_the_others_is_recalled(tmp_path: Path) -> None:
+    made = {"created_by_ref": RIVER_ID}
+    network, pact = started(tmp_path, RETENTION, AUTHOR)
+    river, harbour, _ = network.houses.values()
+    network.advance(timedelta(days=20))
+    network.settle()
+    share(river, pact, NEXT | made)
+    network.settle()
+    network.advance(timedelta(days=15))
+    network.settle()
+    assert RIVER_ID in held(river, pact)  # over, and needed
+    recalls.recall(river.node, river.actor, OTHER, pact, "wrong")
+    network.settle()
+    assert held(river, pact) == []
+    assert RIVER_ID not in held(harbour, pact)
+
+
 # --- sunset: the item ends ----------------------------------------------------------------
 
 
@@ -279,6 +296,11 @@ def test_a_dry_run_says_what_would_end_and_changes_nothing(tmp_path: Path) -> No
     }
     assert NAME not in held(river, pact)
     assert sweeping.sweep(river.node) == []
+    with river.node.store.read() as reading:
+        changes = reading.changes()
+    assert sweeping.sweep(river.node) == []
+    with river.node.store.read() as reading:  # a round in which nothing ends writes nothing
+        assert reading.changes() == changes
 
 
 def test_an_item_says_when_it_ends_and_under_which_clause(tmp_path: Path) -> None:

@@ -123,11 +123,13 @@ def sweep(node: Node, *, dry_run: bool = False) -> Sequence[Swept]:
         dry_run: say it, and change nothing.
     """
     found: list[Swept] = []
+    at = node.clock.now()
     with node.store.read() as reading:
         pairs = [
             (organisation.id, row.id)
             for row in reading.agreements()
             for organisation in reading.organisations()
+            if _Memory.of(reading, organisation.id, row.id).asks(reading, organisation.id, at)
         ]
     for holder, agreement in pairs:
         found += sweep_one(node, holder, agreement, dry_run=dry_run)
@@ -185,30 +187,48 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """What the last round left: per class the last number seen, and the next end known."""
+    """What the last round left: per class the last number seen, and the next end known.
+
+    Attributes:
+        newest: number of the newest item that its holder had then.
+        waiting: something is over, and stays only because others need it.
+    """
 
     text: str
     tops: Mapping[int, tuple[int, datetime | None]]
+    newest: int = -1
+    waiting: bool = False
 
     @classmethod
     def of(cls, reading: Reading, holder: OrganisationId, agreement: AgreementId) -> _Memory:
         """As it is remembered."""
         text = reading.cursor(_place(holder, agreement))
-        kept = json.loads(text) if text else {}
+        if not text:
+            return cls("", {})
+        kept = json.loads(text)
         tops = {
             int(number): (int(top), datetime.fromisoformat(at) if at else None)
-            for number, (top, at) in kept.items()
+            for number, (top, at) in kept["classes"].items()
         }
-        return cls(text, tops)
+        return cls(text, tops, int(kept["newest"]), bool(kept["waiting"]))
 
     @classmethod
-    def new(cls, tops: Mapping[int, tuple[int, datetime | None]]) -> _Memory:
+    def new(
+        cls, tops: Mapping[int, tuple[int, datetime | None]], newest: int, *, waiting: bool
+    ) -> _Memory:
         """As it is to be remembered."""
         kept = {
             str(number): [top, at.isoformat() if at else ""]
             for number, (top, at) in sorted(tops.items())
         }
-        return cls(json.dumps(kept) if kept else "", tops)
+        text = json.dumps({"classes": kept, "newest": newest, "waiting": waiting})
+        return cls(text, tops, newest, waiting)
+
+    def asks(self, reading: Reading, holder: OrganisationId, at: datetime) -> bool:
+        """Whether a round may find anything: something has come since, or an end has."""
+        next_ = self.next
+        due = self.waiting or (next_ is not None and next_ <= at)
+        return due or reading.newest(holder)[0] != self.newest
 
     @property
     def next(self) -> datetime | None:
@@ -237,6 +257,7 @@ class _Plan:
         self._folded = folded
         self._holder = holder
         self._at = at
+        self._waiting = False
         self._shared: dict[Digest, datetime] = {}
 
     def make(self) -> tuple[list[_Step], _Memory]:
@@ -259,7 +280,8 @@ class _Plan:
             found, tops[number] = self._class(number, kept[number], classes[number], needed=needed)
             left[number] -= sum(len(each.rows) for each in found if each.over is not None)
             steps += found
-        return steps, _Memory.new(tops)
+        newest = self._reading.newest(self._holder)[0]
+        return steps, _Memory.new(tops, newest, waiting=self._waiting)
 
     def _keeping(self, handling: HandlingClass) -> Keeping:
         key = (self._folded.row.version, handling, self.party)
@@ -288,7 +310,9 @@ class _Plan:
         for row in self._rows(number, top):
             top = row.seq
             over, relaxes = self._ends(kept, row)
-            over = None if needed else over
+            if needed and over is not None:
+                self._waiting = self._waiting or over.at <= self._at
+                over = None if over.at <= self._at else over
             sort = self._sort(over, relaxes)
             if sort is None:
                 open_ = False
