@@ -38,6 +38,7 @@ from allied.node.messages import (
     ItemsQuestion,
 )
 from allied.node.pages import ItemsAnswer
+from allied.node.shared import Wish
 from allied.record.ids import AgreementId
 from tests.console.stage import SAME_ORIGIN, link_path, neighbour
 from tests.exchange.samples import identity, indicator, link, malware, tlp
@@ -165,6 +166,11 @@ ASKED = [
     pytest.param("GET", "/api/v1/items/{id}/explanation?to=harbour", id="rest explanation"),
     pytest.param("GET", "/api/v1/items/{id}/explanation?to=nobody", id="explained to nobody"),
     pytest.param("GET", "/api/v1/items/{id}/receipts", id="rest receipts"),
+    pytest.param("GET", "/api/v1/items/{id}/remarks", id="remarks"),
+    pytest.param("GET", "/api/v1/items/{id}/correlations", id="correlations"),
+    pytest.param("POST", "/api/v1/items/{id}/remarks?kind=note&text=x", id="remarking"),
+    pytest.param("POST", "/api/v1/items/{id}/passing?to=northgate", id="passing on"),
+    pytest.param("POST", "/api/v1/items/{id}/requests?to=northgate&purpose=x", id="asking"),
     pytest.param("POST", "/api/v1/items/{id}/recall?why=x", id="rest recall"),
     pytest.param("POST", "/api/v1/items/{id}/recall?why=x&dry_run=true", id="rest recall, dry"),
 ]
@@ -303,6 +309,16 @@ PATHS = (
     "/api/v1/status",
     "/api/v1/agreements",
     "/api/v1/agreements/{pact}",
+    "/api/v1/agreements/{pact}/bundle",
+    "/api/v1/recalls",
+    "/api/v1/requests",
+    "/api/v1/submissions",
+    "/api/v1/feeds",
+    "/api/v1/items/{changed}/correlations",
+    "/api/v1/items/{changed}/remarks",
+    f"/api/v1/values/holders?value={WORD}.example",
+    f"/api/v1/values/sightings?value={WORD}.example",
+    "/api/v1/misp/events?agreement={pact}",
     "/api/v1/proposals",
     "/api/v1/incidents",
     "/api/v1/peers",
@@ -466,6 +482,39 @@ def test_nothing_changes_for_who_may_not_see_what_changes(
     moved = differing(first, look(moving))
     unmoved = ("another agreement", "neighbour", "no party")
     assert bool(moved) != any(each in request.node.name for each in unmoved)  # the twin
+
+
+@pytest.mark.parametrize("token", ["green", "whole"])
+def test_an_extract_does_not_name_its_source_to_who_may_not_see_it(
+    moving: Scene, token: str
+) -> None:
+    river, pact = moving.river, moving.pact
+    number = {"green": 200, "whole": 210}[token]
+    source = indicator(number, name=WORD, object_marking_refs=tlp(Tlp.AMBER))
+    extract = indicator(number + 1, name="cut", object_marking_refs=tlp(Tlp.GREEN))
+    product = indicator(number + 2, name=WORD, object_marking_refs=tlp(Tlp.AMBER))
+    share(river, pact, source)
+    share(river, pact, extract, wish=Wish(made_from=(str(source["id"]),)))
+    share(river, pact, product, wish=Wish(made_from=(str(extract["id"]),)))
+    moving.network.settle()
+
+    def shown() -> str:
+        one = f"/api/v1/items/{extract['id']}"
+        paths = [
+            one,
+            *(f"{one}/{each}" for each in ("object", "remarks", "receipts", "correlations")),
+        ]
+        paths += [f"{one}/explanation?to=harbour", "/api/v1/items?limit=1000", "/api/v1/recalls"]
+        return "".join(moving.ask("GET", path, token).text for path in paths)
+
+    def leaked() -> set[str]:
+        hidden = (str(source["id"]), str(product["id"]), WORD)
+        return {each for each in hidden if each in shown()}
+
+    before = leaked()
+    recalls.recall(river.node, river.actor, str(extract["id"]), pact, "a mistake")
+    moving.network.settle()
+    assert (before | leaked() == set()) == (token == "green")
 
 
 def settled_and_answered(scene: Scene, item: str) -> None:

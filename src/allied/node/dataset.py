@@ -240,7 +240,9 @@ def bundle(
         held: Mapping[int, int] = reading.item_counts(folded.row.id, organisation.id)
         seen = held if within is None else within.get(folded.row.id, ())
         classes = [number for number in held if number in seen]
-        state = f"{organisation.id}/{folded.row.id}/{reading.newest(organisation.id)}"
+        # Named by what is in it alone: what is not seen must not change it.
+        counts = sorted((number, held[number]) for number in classes)
+        state = f"{organisation.id}/{folded.row.id}/{counts}/{types}/{own}"
         yield b'{"type":"bundle","id":"bundle--%b"' % _uuid(state)
         standing = Standing(reading, organisation.id, [row.id for row in reading.agreements()])
         before = b',"objects":[\n'

@@ -61,6 +61,12 @@ def made_from(reading: Reading, folded: Folded, row: ItemRow) -> tuple[DerivedVi
     return tuple(found)
 
 
+def source_of(kind: str, text: str) -> str | None:
+    """The id of the object that a remark says something was made from; None for other remarks."""
+    parts = text.split(" ")
+    return parts[1] if kind == MADE_FROM and len(parts) == _PARTS else None
+
+
 def products(
     reading: Reading, organisation: OrganisationId, mine: PartyId, item: ItemName
 ) -> tuple[str, ...]:

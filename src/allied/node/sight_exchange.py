@@ -12,6 +12,7 @@ items; they are for tokens that may read it, and a narrowed one gets what is nar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
@@ -24,6 +25,7 @@ from allied.node import (
     hub,
     ledger_proofs,
     misp,
+    provenance,
     recall_views,
     remarks,
     sightings,
@@ -52,10 +54,17 @@ if TYPE_CHECKING:
 
 
 def recalls(sight: Sight) -> Sequence[RecallView]:
-    """Recalls by and towards the organisation, of what the token saw or would have seen."""
+    """Recalls by and towards the organisation, of what the token saw or would have seen.
+
+    What was made from a recalled item is named as far as the token sees it.
+    """
     found = recall_views.list_recalls(sight.node, sight.organisation)
     within = sight.within()
-    return [each for each in found if _saw(sight, within, each.agreement, each.item)]
+    return [
+        replace(each, products=_sees(sight, within, each.agreement, each.products))
+        for each in found
+        if _saw(sight, within, each.agreement, each.item)
+    ]
 
 
 def requests(sight: Sight) -> Sequence[RequestView]:
@@ -66,12 +75,19 @@ def requests(sight: Sight) -> Sequence[RequestView]:
 
 
 def remarks_on(sight: Sight, name: str) -> Sequence[RemarkView]:
-    """What was said here of an object that the token sees.
+    """What was said here of an object that the token sees; of its sources those it sees as well.
 
     Raises:
         NotFoundError: `item.unknown`.
     """
-    return remarks.list_remarks(sight.node, sight.organisation, sight.item(name).item.id)
+    item = sight.item(name).item
+    within = sight.within()
+    return [
+        each
+        for each in remarks.list_remarks(sight.node, sight.organisation, item.id)
+        if (source := provenance.source_of(each.kind, each.text)) is None
+        or _saw(sight, within, item.agreement, source)
+    ]
 
 
 def who_has(sight: Sight, value: str, *, kind: str = "", agreement: str = "") -> Correlations:
@@ -143,6 +159,13 @@ def submissions(sight: Sight, *, everything: bool) -> Sequence[SubmissionView]:
     """What was submitted to the organisation as a secretariat; no contents."""
     found = hub.list_submissions(sight.node, sight.organisation, everything=everything)
     return [each for each in found if sight.permits(each.agreement)]
+
+
+def _sees(
+    sight: Sight, within: Within, agreement: AgreementId, ids: Sequence[str]
+) -> tuple[str, ...]:
+    """Those of some objects that the token sees or would have seen."""
+    return tuple(each for each in ids if _saw(sight, within, agreement, each))
 
 
 def _saw(sight: Sight, within: Within, agreement: AgreementId, item: str) -> bool:
