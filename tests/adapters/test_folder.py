@@ -185,6 +185,51 @@ def test_a_second_server_on_one_folder_is_refused_and_named(
     assert said(servers[2]) == "serving"
 
 
+def test_servers_over_a_database_elsewhere_share_a_folder_and_none_over_a_file_joins_them(
+    folder: DataFolder,
+) -> None:
+    with folder.serving(together=True), folder.serving(together=True):
+        with pytest.raises(ConflictError) as refusal, folder.serving():
+            pass
+        assert refusal.value.code == "node.already-serving"
+    with folder.serving(), pytest.raises(ConflictError), folder.serving(together=True):
+        pass
+    with folder.serving():
+        pass
+
+
+# --- where the database is --------------------------------------------------------------
+
+
+def test_a_folder_remembers_which_database_is_its_own(folder: DataFolder) -> None:
+    assert not folder.exists()
+    assert folder.bound_to() == ""
+    folder.bind("ab" * 16)
+    assert folder.exists()
+    assert folder.bound_to() == "ab" * 16
+    assert stat.S_IMODE((folder.root / "database.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b'{"format": "allied-database/2", "database": "x"}', id="of a later release"),
+        pytest.param(b'{"format": "allied-database/1"}', id="no name"),
+        pytest.param(b'{"a":' * 1_000, id="nested"),
+        pytest.param(b" " * 5_000, id="too long"),
+        pytest.param(b"\xff", id="not UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_of_it_is_not_taken_for_none(folder: DataFolder, raw: bytes) -> None:
+    folder.bind("x")
+    (folder.root / "database.json").write_bytes(raw)
+    with pytest.raises(ExhaustedError) as refusal:
+        folder.bound_to()
+    assert refusal.value.code == "folder.bound-unreadable"
+
+
 def test_the_lock_ends_with_the_process_however_it_ends(
     folder: DataFolder, servers: list[subprocess.Popen[str]]
 ) -> None:
