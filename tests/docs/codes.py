@@ -77,6 +77,12 @@ FAMILIES: tuple[Family, ...] = (
         ),
         error="RefusedError",
     ),
+    Family(
+        "hub",
+        "node/hub.py",
+        fixed=("for-us-alone", "too-large", "nothing-to-issue"),
+        error="RefusedError",
+    ),
     Family("outgoing", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("peer", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("agreement", "agreement/fold.py", ("_no", "_without_effect"), error="RefusedError"),

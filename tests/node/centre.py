@@ -41,13 +41,19 @@ articles:
 """
 
 
-def centre(root: Path, text: bytes = CENTRE, network: Network | None = None) -> tuple[Network, str]:
+def centre(
+    root: Path,
+    text: bytes = CENTRE,
+    network: Network | None = None,
+    *,
+    unsigned: Sequence[str] = (),
+) -> tuple[Network, str]:
     """The four houses under the terms of the centre; the agreement's id."""
     network = network or Network(root)
     for label, name in NAMES.items():
         network.found(label, name)
     network.introduce_all()
-    return network, network.sign_all(text, HUB)
+    return network, network.sign_all(text, HUB, unsigned=unsigned)
 
 
 def submit(

@@ -156,14 +156,15 @@ class Network:
         """Let time pass for everybody."""
         self.clock.advance(by)
 
-    def sign_all(self, text: bytes, proposer: str) -> str:
-        """Propose a text, let every house sign it; returns the agreement's id."""
+    def sign_all(self, text: bytes, proposer: str, *, unsigned: Sequence[str] = ()) -> str:
+        """Propose a text, let every house sign it but some; returns the agreement's id."""
         house = self.houses[proposer]
         proposal = agreements.prepare(house.node, house.organisation, text, "pact.yaml", {})
         made = agreements.propose(house.node, house.actor, proposal)
         for other in self.houses.values():
             other.sync()
             self.advance(timedelta(seconds=1))
-            agreements.sign(other.node, other.actor, made.id)
+            if other.label not in unsigned:
+                agreements.sign(other.node, other.actor, made.id)
         self.settle()
         return made.id

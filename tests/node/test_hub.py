@@ -12,7 +12,7 @@ import pytest
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError
-from allied.node import hub, hub_naming, items, recalls
+from allied.node import agreements, hub, hub_naming, items, recalls
 from allied.node.recall_views import list_recalls
 from tests.exchange.samples import identity, indicator, link, malware, sighting, tlp
 from tests.node.centre import (
@@ -373,3 +373,19 @@ def test_where_the_clause_lets_no_consent_count_nobody_is_named(tmp_path: Path) 
     network.heal()
     out(network)
     assert (len(new_ids(cedar, pact)), names_in(cedar, pact)) == (1, [])
+
+
+def test_what_was_held_goes_on_once_the_group_has_grown(tmp_path: Path) -> None:
+    late = CENTRE.replace(b"life: {in_force_when: all signed}",
+                          b"life: {in_force_when: {count: 3, of: signed}}")  # fmt: skip
+    network = Network(tmp_path)
+    _, pact = centre(tmp_path, late, network, unsigned=(CEDAR,))
+    submit(network.houses[ALDER], pact, PLAIN)
+    network.settle(2)
+    assert [(each.state, each.code) for each in queue(network)] == [("held", "hub.group-too-small")]
+    network.settle(2)
+    assert [each.state for each in queue(network)] == ["held"]
+    cedar = network.houses[CEDAR]
+    agreements.sign(cedar.node, cedar.actor, pact)
+    out(network)
+    assert len(new_ids(network.houses[BIRCH], pact)) == 1

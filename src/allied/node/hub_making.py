@@ -37,7 +37,7 @@ from allied.exchange.policy import Outcome, admit
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.validity import problems
 from allied.node import called, verdicts
-from allied.record.canonical import digest
+from allied.record.canonical import digest, encode
 from allied.record.identity import open_chain
 from allied.record.ids import PartyId
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import ItemRow, Organisation
+    from allied.record.canonical import Json
     from allied.record.ids import OrganisationId
 
 MOST: Final = 10_000
@@ -111,6 +112,15 @@ class Desk:
         )
         found = anonymity.group(channel, parties)
         return found if audience is None else found & audience
+
+    def groups(self) -> str:
+        """A digest of who could send something now, clause by clause."""
+        found: list[Json] = [
+            [each.art, [*sorted(self.possible(each.art, None))]]
+            for each in self.channels
+            if each.hides_sender
+        ]
+        return digest(encode(found))
 
 
 @dataclass(frozen=True, slots=True)

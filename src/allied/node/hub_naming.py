@@ -219,12 +219,22 @@ def _said(record: Record) -> tuple[tuple[str, ...], bool]:
 
 def tell_names(node: Node, keys: Keys, organisation: Organisation, agreement: AgreementId) -> None:
     """Tell future readers who agreed to be named, and stop telling where nobody does any more."""
+    name = f"hub-names:{organisation.id}:{agreement}"
     with node.store.read() as reading:
+        nobody = f"{reading.last_row(agreement)}"
+        if reading.cursor(name) == nobody:
+            return  # nobody had consented when the last record came
         folded = node.folds.of(reading, agreement)
         desk = desk_of(node, folded, organisation)
         consents = consents_of(folded, organisation.id) if desk else {}
-        if desk is None or not consents:
-            return
+    if desk is None:
+        return
+    if not consents:
+        with node.store.write() as writing:
+            if f"{writing.last_row(agreement)}" == nobody:
+                writing.set_cursor(name, nobody)
+        return
+    with node.store.read() as reading:
         due = [
             each
             for (by, item), said in sorted(consents.items())

@@ -169,9 +169,13 @@ def _receive(node: Node, writing: Writing, desk: Desk, art: str, rows: Sequence[
 
 
 def _assess(node: Node, organisation: Organisation, agreement: AgreementId) -> None:
-    """Decide what becomes of new submissions, and whether held ones may go on by now."""
+    """Decide what becomes of new submissions, and of held ones when the group has changed."""
+    name = f"hub-group:{organisation.id}:{agreement}"
     with node.store.read() as reading:
-        waiting = reading.submissions(organisation.id, agreement=agreement, states=(RECEIVED, HELD))
+        group = _desk(node, reading, organisation, agreement).groups()
+        changed = reading.cursor(name) != group
+        states = (RECEIVED, HELD) if changed else (RECEIVED,)
+        waiting = reading.submissions(organisation.id, agreement=agreement, states=states)
     for each in waiting:
         with node.store.read() as reading:
             desk = _desk(node, reading, organisation, agreement)
@@ -182,6 +186,9 @@ def _assess(node: Node, organisation: Organisation, agreement: AgreementId) -> N
             now = writing.submission(organisation.id, each.id)
             if now == each:
                 writing.put_submission(assessed(node, writing, desk, each, making))
+    if changed:
+        with node.store.write() as writing:
+            writing.set_cursor(name, group)
 
 
 def assessed(
