@@ -97,6 +97,7 @@ def test_an_item_says_to_whom_it_may_go_by_which_clause(stage: Stage, river: Tes
     assert "TLP:AMBER" in text
     assert "TLP:AMBER is above what this role observer receives" in text
     assert text.count("Art 1") == 2
+    assert "as its originator signed" in text
 
 
 def test_items_come_a_page_at_a_time(stage: Stage, river: TestClient) -> None:
