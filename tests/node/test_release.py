@@ -309,3 +309,21 @@ def test_what_is_shared_later_than_the_clause_asks_is_said(tmp_path: Path) -> No
     with pytest.raises(AlliedError) as refusal:
         share(river, pact, NEXT, wish=Wish(known_at=now + timedelta(hours=1)))
     assert refusal.value.code == "share.known-at"
+
+
+def test_sharing_again_with_a_stricter_marking_says_that_it_changes_nothing(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path, MEMBERS)
+    river, harbour, northgate = network.houses.values()
+    share(river, pact, OPEN, AMBER)
+    again = share(river, pact, OPEN, AMBER, wish=Wish(to=(HARBOUR,)))
+    assert again.stored == 0
+    assert [each.code for each in again.warnings] == ["exchange.marked-before"]
+    assert name(OPEN) in got(river, northgate, pact)
+    same = share(river, pact, OPEN, AMBER)
+    assert same.warnings == ()
+    newer = OPEN | {"modified": "2026-11-22T00:00:00.000Z"}
+    closer = share(river, pact, newer, wish=Wish(to=(HARBOUR,)))
+    assert (closer.stored, closer.warnings) == (1, ())
+    versions = {each.modified for each in page(river, northgate, pact).items}
+    assert newer["modified"] not in versions  # a new marking holds from the next request on
+    assert newer["modified"] in {each.modified for each in page(river, harbour, pact).items}

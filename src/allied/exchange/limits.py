@@ -37,6 +37,7 @@ from allied.exchange.stix import Kind
 STALE: Final = "exchange.membership-stale"
 LAPSED: Final = "exchange.legal-shield-lapsed"
 LATE: Final = "exchange.shared-late"
+MARKED_BEFORE: Final = "exchange.marked-before"
 _DEFAULT: Final = Duration(24, "hours")
 _DEFAULT_RED: Final = Duration(1, "hours")
 _ENCRYPT: Final = "iep:encrypt-in-transit=must"
@@ -212,8 +213,8 @@ class Warned:
     """What people should know of a share that is permitted all the same.
 
     Attributes:
-        code: `exchange.legal-shield-lapsed` or `exchange.shared-late`.
-        art: the clause that it is about.
+        code: `exchange.legal-shield-lapsed`, `exchange.shared-late`, `exchange.marked-before`.
+        art: the clause that it is about; empty for none.
     """
 
     code: str
@@ -245,6 +246,14 @@ def warnings(
             found.append(Warned(LATE, clause.art, text))
     order = [clause.art for clause in agreement.clauses(InformationSharing)]
     return tuple(sorted(found, key=lambda each: (order.index(each.art), each.code)))
+
+
+def marked_before(number: int) -> tuple[Warned, ...]:
+    """What to say where so many objects keep the handling under which they were shared before."""
+    if not number:
+        return ()
+    text = f"{number} were shared before, and keep their marking; a new version can be stricter"
+    return (Warned(MARKED_BEFORE, "", text),)
 
 
 def _day(at: datetime, timezone: str) -> date:

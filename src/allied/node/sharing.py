@@ -140,6 +140,8 @@ class _Sharing:
         self._tightening = _tightening(wish, folded)
         self._made: deriving.Made | None = None
         self._known_at = _known_at(wish, self._at)
+        self._tightens = bool(wish.tlp or wish.to or wish.caveats)
+        self._marked_before = 0
         with node.store.read() as reading:
             if wish.made_from:
                 self._made = deriving.prepare(
@@ -212,7 +214,10 @@ class _Sharing:
         arts = {verdict.art for each in self._verdicts.values() for _, verdict in each}
         known_at = self._known_at
         terms = self._folded.instrument.terms
-        self._result.warnings = limits.warnings(terms, arts, self._at, known_at)
+        self._result.warnings = (
+            *limits.warnings(terms, arts, self._at, known_at),
+            *limits.marked_before(self._marked_before),
+        )
         if self._result.stored:
             self._node.notifier.changed(self._folded.row.id)
         return self._result
@@ -399,11 +404,25 @@ class _Sharing:
             self._result.contradicting += len(contradicting)
             room = _NAMED - len(self._result.contradictions)
             self._result.contradictions += contradicting[:room]
+            if added.known and self._tightens:
+                self._marked_before += self._marked_otherwise(writing, batch)
             if added.stored and self._made is not None:
                 products = [each.head.id for each in batch if each.kind != Kind.COMPANION]
                 self._made.remember(writing, self._organisation.id, products, self._at)
             if added.stored:
                 self._write_down(writing, by_class, self._class_ids, added)
+
+    def _marked_otherwise(self, writing: Writing, batch: Sequence[Accepted]) -> int:
+        """How many objects of a batch stand here with another handling than is wished for."""
+        organisation = self._organisation.id
+        ids = [each.head.id for each in batch]
+        here = writing.classes_of_items(self._folded.row.id, organisation, organisation, ids)
+        wanted = self._class_ids
+        return sum(
+            here.get(each.head.id, wanted[each.key]) != wanted[each.key]
+            for each in batch
+            if each.kind != Kind.COMPANION
+        )
 
     def _store_classes(
         self,
