@@ -161,6 +161,18 @@ def test_only_what_is_new_is_asked_for_and_a_killed_round_loses_nothing(place: P
     assert len(place.has()) == 30
 
 
+def test_what_is_held_already_is_not_shared_and_signed_again(place: Place) -> None:
+    place.give(*(indicator(n) for n in range(1, 6)))
+    place.add()
+    place.well()
+    with place.river.node.store.read() as reading:
+        before = reading.changes()
+    outcome = place.well(whole=False)
+    assert (outcome.pulled, outcome.repeated) == (0, 1)
+    with place.river.node.store.read() as reading:
+        assert reading.changes() == before + 1  # that it went well, and nothing else
+
+
 def test_what_refers_to_something_later_in_the_list_is_taken_in_all_the_same(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +301,21 @@ def test_other_bytes_of_a_version_that_is_held_are_told_and_not_asserted(place: 
     place.other.given.clear()
     assert place.well("other", whole=True).removed == 0
     assert place.has() == ids(indicator(1))
+
+
+def test_a_source_that_says_a_version_in_two_ways_still_is_the_one_that_said_it(
+    place: Place,
+) -> None:
+    place.give(indicator(1), indicator(2))
+    place.add()
+    place.well()
+    place.give(indicator(1, name="other bytes"))
+    assert place.well().refused == {"exchange.other-bytes": 1}
+    assert place.has() == ids(indicator(1), indicator(2))
+    place.one.given.clear()
+    place.give(indicator(2))
+    assert place.well(whole=True).removed == 1
+    assert place.has() == ids(indicator(2))
 
 
 def test_what_came_from_a_neighbour_that_is_forgotten_is_the_own(place: Place) -> None:

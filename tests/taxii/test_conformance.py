@@ -959,7 +959,7 @@ INTRODUCTION = """# What a TAXII server must do
 OASIS TAXII 2.1 says what a server must do. Each demand stands below once, in our words, with its
 section and the test in `tests/taxii/test_conformance.py` that holds it against a real server over
 HTTP. `make test` runs them all. What clients and channels must do is not here: channels are
-reserved in 2.1, and the client is described in [TAXII](taxii.md).
+reserved in 2.1, and the client is described in [TAXII](taxii.md#servers-of-others).
 
 This page is made from the table in that file; a test compares the two.
 

@@ -354,11 +354,11 @@ class _Going:
 
     def _take_in(self, raws: Sequence[bytes], *, final: bool) -> list[bytes]:
         """Share objects; returns those that refer to what may still come."""
-        if not raws:
-            return []
-        self._assert(raws)
         again: list[bytes] = []
         lost: list[tuple[str, str]] = []
+        raws = self._without_held(raws)
+        if not raws:
+            return []
 
         def decided(decision: Decision) -> None:
             raw = raws[decision.index]
@@ -368,7 +368,8 @@ class _Going:
                 if decision.code in _AGAIN and not final:
                     again.append(raw)
                     return
-                self._refuse(name_of(raw), decision.code, lost)
+                self._refuse(name_of(raw), decision.code)
+                lost.append(name_of(raw))
 
         number = self.node.chance.token(16).hex()
         head = f'{{"type":"bundle","id":"bundle--{_uuid(number)}","objects":['.encode()
@@ -384,39 +385,50 @@ class _Going:
             on_behalf=self.neighbour.id,
         )
         for name in shared.contradictions:
-            self._refuse(name, "exchange.other-bytes", lost)
+            self._refuse(name, "exchange.other-bytes")
         self.outcome.pulled += shared.stored
         self.outcome.repeated += shared.admitted - shared.stored - shared.contradicting
         if lost:
             with self.node.store.write() as writing:
-                writing.drop_carried(self.neighbour.id, PULLED, lost)
+                held = _held(writing, self.neighbour, {item for item, _ in lost})
+                gone = [name for name in lost if name not in held]
+                writing.drop_carried(self.neighbour.id, PULLED, gone)
         return again
 
-    def _refuse(self, name: tuple[str, str], code: str, lost: list[tuple[str, str]]) -> None:
-        lost.append(name)
+    def _refuse(self, name: tuple[str, str], code: str) -> None:
         self.outcome.refused[code] = self.outcome.refused.get(code, 0) + 1
         if len(self.outcome.named) < _NAMED:
             self.outcome.named.append((name[0], code))
 
-    def _assert(self, raws: Sequence[bytes]) -> None:
-        """Remember what the neighbour says, except what was here from people before.
+    def _without_held(self, raws: Sequence[bytes]) -> Sequence[bytes]:
+        """What is not held yet; and remember what the neighbour says.
 
-        It is written before the objects are: whatever happens in between, nothing of the
-        neighbour's passes for the organisation's own.
+        Except what was here from people before. It is written before the objects are:
+        whatever happens in between, nothing of the neighbour's passes for the own.
         """
         now, neighbour = self.node.clock.now(), self.neighbour
-        names = [name for name in map(name_of, raws) if name[0]]
-        with self.node.store.write() as writing:
-            ids = {item for item, _ in names}
-            known = writing.asserters(neighbour.organisation, neighbour.agreement, ids)
-            held = _held(writing, neighbour, ids)
-            writing.put_carried(
-                [
-                    Carried(neighbour.id, PULLED, item, version, now)
-                    for item, version in dict.fromkeys(names)
-                    if (item, version) not in held or (item, version) in known
-                ]
-            )
+        names = [name_of(raw) for raw in raws]
+        ids = {item for item, _ in names if item}
+        fresh: list[bytes] = []
+        said: dict[tuple[str, str], None] = {}
+        with self.node.store.read() as reading:
+            known = reading.asserters(neighbour.organisation, neighbour.agreement, ids)
+            held = _held(reading, neighbour, ids)
+            for name, raw in zip(names, raws, strict=True):
+                if name not in held:
+                    fresh.append(raw)
+                    said |= {name: None} if name[0] else {}
+                elif _is_same(reading, neighbour, name, raw):
+                    self.outcome.repeated += 1
+                    said |= {name: None} if name in known else {}
+                else:
+                    self._refuse(name, "exchange.other-bytes")
+            mine = {name for name, who in known.items() if neighbour.id in who}
+        rows = [Carried(neighbour.id, PULLED, *name, now) for name in said if name not in mine]
+        if rows:
+            with self.node.store.write() as writing:
+                writing.put_carried(rows)
+        return fresh
 
     # --- what is gone ---------------------------------------------------------------------
 
@@ -501,6 +513,20 @@ def _held(reading: Reading, neighbour: Neighbour, ids: set[str]) -> Mapping[tupl
         for row in reading.versions(neighbour.organisation, ids=sorted(ids))
         if row.class_id in classes and row.originator == neighbour.organisation
     }
+
+
+def _is_same(reading: Reading, neighbour: Neighbour, name: tuple[str, str], raw: bytes) -> bool:
+    """Whether the version that is held has these bytes."""
+    item, version = name
+    rows = reading.items(
+        neighbour.agreement,
+        neighbour.organisation,
+        limit=1,
+        originator=neighbour.organisation,
+        item=item,
+        modified=version,
+    )
+    return any(row.digest == sha256(raw).hexdigest() for row in rows)
 
 
 def _ids(step: Step) -> Iterator[str]:
