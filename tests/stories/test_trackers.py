@@ -245,12 +245,9 @@ def test_an_empty_group_reaches_nobody(
 
 def reaches_nobody(alliance: Alliance, agreement: str, lonely: Piece) -> None:
     river = alliance.river
-    for marking, more in (("RED", (HARBOUR,)), ("AMBER", (HARBOUR,)), ("GREEN", ())):
-        if marking == "RED" and agreement != "named":
-            continue
-        twin = piece(marking)  # what names somebody gets there
-        alliance.share(river, agreement, twin, to=more)
-        alliance.arrived(alliance.harbour, agreement, twin)
+    twin = piece("RED" if agreement == "named" else "AMBER")  # what names somebody gets there
+    alliance.share(river, agreement, twin, to=(HARBOUR,))
+    alliance.arrived(alliance.harbour, agreement, twin)
     alliance.settled(alliance.harbour, alliance.northgate, agreement)
     for house in (alliance.harbour, alliance.northgate):
         assert alliance.showing(house, agreement, lonely) == NOWHERE
@@ -358,10 +355,9 @@ def receipts(alliance: Alliance, house: House, what: Piece) -> list[dict[str, An
 
 
 @tells("OCTI#4537", "conn#7604")
-@pytest.mark.parametrize("limit", [97, 250])
-@pytest.mark.parametrize("by", ["next", "added_after"])
+@pytest.mark.parametrize(("by", "limit"), [("next", 97), ("added_after", 250)])
 def test_paging_neither_loses_nor_loops_while_more_arrives(
-    alliance: Alliance, limit: int, by: str
+    alliance: Alliance, by: str, limit: int
 ) -> None:
     doors = alliance.doors(alliance.northgate, "pact")
     first = [piece("GREEN") for _ in range(600)]  # stored at one instant, by one share
