@@ -40,7 +40,7 @@ def spread(tmp_path: Path, text: bytes = MEMBERS) -> tuple[Network, str]:
 
 
 def gone(house: House) -> None:
-    refused("item.unknown", lambda: items.show(house.node, house.organisation, NAME))
+    refused("item.withdrawn", lambda: items.show(house.node, house.organisation, NAME))
 
 
 def taken_back(network: Network, pact: str, name: str = NAME) -> None:

@@ -197,7 +197,8 @@ def show(
     """The latest version of an item by its STIX id, or exactly the item numbered `name`.
 
     Raises:
-        NotFoundError: `item.unknown`, the organisation holds no such item.
+        NotFoundError: `item.unknown`, the organisation holds no such item; `item.withdrawn`,
+            it held it once.
     """
     with node.store.read() as reading:
         folded, row = find(node, reading, organisation, name, within)
@@ -251,9 +252,34 @@ def find(
             versions = [item for item in items if item.originator == whose]
             latest = max(versions, key=lambda item: (item.modified, item.seq))
             return node.folds.of(reading, row.id), latest
+    if within is None:
+        _require_not_gone(reading, organisation, name)
     raise NotFoundError(
         "item.unknown", "this organisation holds no such item", hint="`allied item list`"
     )
+
+
+def _require_not_gone(reading: Reading, organisation: Organisation, name: str) -> None:
+    """Say why an item that was here is not here any more; nothing where it never was."""
+    for row in reading.agreements():
+        for gone in reading.withdrawn(row.id, organisation.id, item=name, limit=1):
+            recalled = gone.reason == "recalled"
+            raise NotFoundError(
+                "item.withdrawn",
+                f"this organisation held it until {gone.at:%Y-%m-%d %H:%M} UTC:"
+                f" {_GONE.get(gone.reason, gone.reason)}",
+                hint="`allied item recalls`" if recalled else "`allied item list`",
+            )
+
+
+_GONE: Final = {
+    "recalled": "it was recalled",
+    "expired": "its marking had an end",
+    "retention": "the time for which the clause lets it be kept was over",
+    "deleted": "it was deleted here",
+    "relabelled": "it got another marking",
+}
+"""Why an item left, in words; the keys are those of `WithdrawnRow`."""
 
 
 def _views(reading: Reading, folded: Folded, rows: Sequence[ItemRow]) -> list[ItemView]:

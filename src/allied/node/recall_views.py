@@ -172,7 +172,10 @@ def view_of(
     rows = [
         each.item for each in reading.withdrawn(folded.row.id, organisation.id, item=first.item.id)
     ]
-    holders = [holder_view(reading, folded, calls, each, rows, now) for each in told]
+    holders = sorted(
+        (holder_view(reading, folded, calls, each, rows, now) for each in told),
+        key=lambda each: each.party,
+    )
     mine = first.by
     made = provenance.products(reading, organisation.id, mine, first.item)
     return _shown(reading, folded, first, mine=True, holders=tuple(holders), products=made)
