@@ -85,6 +85,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family("outgoing", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("peer", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
+    Family("neighbour", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("agreement", "agreement/fold.py", ("_no", "_without_effect"), error="RefusedError"),
     Family("exchange", "exchange/marking.py", fixed=("marking-not-enforced", "unknown-marking")),
     Family("agreement", "agreement", ("note", "remark", "fail"), error="MalformedError"),
