@@ -152,7 +152,6 @@ def test_nothing_of_a_secret_lies_in_the_folder_of_who_may_not_have_it(tmp_path:
     assert {WHY, str(SECRET["id"])} <= traces(harbour)
 
 
-@pytest.mark.xfail(strict=True, reason="the write-ahead log keeps it until it is written over")
 def test_what_was_deleted_on_a_recall_is_in_no_file_any_more(tmp_path: Path) -> None:
     network, pact = told(tmp_path)
     river, harbour, _ = network.houses.values()

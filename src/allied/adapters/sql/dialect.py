@@ -58,6 +58,7 @@ _SETTINGS: Final = (
     "PRAGMA cache_size=-8192",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA trusted_schema=OFF",
+    "PRAGMA secure_delete=ON",
 )
 
 Insert = sqlite.Insert | postgresql.Insert

@@ -14,9 +14,10 @@ same thread is a mistake in the program and raises RuntimeError.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -82,6 +83,7 @@ class SqlStore:
         self._turn_of: int | None = None
         self._keeps = engine.dialect.name == "sqlite"
         self._kept: list[Connection] = []
+        self._unswept = False
 
     @contextmanager
     def read(self) -> Iterator[SqlReading]:
@@ -111,8 +113,29 @@ class SqlStore:
                 writing = SqlWriting(connection, self._book, self._secret)
                 yield writing
                 writing.finish()
+            if writing.erased or self._unswept:
+                self._sweep_log(connection)
             self._book.learn(writing.learned)
             self._tell_fence(writing.numbered)
+
+    def _sweep_log(self, connection: Connection) -> None:
+        """Take what was erased out of the write-ahead log too, where there is such a log.
+
+        A reader that is at work keeps the log as it is; the next write unit tries again. In
+        the database file itself, what is deleted is written over (`secure_delete`).
+        """
+        driver = connection.connection.driver_connection
+        if self.engine.dialect.name != "sqlite" or driver is None:
+            return
+        self._unswept = True
+        with suppress(sqlite3.Error):  # the unit is committed; what is left is for the next one
+            waits = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+            driver.execute("PRAGMA busy_timeout=0")
+            try:
+                (busy, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._unswept = bool(busy)
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={int(waits)}")
 
     def appended(self) -> Mapping[OrganisationId, int]:
         """How many own records each hosted organisation has numbered in this database."""

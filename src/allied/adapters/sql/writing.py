@@ -62,6 +62,7 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:
         super().__init__(connection, book, secret)
         self._changed = False
+        self.erased = False
         self._numbered: dict[OrganisationId, int] = {}
 
     @property
@@ -310,6 +311,7 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
             beside.withdraw(self._connection, self._names, self._secret, rows, told, erase=erase)
             self._drop_pairs([row.seq for row in rows])
             self._changed = True
+            self.erased = self.erased or erase
 
     def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> int:
         """See `Writing.relabel_items`."""
@@ -325,6 +327,7 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
 
     def erase_withdrawn(self, numbers: Sequence[int]) -> None:
         """See `Writing.erase_withdrawn`."""
+        self.erased = True
         table = schema.withdrawn
         self._do(
             update(table).where(among(self._connection, table.c.seq, numbers)).values(raw=None)
