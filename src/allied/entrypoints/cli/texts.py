@@ -97,7 +97,10 @@ def _placed(refusal: MalformedError, files: Iterable[Path]) -> MalformedError:
     raws = [(read_bounded(file, TEXT_LIMIT), str(file)) for file in sorted(files)]
     places = [each.place for each in check_files(raws) if each.code == refusal.code]
     return MalformedError(
-        refusal.code, refusal.message, hint=refusal.hint, place=places[0] if places else None
+        "agreement.tied-in-a-circle",
+        refusal.message,
+        hint=refusal.hint,
+        place=places[0] if places else None,
     )
 
 
