@@ -20,7 +20,6 @@ PUT_TOGETHER = {
     "adapters/outgoing.py: f'outgoing.{code}'",
     "adapters/peers.py: error.code",
     "adapters/sql/dialect.py: name",
-    "adapters/sql/opening_postgres.py: code",
     "adapters/sql/postgres.py: name",
     "agreement/fold.py: f'effect.{code}'",
     "agreement/reading.py: order",

@@ -306,3 +306,5 @@ def test_a_narrowed_auditor_sees_its_agreement_and_no_whole_ledger(here: Stand) 
 def test_nobody_but_a_secretariat_has_submissions(here: Stand) -> None:
     assert here.get("/submissions?everything=true", role="analyst") == {"submissions": []}
     assert code(here.ask("GET", "/submissions"), 403) == "token.role-permits-not"
+    own = narrowed(here, "analyst", here.stage.agreement)
+    assert code(here.ask("GET", "/submissions", token=own), 403) == "token.narrowed"

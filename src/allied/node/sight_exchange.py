@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allied.errors import NotFoundError
 from allied.node import (
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from allied.node.sightings import Sightings
     from allied.node.witness import WitnessView
     from allied.record.ids import AgreementId
+
+_VERSIONS: Final = 1_000
 
 # --- around items -----------------------------------------------------------------------------
 
@@ -156,9 +158,15 @@ def warning_lists(sight: Sight) -> Sequence[WarningListView]:
 
 
 def submissions(sight: Sight, *, everything: bool) -> Sequence[SubmissionView]:
-    """What was submitted to the organisation as a secretariat; no contents."""
-    found = hub.list_submissions(sight.node, sight.organisation, everything=everything)
-    return [each for each in found if sight.permits(each.agreement)]
+    """What was submitted to the organisation as a secretariat; no contents.
+
+    It names who submitted, so it is for a token that is not narrowed.
+
+    Raises:
+        NotAuthorisedError: `token.narrowed`.
+    """
+    sight.require_whole()
+    return hub.list_submissions(sight.node, sight.organisation, everything=everything)
 
 
 def _sees(
@@ -169,18 +177,19 @@ def _sees(
 
 
 def _saw(sight: Sight, within: Within, agreement: AgreementId, item: str) -> bool:
-    """Whether some version of an object, held or withdrawn, is of a class that the token sees."""
+    """Whether every version of an object, held or withdrawn, is of a class that the token sees.
+
+    What is said of an object may be about any of its versions; one that is hidden hides it.
+    """
     if not sight.permits(agreement):
         return False
     classes = frozenset(within.get(agreement, ()))
     own = sight.token.organisation
     with sight.node.store.read() as reading:
-        if any(
-            row.class_id in classes for row in reading.items(agreement, own, limit=99, item=item)
-        ):
-            return True
-        gone = reading.withdrawn(agreement, own, item=item)
-        return any(each.item.class_id in classes for each in gone)
+        held = reading.items(agreement, own, limit=_VERSIONS, item=item)
+        gone = reading.withdrawn(agreement, own, item=item, limit=_VERSIONS)
+        found = [row.class_id for row in held] + [each.item.class_id for each in gone]
+    return 0 < len(found) < _VERSIONS and classes.issuperset(found)
 
 
 # --- the ledger -------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from allied.adapters.sql.store import Fence, SqlStore
 from allied.errors import AlliedError, ExhaustedError
 from allied.node.ports import Chance
 
+_HOW: Final = "docs/operating.md says how a database is made"
 _POLL_SECONDS: Final = 0.05
 _ANOTHER: Final = "name a database, or with options=-csearch_path=NAME a schema, of its own"
 
@@ -90,19 +91,23 @@ def _require_usable(connection: Connection) -> None:
     with connection.begin():
         schema, version, encoding = connection.execute(_WHERE).one()
     if schema is None:
-        code, problem = "store.cannot-open", "the schema that it names does not exist"
-    elif version < OLDEST:
-        code = "store.too-old"
-        problem = f"PostgreSQL {version} is too old, {OLDEST} or later is needed"
-    elif encoding != "UTF8":
-        code, problem = "store.encoding", f"its encoding is {encoding} and has to be UTF8"
-    else:
-        return
-    raise ExhaustedError(
-        code,
-        f"the database cannot be used: {problem}",
-        hint="docs/operating.md says how a database is made",
-    )
+        raise ExhaustedError(
+            "store.cannot-open",
+            "the database cannot be used: the schema that it names does not exist",
+            hint=_HOW,
+        )
+    if version < OLDEST:
+        raise ExhaustedError(
+            "store.too-old",
+            f"PostgreSQL {version} is too old, {OLDEST} or later is needed",
+            hint=_HOW,
+        )
+    if encoding != "UTF8":
+        raise ExhaustedError(
+            "store.encoding",
+            f"the database cannot be used: its encoding is {encoding} and has to be UTF8",
+            hint=_HOW,
+        )
 
 
 def _look(connection: Connection) -> forms.Found | None:
