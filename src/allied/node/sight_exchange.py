@@ -32,6 +32,7 @@ from allied.node import (
     witness,
 )
 from allied.node.disclosures import Asked
+from allied.node.rows import RELABELLED
 
 if TYPE_CHECKING:
     from allied.exchange.misp_out import Written
@@ -188,7 +189,8 @@ def _saw(sight: Sight, within: Within, agreement: AgreementId, item: str) -> boo
     with sight.node.store.read() as reading:
         held = reading.items(agreement, own, limit=_VERSIONS, item=item)
         gone = reading.withdrawn(agreement, own, item=item, limit=_VERSIONS)
-        found = [row.class_id for row in held] + [each.item.class_id for each in gone]
+        left = [each.item.class_id for each in gone if each.reason != RELABELLED]
+        found = [*(row.class_id for row in held), *left]
     return 0 < len(found) < _VERSIONS and classes.issuperset(found)
 
 
