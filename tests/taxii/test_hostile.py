@@ -78,7 +78,7 @@ def test_what_is_no_envelope_is_refused_whole(stand: Stand, body: bytes) -> None
         pytest.param(b'{"id":' + b"9" * 50_000 + b"}", id="a long number"),
         pytest.param(b"1e999999", id="a number beyond any"),
         pytest.param(b"NaN", id="no number"),
-        pytest.param(b"tru", id="half a word"),
+        pytest.param(b"nul", id="half a word"),
         pytest.param(b'{"a":1 "b":2}', id="no comma"),
         pytest.param(b'{"type":7,"id":[],"modified":{},"created":null}', id="other types"),
     ],
