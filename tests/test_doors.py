@@ -15,6 +15,9 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from allied.entrypoints import admin
@@ -22,6 +25,7 @@ from allied.entrypoints.console.routes import NOTHING, TABLE as PAGES
 from allied.entrypoints.rest.acts import ACTS
 from allied.entrypoints.rest.routes import TABLE as WAYS
 from allied.node import roles
+from allied.record.ids import AgreementId
 from tests.console.stage import SAME_ORIGIN, link_path
 from tests.rest.stand import Stand, opened, standing
 
@@ -154,6 +158,30 @@ def test_nobody_gets_in_who_shows_nothing(house: Stand) -> None:
             assert answer.status_code in (401, 405), where
         for known in ("River Bank", "Harbour Logistics", house.stage.agreement):
             assert (method, path) in PUBLIC or known not in answer.text, where
+
+
+@pytest.mark.parametrize(
+    "path", ["/feeds-of-ours", "/items/leak", "/federation/v1/x/leak", "/static/x/leak", "/x/leak"]
+)
+def test_a_door_that_goes_past_all_of_it_is_found(house: Stand, path: str) -> None:
+    """A route that gives bytes of items to whoever asks, put into the real application."""
+
+    def leak(request: Request) -> Response:
+        with house.river.node.store.read() as reading:
+            rows = reading.items(
+                AgreementId(house.stage.agreement), house.river.organisation.id, limit=1
+            )
+            return Response(b"".join(reading.item_bytes(rows).values()))
+
+    routes = house.app.router.routes
+    routes.insert(0, Route(path, leak))
+    try:
+        assert house.client.get(path).content.startswith(b"{")  # it does give them
+        with pytest.raises(AssertionError):
+            test_nobody_gets_in_who_shows_nothing(house)
+    finally:
+        del routes[0]
+    test_nobody_gets_in_who_shows_nothing(house)
 
 
 @pytest.fixture(scope="module")
