@@ -203,7 +203,8 @@ def test_red_is_read_by_no_token(tmp_path: Path) -> None:
     sight = Sight(shelf.node, Collections(shelf.node), shelf.token(ceiling="AMBER+STRICT").token)
     seen = sight.items()
     assert (seen.total, [each.tlp for each in seen.items]) == (1, ["AMBER+STRICT"])
-    assert sight.item(Given("amber").id).item.tlp == "AMBER+STRICT"
+    assert [each.tlp for each in sight.items(item=Given("amber").id).items] == ["AMBER+STRICT"]
+    assert sight.items(item=Given("red").id).items == []
     for name in (Given("red").id, "2"):
         with pytest.raises(NotFoundError) as refusal:
             sight.item(name)
