@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,14 @@ def lone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A node that hosts River and Harbour, with their pact in force."""
+def pair(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A node that hosts River and Harbour, with their pact in force; tests share under it."""
+    return Path(shutil.copytree(founded, tmp_path_factory.mktemp("pair") / "node"))
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same node as it began; to be copied, and written to by nobody."""
     root = tmp_path_factory.mktemp("pair")
     folder = root / "node"
     found(folder, "river", "River Bank plc")

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
+from allied.adapters.vault import FileVault
 from allied.entrypoints.cli import run
 
 PASSPHRASE = "correct horse battery"
@@ -48,6 +50,7 @@ def allied(*arguments: object, **environment: str) -> Said:
     out, err = _stream(), _stream()
     with (
         surroundings(environment),
+        quick_keys(),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -71,6 +74,18 @@ def _stream() -> io.TextIOWrapper:
 def _written(stream: io.TextIOWrapper) -> str:
     stream.flush()
     return stream.buffer.getvalue().decode()  # type: ignore[attr-defined, no-any-return]
+
+
+@contextlib.contextmanager
+def quick_keys() -> Iterator[None]:
+    """Keys that are made while the block runs are unlocked at once, not slowly on purpose."""
+    defaults = FileVault.__init__.__kwdefaults__ or {}
+    before = defaults["hardness"]
+    defaults["hardness"] = ALMOST_NONE_FOR_TESTS
+    try:
+        yield
+    finally:
+        defaults["hardness"] = before
 
 
 @contextlib.contextmanager

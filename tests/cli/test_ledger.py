@@ -12,10 +12,10 @@ from tests.cli.shell import Said, allied, bundle, indicator
 
 
 @pytest.fixture(scope="module")
-def told(pair: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def told(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """River has shared with Harbour, both hosted here, and has committed to it."""
     folder = tmp_path_factory.mktemp("told") / "node"
-    shutil.copytree(pair, folder)
+    shutil.copytree(founded, folder)
     file = folder.parent / "intel.json"
     file.write_bytes(bundle(indicator(1), indicator(2)))
     said = allied(

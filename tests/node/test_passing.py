@@ -234,7 +234,7 @@ def passes_again(house: House) -> bool:
     try:
         return passes(house, NORTHGATE).permitted
     except AlliedError as refusal:
-        return refusal.code != "item.unknown"
+        return refusal.code != "item.withdrawn"
 
 
 def test_ones_own_items_are_shared_and_strangers_are_no_recipients(tmp_path: Path) -> None:
