@@ -28,7 +28,7 @@ import anyio.to_thread
 MOST_STREAMS: Final = 500
 BEAT_SECONDS: Final = 15.0
 LONGEST_SECONDS: Final = 3600.0
-FIRST_BEATS: Final = 5
+FIRST_BEATS: Final = 20
 
 
 @dataclass(slots=True)
