@@ -44,6 +44,10 @@ if (strip?.hasAttribute("hx-sse:connect")) {
     if (detail.status === 401) ask(); // the session has ended, and the page says so
   });
   document.addEventListener("htmx:sse:close", lost);
+  setTimeout(() => {
+    // On a slow line htmx may have looked at the page before its part for streams was there.
+    if (strip.dataset.state === "still") globalThis.htmx?.process(strip);
+  }, 3000);
   setInterval(() => {
     if (Date.now() - heard > QUIET_LIMIT) lost();
     else if (!document.hidden && Date.now() - asked > REFRESH) ask();
