@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PATH = "/root/collections/odd/"
+PATH = "/api1/collections/odd/"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Quirky:
         """Status, resource, and the date of the last object."""
         if self.status != 200:
             return self.status, {"title": "no"}, ""
-        if path == "/root/":
+        if path == "/api1/":
             return 200, {"title": "odd", "versions": [], "max_content_length": self.longest}, ""
         if path == PATH:
             shown = {"id": "odd", "title": "Odd", "can_read": True, "can_write": self.can_write}

@@ -186,7 +186,7 @@ def _address(url: str) -> tuple[str, str]:
     refusal = UsageError(
         "neighbour.url",
         "this is not the address of a TAXII collection",
-        hint="like https://taxii.example/root/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/",
+        hint="like https://taxii.example/api1/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/",
     )
     try:
         parts = urlsplit(url)

@@ -16,7 +16,7 @@ def neighbour(word: str, **changed: object) -> Neighbour:
         organisation=RIVER,
         label=f"the {word}",
         url="https://taxii.example",
-        path="/root/collections/x/",
+        path="/api1/collections/x/",
         agreement=PACT,
         pulls=True,
         to="harbour",
