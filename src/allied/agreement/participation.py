@@ -37,7 +37,7 @@ class Participation:
         }
         self._left: dict[tuple[str, Seat], datetime] = {}
         self._zone = terms.timezone
-        self._chairs = {name: body.chair for name, body in terms.bodies.items()}
+        self._bodies = terms.bodies
         self._elected: dict[str, tuple[Seat, datetime | None]] = {}
 
     def leave(self, party: PartyId, body: str, at: datetime) -> tuple[str, str] | None:
@@ -56,7 +56,7 @@ class Participation:
 
     def elect(self, party: PartyId, body: str, at: datetime) -> tuple[str, str] | None:
         """Put a party into the chair of a body; (code, sentence) where nobody is elected to it."""
-        chair = self._chairs.get(body)
+        chair = self._bodies[body].chair if body in self._bodies else None
         if chair is None or chair.rotation != "vote":
             return "chair-not-elected", f"{party}: the text has nobody elected to chair {body}"
         until = None if chair.period is None else later(chair.period, at, self._zone)
@@ -65,7 +65,9 @@ class Participation:
 
     def chairs(self, bound: Collection[PartyId], at: datetime) -> dict[str, PartyId]:
         """Who of the parties bound is elected to chair which body at `at`."""
-        sitters = self._seats.sitters() if self._elected else {}
+        if not self._elected:
+            return {}
+        sitters = self._seats.sitters()
         found = {
             body: sitters[seat]
             for body, (seat, until) in self._elected.items()

@@ -19,7 +19,15 @@ from collections.abc import Iterable, Iterator
 from allied.response.ground import Gate
 from allied.response.incident import Act
 from allied.response.matter import Matter
-from allied.response.rule import AID, CONSULTATION, DISPUTE, RESTRAINT, Condition, Rule
+from allied.response.rule import (
+    AID,
+    CONSULTATION,
+    DISPUTE,
+    RESTRAINT,
+    UNCONDITIONAL,
+    Condition,
+    Rule,
+)
 
 _EDGE = ("by", "against")
 
@@ -32,11 +40,14 @@ def cited(gate: Gate, rule: Rule, said: Matter, act: Act | None = None) -> Gate:
 
     Cost: linear in the acts and in the campaign, for the few gates that count them.
     """
-    condition = rule.condition or Condition()
-    names = _of_act(gate.gate, rule, condition, said, act) if act is not None else ()
-    whole = _of_incident(gate.gate, rule, condition, said) if act is None else ()
-    facts = tuple(dict.fromkeys((*gate.facts, *names, *whole)))
-    if not facts:
+    condition = rule.condition or UNCONDITIONAL
+    names = (
+        _of_incident(gate.gate, rule, condition, said)
+        if act is None
+        else _of_act(gate.gate, rule, condition, said, act)
+    )
+    facts = tuple(dict.fromkeys((*gate.facts, *names)))
+    if facts == gate.facts:
         return gate
     return Gate(
         gate.gate,

@@ -38,7 +38,7 @@ from allied.response.matter import Matter
 from allied.response.moment import Moment, begin, end, later, moment_text
 from allied.response.rescue import Rescue
 from allied.response.results import MET, NOT_MET, UNDETERMINED, Line, Note, Obligation, instant
-from allied.response.rule import Condition, Harbour, Rule
+from allied.response.rule import UNCONDITIONAL, Condition, Harbour, Rule
 from allied.response.scope import in_one_of
 from allied.response.truth import Answer, all_of, any_of
 
@@ -131,7 +131,7 @@ def _rescue(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Resc
                 rule = then
     law = began or _in_force(rule, ground, said, terms, rescue)
     law = _law_facts(law, rule, said, rescue)
-    condition, harbour = rule.condition or Condition(), rule.harbour or Harbour()
+    condition, harbour = rule.condition or UNCONDITIONAL, rule.harbour or Harbour()
     gates = (
         law,
         _owner(rule, ground, said, rescue),

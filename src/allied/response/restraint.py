@@ -23,7 +23,7 @@ from allied.response.incident import Act
 from allied.response.judgement import ActJudgement, Judgement, together
 from allied.response.matter import Matter
 from allied.response.results import MET, NOT_MET, UNDETERMINED
-from allied.response.rule import DISPUTE, Condition, Duty, Rule
+from allied.response.rule import DISPUTE, UNCONDITIONAL, Duty, Rule
 from allied.response.truth import Answer, all_of, any_of
 
 HOSTILE = ("attack", "act", "threat", "coercion")
@@ -68,7 +68,7 @@ def judge_restraint(rule: Rule, ground: Ground, said: Matter) -> Judgement:
             )
             return _judgement(rule, said, (law, gate), ())
         ask = _touched
-    condition = rule.condition or Condition()
+    condition = rule.condition or UNCONDITIONAL
     acts = tuple(
         ActJudgement(act, all_of(gate.answer for gate in gates), gates)
         for act in said.facts.acts

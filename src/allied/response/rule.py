@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from allied.agreement.values import Confidence, Duration, Severity
 from allied.response.results import Note
@@ -92,6 +93,10 @@ class Condition:
     cases: tuple[Alternative, ...] = ()
     requested_by_victim: bool = False
     from_practice: frozenset[str] = frozenset()
+
+
+UNCONDITIONAL: Final = Condition()
+"""What a clause without a trigger asks for: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
