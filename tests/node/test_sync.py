@@ -14,6 +14,7 @@ from allied.node import agreements, journal, messages
 from allied.node.messages import Span
 from allied.node.pages import RecordsAnswer, RecordsPage
 from allied.record.canonical import Json
+from allied.record.circle import Circle
 from allied.record.envelope import Assertion, Envelope, encode, parse
 from allied.record.ids import PartyId
 from allied.record.record import Dep, Record, read
@@ -220,16 +221,26 @@ LIES: dict[str, tuple[Callable[[Network, str], Record], str]] = {
             pact,
             "agreement.ratify",
             {"genesis": pact},
-            incarnation=1,
+            circle=pair_of(net, pact),
             deps=(),
         ),
         "record.person-unknown",
+    ),
+    "a new incarnation under an old key": (
+        lambda net, pact: crafted(
+            net.houses[NORTHGATE], pact, "agreement.ratify", {"genesis": pact}, incarnation=1
+        ),
+        "record.incarnation-key",
     ),
     "citing a narrower circle": (
         lambda net, pact: note(net.houses[RIVER], pact, deps=narrow(net, pact)),
         "circle.narrower",
     ),
 }
+
+
+def pair_of(network: Network, pact: str) -> Circle:
+    return folded(network.houses[NORTHGATE], pact).instrument.circles.pair(NORTHGATE, HARBOUR)
 
 
 def narrow(network: Network, pact: str) -> tuple[Dep, ...]:
@@ -435,7 +446,9 @@ def test_a_second_chain_of_one_party_changes_nothing_for_the_others(tmp_path: Pa
     before = state(harbour, pact).verdicts
     genesis = folded(northgate, pact).instrument
     body = record_of(river, pact, "agreement.propose").body
-    slip_in(northgate, crafted(northgate, pact, "agreement.propose", body, incarnation=5, deps=()))
+    everybody = folded(northgate, pact).instrument.circles
+    wide = {"circle": everybody.pair(NORTHGATE, HARBOUR), "deps": ()}
+    slip_in(northgate, crafted(northgate, pact, "agreement.propose", body, **wide))  # type: ignore[arg-type]
     network.settle()
     after = state(harbour, pact).verdicts
     assert {key: after[key] for key in before} == before

@@ -29,11 +29,12 @@ before it left, may still speak about what it owes and is owed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.events import INVITED
+from allied.agreement.revocation import Revocation, is_beyond, read_revocation, standing_ones
 from allied.agreement.standing import (
     NOTICE,
     RATIFIED,
@@ -130,8 +131,13 @@ def fold(instrument: Instrument, history: History) -> State:
     """
     folding = _Folding(instrument, history)
     folding.run()
-    if folding.cuts:
-        folding = _Folding(instrument, history, known_cuts=folding.cuts)
+    if folding.cuts or folding.revocations:
+        folding = _Folding(
+            instrument,
+            history,
+            known_cuts=folding.cuts,
+            known_revocations=standing_ones(folding.revocations),
+        )
         folding.run()
     return folding.state()
 
@@ -162,6 +168,8 @@ class _Folding:
     verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
     cuts: dict[OrganisationId, _Cut] = field(default_factory=dict)
     known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
+    revocations: list[tuple[Record, Revocation]] = field(default_factory=list)
+    known_revocations: Sequence[Revocation] = ()
     _pasts: dict[tuple[frozenset[RecordId], datetime | None], Register] = field(
         default_factory=dict
     )
@@ -220,9 +228,7 @@ class _Folding:
             bound = once_bound
         if not self._is_entitled(row.issuers, record, party, bound):
             return _no("not-entitled", f"{party} is not one who may write {header.kind}")
-        if self._is_beyond_cut(record):
-            return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
-        return Verdict(effect=True)
+        return self._within_cuts(record)
 
     def _circle(self, record: Record) -> Circle | None:
         header = record.header
@@ -277,6 +283,14 @@ class _Folding:
         once = frozenset(party for party, stands in found.parties.items() if stands.since)
         return _WORD[found.state], found.bound, once
 
+    def _within_cuts(self, record: Record) -> Verdict:
+        """Whether those who counted how far its issuer, or its key, holds had it."""
+        if is_beyond(record, self.known_revocations):
+            return _no("key-revoked", "its key was revoked, and its issuer does not count it")
+        if self._is_beyond_cut(record):
+            return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
+        return Verdict(effect=True)
+
     def _is_beyond_cut(self, record: Record) -> bool:
         """Whether its issuer left without counting this record, and it does not know of that."""
         cut = self.known_cuts.get(record.header.issuer)
@@ -327,6 +341,9 @@ class _Folding:
                 opening = read_opening(self.instrument, record)
                 self.opened.setdefault(opening.id, opening)
                 self.openings.setdefault(opening.id, []).append(record.id)
+            case "key.revoke":
+                self.revocations.append((record, read_revocation(record)))
+                self.statements.append(record)
             case _:
                 self.statements.append(record)
 

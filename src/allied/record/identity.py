@@ -20,6 +20,7 @@ they signed stays signed. At most 1,000 descriptors.
 from __future__ import annotations
 
 import hmac
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -76,6 +77,32 @@ class Identity:
         """Every key the chain ever named for `purpose`, by id; the present one too."""
         return self._ever[purpose]
 
+    def named_since(self, purpose: Purpose, key: KeyId) -> int:
+        """The number of the first descriptor that names `key` for `purpose`, from 1.
+
+        Raises:
+            UnverifiedError: `identity.key-unknown`, none does.
+        """
+        for descriptor in self.descriptors:
+            if descriptor.keys[purpose].public.key_id == key:
+                return descriptor.sequence
+        raise UnverifiedError("identity.key-unknown", "no descriptor of the chain names that key")
+
+    def shared(self, other: Identity) -> int:
+        """How many descriptors both chains begin with."""
+        pairs = zip(self.digests, other.digests, strict=False)
+        return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    def contradicts(self, other: Identity) -> bool:
+        """Whether both claim to be one organisation and no rule says which is to be believed."""
+        return (
+            self.id == other.id
+            and not self.extends(other)
+            and not other.extends(self)
+            and not self.supersedes(other)
+            and not other.supersedes(self)
+        )
+
     def extends(self, other: Identity) -> bool:
         """Whether `other` is this chain, or the beginning of it."""
         return self.digests[: len(other.digests)] == other.digests
@@ -91,8 +118,7 @@ class Identity:
             return False
         if self.extends(other):
             return True
-        pairs = zip(self.digests, other.digests, strict=False)
-        at = next(index for index, (mine, theirs) in enumerate(pairs) if mine != theirs)
+        at = self.shared(other)
         mine, theirs = self.descriptors[at], other.descriptors[at]
         return mine.recovered_with is not None and theirs.recovered_with is None
 

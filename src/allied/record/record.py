@@ -119,7 +119,7 @@ class Header:
         issuer: the organisation.
         key: id of the key that signs.
         incarnation: from 0, at most MAX_INCARNATION; a node restored without its fence opens
-            the next one.
+            the next one, with keys that no descriptor before number incarnation + 1 named.
         sequence: place in the chain, from 1.
         previous: the record before it in the chain, None exactly at sequence 1.
         deps: heads of other chains, sorted by circle, issuer, incarnation.
@@ -263,7 +263,8 @@ def require_issued(record: Record, identity: Identity, *, rules: int = RULES) ->
 
     Raises:
         UnverifiedError: `record.not-the-issuer`, `record.key-unknown`,
-            `record.key-purpose`, `record.signature`, `record.not-its-bytes`.
+            `record.key-purpose`, `record.incarnation-key`, `record.signature`,
+            `record.not-its-bytes`.
     """
     _issued(record, identity, rules)
 
@@ -289,7 +290,8 @@ def require_signed(
     Raises:
         UnverifiedError: `record.not-the-issuer` for the chain of somebody else,
             `record.key-unknown` for a key the issuer never had, `record.key-purpose`
-            for one it has for something else, `record.signature`; for acts
+            for one it has for something else, `record.incarnation-key` for one that is
+            older than the incarnation, `record.signature`; for acts
             `record.person-missing` without any assertion, `record.person-unknown` if
             none is of `persons`, `record.assertion` if none of those holds.
     """
@@ -405,6 +407,12 @@ def _issued(record: Record, identity: Identity, rules: int) -> Envelope:
             "record.key-unknown",
             "a record names a key that its issuer is not known to have had",
             hint="fetch the issuer's identity chain again; it may have rotated its keys",
+        )
+    if header.incarnation and identity.named_since(purpose, header.key) <= header.incarnation:
+        raise UnverifiedError(
+            "record.incarnation-key",
+            "a record's incarnation is not open to a key as old as the one that signed it",
+            hint="a new incarnation begins with keys that the identity chain did not name before",
         )
     envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
     if envelope.payload_type != RECORD_TYPE or RecordId(envelope.digest) != record.id:
