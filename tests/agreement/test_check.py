@@ -229,9 +229,9 @@ CASES = {
     "a field that nobody enforces yet": article(
         "not-enforced",
         "note",
-        '{art: "1", type: information-sharing, share: all, reciprocity: equal-kind}',
+        '{art: "1", type: information-sharing, share: all, anonymise: {by: submitter}}',
         '{art: "1", type: information-sharing, share: all}',
-        68,
+        71,
     ),
     "text that other programs read as no": article(
         "stock-yaml",

@@ -22,6 +22,7 @@ from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Tlp
 from allied.exchange import limits, recall as recalling
 from allied.exchange.anonymity import NameConsent, may_issue, names_source
+from allied.exchange.channel import Known
 from allied.exchange.channels import channels_of, sees_from
 from allied.exchange.handling import Demand, Handling, HandlingClass
 from allied.exchange.keeping import keeping
@@ -117,6 +118,16 @@ def named(agreement: Agreement) -> object:
     return names_source(clause, RIVER, [NameConsent(RIVER, AT)], AT)
 
 
+def returned(agreement: Agreement) -> object:
+    """Whether somebody who gave only techniques gets indicators, and who gave nothing."""
+    (channel,) = channels_of(agreement)
+    demand = Demand(Kind.INDICATOR, RIVER, Handling(Tlp.AMBER))
+    return tuple(
+        not list(limits.reciprocity_failures(demand, channel, Known(contributed=given)))
+        for given in (frozenset[str](), frozenset({"technique"}))
+    )
+
+
 Case = tuple[type[Any], str, Callable[[Agreement], object], Agreement, Agreement]
 DECIDES: dict[str, Case] = {
     "history": (Life, "history", seen, text(), text(life="history: all")),
@@ -140,6 +151,13 @@ DECIDES: dict[str, Case] = {
         InformationSharing, "within", late, text("duty: must"), text("duty: must, within: 1 hour"),
     ),
     "freshness": (InformationSharing, "freshness", fresh, text(), text("freshness: 1 hour")),
+    "the same kind in return": (
+        InformationSharing, "reciprocity", returned, text(), text("reciprocity: equal-kind"),
+    ),
+    "anything in return": (
+        InformationSharing, "reciprocity", returned, text("reciprocity: equal-kind"),
+        text("reciprocity: contribute-to-receive"),
+    ),
     "anonymise": (InformationSharing, "anonymise", hidden, text(), text(HIDDEN)),
     "who anonymises": (Anonymise, "by", hidden, text(HIDDEN), text("anonymise: {by: submitter}")),
     "among how many": (

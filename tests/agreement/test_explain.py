@@ -98,13 +98,13 @@ def test_the_pact_reads_as_a_person_would_say_it() -> None:
 
 def test_what_nobody_enforces_yet_is_marked_and_counted() -> None:
     said = explain_text(
-        pact('{art: "1", type: information-sharing, share: all, reciprocity: equal-kind}'),
+        pact('{art: "1", type: information-sharing, share: all, anonymise: {by: submitter}}'),
         "a",
         "text",
     )
     without = explain_text(pact('{art: "1", type: information-sharing, share: all}'), "a", "text")
 
-    assert "Asked for in return: the same kind. (not enforced yet)" in said
+    assert "Done by the sender. (not enforced yet)" in said
     assert "one place above" in " ".join(said.split())
     assert "not enforced yet" not in without
 

@@ -74,6 +74,10 @@ numbers = st.integers(1, MAX_INTEGER)
         pytest.param(BlobsQuestion(A, (Digest(ONE), Digest(TWO))), id="two blobs"),
         pytest.param(ItemsQuestion(A), id="items from the start"),
         pytest.param(ItemsQuestion(A, "cursor 12:7", 1), id="one item after a cursor"),
+        pytest.param(
+            ItemsQuestion(A, offers=frozenset({"technique", "indicator"})),
+            id="items for what is offered in return",
+        ),
     ],
 )
 def test_a_message_reads_back(message: Any) -> None:
@@ -123,6 +127,20 @@ REFUSED: list[Any] = [
     ),
     pytest.param(
         ItemsQuestion, encode({"after": "\n", "agreement": A, "limit": 1}), id="a cursor of lines"
+    ),
+    *(
+        pytest.param(
+            ItemsQuestion,
+            encode({"after": "", "agreement": A, "limit": 1, "offers": offers}),
+            id=f"an offer of {what}",
+        )
+        for offers, what in [
+            ([], "nothing"),
+            (["companion"], "what only goes along"),
+            (["raw-collection"], "no kind of items"),
+            (["technique", "indicator"], "kinds out of order"),
+            ("indicator", "a text"),
+        ]
     ),
     pytest.param(
         AgreementsAnswer,

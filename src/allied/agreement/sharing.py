@@ -225,8 +225,7 @@ class InformationSharing(Clause):
                 "a reciprocity",
             ),
             "Asked for in return: {}.",
-            later=frozenset({"equal-kind", "contribute-to-receive"}),
-            by=EXCHANGE,
+            EXCHANGE,
         ),
     ] = "none"
     within: Annotated[

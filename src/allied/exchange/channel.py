@@ -145,7 +145,8 @@ class Known:
             the clause declares.
         named: the source agreed to be named; see `anonymity.names_source`.
         tear_line: the originator supplied this item as an extract to be passed on.
-        contributed: the kinds that the recipient has itself shared under the agreement.
+        contributed: the kinds that the recipient has itself shared under the agreement; see
+            `reciprocity`.
         confirmed_at: when it was last confirmed who is a party; None if it never was.
         recalled: its originator has recalled this item; see `recall.is_recalled`.
     """

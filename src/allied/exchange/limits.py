@@ -153,7 +153,8 @@ def failures(demand: Demand, channel: Channel, known: Known, at: datetime) -> It
 def reciprocity_failures(demand: Demand, channel: Channel, known: Known) -> Iterator[Failure]:
     """What stands against giving a party something for which it gave nothing in return."""
     if channel.reciprocity == "equal-kind":
-        if demand.kind != Kind.COMPANION and demand.kind.value not in known.contributed:
+        alone = demand.kind not in (Kind.COMPANION, Kind.LINK)  # its ends are asked as well
+        if alone and demand.kind.value not in known.contributed:
             yield Failure(
                 "exchange.not-reciprocated",
                 f"the recipient has shared nothing of kind {demand.kind.value} itself",

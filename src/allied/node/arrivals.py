@@ -30,6 +30,7 @@ from allied.exchange.handling import HandlingClass
 from allied.exchange.keeping import at_sunset
 from allied.exchange.lineage import ItemName
 from allied.exchange.marking import WELL_KNOWN
+from allied.exchange.reciprocity import CONTRIBUTIONS
 from allied.exchange.statement import (
     Leaf,
     Proof,
@@ -39,7 +40,7 @@ from allied.exchange.statement import (
 )
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.validity import problems
-from allied.node import called, journal, verdicts
+from allied.node import called, journal, offering, verdicts
 from allied.node.asked import require_consent
 from allied.node.messages import ItemsQuestion
 from allied.node.node import Actor
@@ -160,7 +161,11 @@ class _Pulling:
                 return
 
     def _page(self, after: str) -> ItemsAnswer:
-        question = ItemsQuestion(self.agreement, after, PAGE)
+        with self.node.store.read() as reading:
+            folded = self.node.folds.of(reading, self.agreement)
+            mine = self.organisation.id
+            offers = offering.offers(self.node, reading, folded, mine, self.releaser)
+        question = ItemsQuestion(self.agreement, after, PAGE, offers)
         return ItemsAnswer.decode(self.ask(question.encode()))
 
     def _arrival(self) -> _Arrival:
@@ -293,8 +298,11 @@ class _Arrival:
             raw = page.statements[Digest(item.consent)]
             require_consent(raw, folded, identity, name, found.releaser, mine)
             consented = frozenset({mine})
-        # Whether the releaser's knowledge was fresh is for the releaser to answer for.
-        known = replace(found.known, confirmed_at=at, consented=consented)
+        # Whether the releaser's knowledge was fresh, and whether it had something in return, is
+        # for the releaser to answer for.
+        known = replace(
+            found.known, confirmed_at=at, consented=consented, contributed=CONTRIBUTIONS
+        )
         statement = stated.statement
         handling = at_sunset(
             folded.instrument.terms,

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from allied.exchange.reciprocity import CONTRIBUTIONS
 from allied.node.strict import count, elements, fields, malformed, require_ascending, row, text
 from allied.record.canonical import Json, decode, encode
 from allied.record.ids import (
@@ -80,6 +81,7 @@ MAX_HEADS: Final = 20_000
 MAX_SPANS: Final = 15_000
 MAX_BLOBS: Final = 1_000
 MAX_ITEMS: Final = 5_000
+_ITEMS_KEYS: Final = frozenset({"after", "agreement", "limit"})
 
 
 class Named(NamedTuple):
@@ -240,27 +242,45 @@ class ItemsQuestion:
     Attributes:
         after: `next` of the page before, or empty for the first; printable ASCII.
         limit: how many items at most, 1 to MAX_ITEMS.
+        offers: the kinds that the caller would give in return at once, where a clause asks
+            for something in return; on the wire only where there are any.
     """
 
     agreement: AgreementId
     after: str = ""
     limit: int = MAX_ITEMS
+    offers: frozenset[str] = frozenset()
 
     def encode(self) -> bytes:
-        """Canonical JSON."""
-        return encode({"after": self.after, "agreement": self.agreement, "limit": self.limit})
+        """Canonical JSON, the offers in ascending order."""
+        value: dict[str, Json] = {
+            "after": self.after, "agreement": self.agreement, "limit": self.limit,
+        }  # fmt: skip
+        if self.offers:
+            value["offers"] = list[Json](sorted(self.offers))
+        return encode(value)
 
     @classmethod
     def decode(cls, raw: bytes) -> ItemsQuestion:
         """Read what `encode` writes; raises MalformedError."""
-        value = fields(
-            decode(raw, limit=QUESTION_LIMITS[ITEMS]), frozenset({"after", "agreement", "limit"})
-        )
+        found = decode(raw, limit=QUESTION_LIMITS[ITEMS])
+        offering = isinstance(found, dict) and "offers" in found
+        value = fields(found, _ITEMS_KEYS | {"offers"} if offering else _ITEMS_KEYS)
         return cls(
             AgreementId(digest_text(value["agreement"], "an agreement")),
             text(value["after"]),
             count(value["limit"], 1, MAX_ITEMS),
+            _offers(value["offers"]) if offering else frozenset(),
         )
+
+
+def _offers(value: object) -> frozenset[str]:
+    """Kinds that are offered: at least one, each known, in ascending order."""
+    kinds = [text(each) for each in elements(value, len(CONTRIBUTIONS))]
+    require_ascending(kinds)
+    if not kinds or not CONTRIBUTIONS.issuperset(kinds):
+        raise malformed("what is offered is no kind of items")
+    return frozenset(kinds)
 
 
 def _question(raw: bytes, verb: str, key: str, limit: int) -> tuple[AgreementId, Iterable[object]]:

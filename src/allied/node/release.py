@@ -30,7 +30,7 @@ from allied.errors import NotFoundError
 from allied.exchange import limits
 from allied.exchange.derivation import named_in
 from allied.exchange.lineage import ItemName
-from allied.node import ledger, places, proofs, sweeping, verdicts
+from allied.node import in_return, ledger, places, proofs, sweeping, verdicts
 from allied.node.asked import asking_of
 from allied.node.pages import ItemsPage, SentItem
 from allied.node.places import Place
@@ -93,6 +93,11 @@ class Reach:
         return self.footing.recipient.party
 
     @property
+    def releaser(self) -> PartyId:
+        """Who would release it."""
+        return self.footing.releaser
+
+    @property
     def permitted(self) -> tuple[int, ...]:
         """The classes that may go, ascending."""
         return tuple(sorted(each for each, verdict in self.verdicts.items() if verdict.permitted))
@@ -125,28 +130,47 @@ def classes_of(reading: Reading, agreement: AgreementId) -> Mapping[int, Handlin
 
 
 def reach(
-    node: Node, reading: Reading, folded: Folded, holder: OrganisationId, party: PartyId
+    node: Node,
+    reading: Reading,
+    folded: Folded,
+    holder: OrganisationId,
+    party: PartyId,
+    offers: frozenset[str] = frozenset(),
 ) -> Reach | None:
     """What `holder` may release to `party` now, class by class; None if it is no party.
+
+    Args:
+        offers: kinds that the party says it would give in return.
 
     Cost: one look at the register; a verdict only where none is remembered that still holds.
     """
     at = node.clock.now()
-    footing = verdicts.footing(reading, folded, holder, party, at)
+    footing = verdicts.footing(reading, folded, holder, party, at, offers)
     if footing is None:
         return None
+    found, classes = own(node, reading, folded, holder, footing, at)
+    passed = _passed(reading, folded, holder, footing, classes, at)
+    return Reach(footing, found, classes, at, passed)
+
+
+def own(
+    node: Node,
+    reading: Reading,
+    folded: Folded,
+    holder: OrganisationId,
+    footing: Footing,
+    at: datetime,
+) -> tuple[Mapping[int, Verdict], Classes]:
+    """The verdicts over the classes that the holder releases by itself, and all classes."""
     counts = reading.item_counts(folded.row.id, holder)
     classes = verdicts.classes_of(reading, folded.row.id)
-    passes_on = footing.is_hub
     wanted = [
         number
         for number in counts
         if classes.by_id[number].originator == footing.releaser
-        or (passes_on and classes.by_id[number].originator != party)
+        or (footing.is_hub and classes.by_id[number].originator != footing.recipient.party)
     ]
-    found = node.verdicts.over(folded.row.id, footing, wanted, classes, at)
-    passed = _passed(reading, folded, holder, footing, classes, at)
-    return Reach(footing, found, classes, at, passed)
+    return node.verdicts.over(folded.row.id, footing, wanted, classes, at), classes
 
 
 def _passed(
@@ -313,7 +337,7 @@ def _make(
         raise NotFoundError("peer.not-found", "nothing here goes by that name")
     folded = node.folds.of(reading, question.agreement)
     party = folded.instrument.party(caller)
-    allowed = reach(node, reading, folded, holder, party) if party else None
+    allowed = reach(node, reading, folded, holder, party, question.offers) if party else None
     if allowed is None:
         raise NotFoundError("peer.not-found", "nothing here goes by that name")
 
@@ -351,6 +375,12 @@ def _make(
         *_released(folded, allowed, sent, via=BY_NETWORK),
         *(_refused(folded, allowed, reading.item_counts(folded.row.id, holder)) if noted else ()),
     ]
+    if sent and allowed.footing.offered:
+        leaving = [allowed.classes.by_id[each] for each in {row.class_id for row in sent}]
+        relying = in_return.relying(
+            reading, folded.row.id, holder, allowed.footing, leaving, allowed.at
+        )
+        noted = {**noted, **relying}
     return _Made(filled.encode(sealed(reached), more=len(sent) < len(rows)), entries, noted)
 
 

@@ -37,13 +37,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class RecipientDecision:
-    """What the agreement says to one object and one recipient."""
+    """What the agreement says to one object and one recipient.
+
+    Attributes:
+        would_change: what together would let it pass; empty if it passes.
+    """
 
     party: PartyId
     permitted: bool
     code: str
     art: str
     reason: str
+    would_change: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,13 @@ class Tally:
         alone: companions (identities, markings ...) that nothing it may have refers to; they
             go along as soon as something does.
         refused: by (code, clause).
+        changes: what would let the first of those pass, by the same.
     """
 
     permitted: int = 0
     alone: int = 0
     refused: dict[tuple[str, str], int] = field(default_factory=dict)
+    changes: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

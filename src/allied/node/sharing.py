@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
-from allied.exchange import limits
+from allied.exchange import limits, reciprocity
 from allied.exchange.bundle import Refused
 from allied.exchange.channel import Known
 from allied.exchange.channels import channels_at, recipient_at
@@ -31,7 +31,7 @@ from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place,
 from allied.exchange.stix import Kind, read_head, version_of
 from allied.exchange.survey import survey
 from allied.exchange.topics import forbidden
-from allied.node import deriving, ledger, recalls
+from allied.node import deriving, ledger, recalls, verdicts
 from allied.node.agreements import party_of, resolve
 from allied.node.rows import ItemBatch
 from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish
@@ -149,6 +149,10 @@ class _Sharing:
                 )
                 self._tightening = self._made.tighten(self._tightening)
             self._recalled = recalls.recalled_here(reading, folded, organisation.id)
+            self._given = {
+                party.id: verdicts.contributions(reading, folded, organisation.id, party.id)
+                for party in (terms.parties if reciprocity.is_asked(self._channels) else ())
+            }
         self._recipients = [
             recipient_at(standing, party.id)
             for party in terms.parties
@@ -313,7 +317,7 @@ class _Sharing:
                         self._at,
                         releaser=self._party,
                         classes=classes,
-                        known=self._known_of_all,
+                        known=self._known_of(recipient.party),
                     ),
                 )
                 for recipient in self._recipients
@@ -321,19 +325,26 @@ class _Sharing:
             self._verdicts[accepted.key] = verdicts
             self._told[accepted.key] = tuple(
                 RecipientDecision(
-                    party, verdict.permitted, verdict.code, verdict.art, verdict.sentence
+                    party,
+                    verdict.permitted,
+                    verdict.code,
+                    verdict.art,
+                    verdict.sentence,
+                    verdict.would_change,
                 )
                 for party, verdict in verdicts
             )
         return verdicts
 
-    @property
-    def _known_of_all(self) -> Known | None:
-        """What lets the originators of others' items have their say; None where there are none."""
-        if self._made is None or not self._made.beside:
+    def _known_of(self, party: PartyId) -> Known | None:
+        """What lets the originators of others' items have their say, and what was given here.
+
+        None where there is neither.
+        """
+        if not self._given and (self._made is None or not self._made.beside):
             return None
-        kinds = frozenset(each.value for each in Kind)
-        return Known(contributed=kinds, confirmed_at=self._at)
+        contributed = self._given.get(party, reciprocity.CONTRIBUTIONS)
+        return Known(contributed=contributed, confirmed_at=self._at)
 
     def _count(self, key: Digest, number: int) -> None:
         """Count so many objects of one class, by recipient."""
@@ -347,6 +358,7 @@ class _Sharing:
             else:
                 why = (verdict.code, verdict.art)
                 tally.refused[why] = tally.refused.get(why, 0) + number
+                tally.changes.setdefault(why, verdict.would_change)
 
     def _tell_admitted(self, batch: Sequence[Accepted]) -> None:
         if self.on_progress:

@@ -22,23 +22,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from allied.exchange import channels
+from allied.exchange import channels, reciprocity
 from allied.exchange.channel import Channel, Failure, Known, Recipient
 from allied.exchange.derivation import is_extract
 from allied.exchange.handling import HandlingClass, read_class
 from allied.exchange.policy import Answer, Verdict, decide
-from allied.exchange.stix import Kind
-from allied.node import freshness
+from allied.node import freshness, in_return
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from allied.agreement.standing import Standing
     from allied.node.folds import Folded
     from allied.node.ports import Reading
     from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
 
-_KINDS: Final = frozenset(each.value for each in Kind)
 _LATER: Final = Failure(
     "exchange.before-joining",
     "the recipient joined later, and sees what is shared from its joining on",
@@ -60,6 +57,7 @@ class Footing:
         sends: the releaser is bound itself.
         known: what this node knows of the recipient, whatever the item.
         sees_from: the recipient may have what was shared from here on; None for all.
+        offered: of what counts as contributed, what the recipient has only offered.
     """
 
     releaser: PartyId
@@ -68,6 +66,7 @@ class Footing:
     channels: tuple[Channel, ...]
     known: Known
     sees_from: datetime | None
+    offered: frozenset[str] = frozenset()
 
     @property
     def is_hub(self) -> bool:
@@ -133,7 +132,7 @@ class Verdicts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[tuple[AgreementId, PartyId, PartyId], _Kept] = {}
+        self._kept: dict[tuple[AgreementId, PartyId, PartyId, frozenset[str]], _Kept] = {}
         self.judged = 0
 
     def over(
@@ -145,7 +144,8 @@ class Verdicts:
         at: datetime,
     ) -> Mapping[int, Verdict]:
         """The verdicts over the classes that are wanted, by their ids."""
-        key = (agreement, footing.releaser, footing.recipient.party)
+        known = footing.known
+        key = (agreement, footing.releaser, footing.recipient.party, known.contributed)
         with self._lock:
             kept = self._kept.get(key)
             if kept is None or kept.footing != footing:
@@ -188,31 +188,39 @@ def footing(
     holder: OrganisationId,
     party: PartyId,
     at: datetime,
+    offers: frozenset[str] = frozenset(),
 ) -> Footing | None:
-    """The footing of releases by `holder` to `party` at `at`; None if the holder is no party."""
+    """The footing of releases by `holder` to `party` at `at`; None if the holder is no party.
+
+    Args:
+        offers: kinds that the party says it would give in return.
+    """
     releaser = folded.instrument.party(holder)
     if releaser is None:
         return None
     terms = folded.instrument.terms
     standing = folded.state.standing(folded.instrument, at)
+    clauses = channels.channels_at(terms, standing)
+    contributed, offered = reciprocity.CONTRIBUTIONS, frozenset[str]()
+    if reciprocity.is_asked(clauses):
+        had = contributions(reading, folded, holder, party)
+        believed = in_return.believed(reading, folded.row.id, holder, party, offers, at)
+        contributed, offered = had | believed, believed - had
+    confirmed = freshness.confirmed_at(reading, folded, standing, holder, party, at)
     return Footing(
         releaser,
         channels.recipient_at(standing, party),
         releaser in standing.bound,
-        channels.channels_at(terms, standing),
-        _known(reading, folded, standing, holder, party, at),
+        clauses,
+        Known(contributed=contributed, confirmed_at=confirmed),
         channels.sees_from(terms, standing, party),
+        offered,
     )
 
 
-def _known(
-    reading: Reading,
-    folded: Folded,
-    standing: Standing,
-    holder: OrganisationId,
-    party: PartyId,
-    at: datetime,
-) -> Known:
-    confirmed = freshness.confirmed_at(reading, folded, standing, holder, party, at)
-    # What another party gave to third ones is not known here, so giving in return is not judged.
-    return Known(contributed=_KINDS, confirmed_at=confirmed)
+def contributions(
+    reading: Reading, folded: Folded, holder: OrganisationId, party: PartyId
+) -> frozenset[str]:
+    """The kinds that `holder` has from `party` under the agreement now."""
+    classes = classes_of(reading, folded.row.id).by_id
+    return in_return.given(reading, folded.row.id, holder, party, classes)

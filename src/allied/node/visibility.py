@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allied.node import leaving, release, verdicts
+from allied.node import leaving, offering, release, verdicts
 from allied.node.fairness import fair_share
 from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from allied.node.ports import Reading
     from allied.record.canonical import Json
     from allied.record.circle import Circle
-    from allied.record.ids import CircleId, OrganisationId
+    from allied.record.ids import CircleId, Digest, OrganisationId
     from allied.record.record import ChainKey
 
 _MARK_DIGITS = 13
@@ -80,15 +80,24 @@ def mark(
     """A number that changes when there is other to see for `organisation` with `holder`.
 
     0 where there is nothing. It follows from what may be seen, so it tells nothing about
-    anything else.
+    anything else; what waits only for something in return counts as well, or both sides would
+    wait for ever (see `allied.node.offering`).
     """
     seen = heads(folded, organisation, node.clock.now())
     items = release.visible_counts(node, reading, folded, holder, organisation)
     passed = release.passing(node, reading, folded, holder, organisation)
-    if not seen and not items and not passed:
+    waiting = offering.held_back(node, reading, folded, holder, organisation)
+    if not seen and not items and not passed and not waiting:
         return 0
     # By the digest of a class: its number here would tell how many classes others have.
-    keys = verdicts.classes_of(reading, folded.row.id).keys if items else {}
-    counted: Json = [list(each) for each in sorted((keys[one], n) for one, n in items.items())]
-    value: Json = [[head.circle, head.id, head.sequence] for head in seen]
-    return int(digest(encode([value, counted, passed]))[:_MARK_DIGITS], 16) + 1
+    keys = verdicts.classes_of(reading, folded.row.id).keys if items or waiting else {}
+    value: list[Json] = [
+        [[head.circle, head.id, head.sequence] for head in seen], _counted(keys, items), passed,
+    ]  # fmt: skip
+    if waiting:
+        value.append(_counted(keys, waiting))
+    return int(digest(encode(value))[:_MARK_DIGITS], 16) + 1
+
+
+def _counted(keys: Mapping[int, Digest], counts: Mapping[int, int]) -> Json:
+    return [list(each) for each in sorted((keys[one], n) for one, n in counts.items())]

@@ -175,6 +175,8 @@ def _tell(file: Path, result: Shared) -> None:
         ],
     )
     for party, tally in result.recipients.items():
+        for (code, _), changes in sorted(tally.changes.items() if result.dry_run else ()):
+            say(f"  {party}, {code}; what would change it: {'; '.join(changes)}")
         if tally.alone:
             say(
                 f"  {tally.alone} that only go along with others have nothing to go with to {party}"
