@@ -1,0 +1,247 @@
+"""What has to be true of a world at every step, and when everything works again.
+
+Each function is one or more of the twelve properties that the federation promises; the names
+are theirs:
+
+    order freedom, convergence, causal closure, authenticity, stable authority, one outcome,
+    fork exposure, self-consistency under crash, clock independence, silence needs receipt,
+    cut, erasure and confinement
+
+Words used here:
+    watch    what is held after every step, of the nodes that the step touched
+    settled  all lines work, and everybody has asked everybody until nothing new came
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.fold import fold
+from allied.node import leaving, visibility
+from allied.node.folds import Folded, Folds
+from allied.record.canonical import Json, digest, encode
+from allied.record.history import history
+from allied.record.record import ChainKey, Record
+
+if TYPE_CHECKING:
+    from allied.record.ids import CircleId, RecordId
+    from tests.simulator.world import World
+
+MOST_ROUNDS: Final = 10
+"""Rounds of everybody asking everybody after which nothing new may come any more."""
+
+
+def watch(world: World, *trees: str) -> None:
+    """Nothing that a node stored is gone, no verdict has changed, no number is given twice."""
+    for tree in trees:
+        if tree not in world.up:
+            continue
+        shown = world.seen[tree]
+        rows = world.rows(tree)
+        stored = {row.id for row in rows}
+        assert shown.stored <= stored, f"{tree} lost {len(shown.stored - stored)} records"
+        shown.stored = stored
+        for row in rows:
+            if world.labels.get(row.issuer) in world.honest:
+                place = (ChainKey(row.circle, row.issuer, row.incarnation), row.sequence)
+                known = world.numbers.setdefault(place, row.id)
+                assert known == row.id, f"{world.labels[row.issuer]} signed one number twice"
+        folded = world.folded(world.houses[tree])
+        require_stable(shown.verdicts, folded)
+
+
+def require_stable(before: dict[RecordId, str], folded: Folded) -> None:
+    """Stable authority: what was judged once is judged the same, whatever comes later.
+
+    What a liar signed twice is set aside, and with it what rested on it alone; that is not
+    another verdict on the same past, but another past.
+    """
+    shaken = resting_on(folded, folded.history.aside)
+    for record, verdict in folded.state.verdicts.items():
+        code = verdict.code or "effect"
+        if record in shaken:
+            before.pop(record, None)
+            continue
+        known = before.setdefault(record, code)
+        assert known == code, f"a verdict changed from {known} to {code}"
+
+
+def resting_on(folded: Folded, aside: Iterable[RecordId]) -> set[RecordId]:
+    """The records that have any of `aside` in their past."""
+    shaken = set(aside)
+    if not shaken:
+        return shaken
+    for record in folded.history.order:
+        header = record.header
+        parents = {dep.id for dep in header.deps} | ({header.previous} - {None})
+        if not shaken.isdisjoint(parents):
+            shaken.add(record.id)
+    return shaken
+
+
+def settle(world: World) -> None:
+    """Convergence: all lines healed, within a bounded number of rounds nothing new comes."""
+    world.heal()
+    for _ in range(MOST_ROUNDS):
+        before = [len(world.rows(tree)) for tree in world.trees]
+        for tree in world.trees:
+            if tree not in world.down:
+                world.pulls(tree)
+        if [len(world.rows(tree)) for tree in world.trees] == before:
+            return
+    raise AssertionError("it never comes to rest")
+
+
+def require_whole(world: World) -> None:
+    """Everything that is promised of a world once it has settled."""
+    watch(world, *world.up)
+    inside = [tree for tree in world.up if not has_left(world, tree)]
+    for one, other in combinations(inside, 2):
+        require_equal(world, one, other)
+    for tree in world.up:
+        folded = world.folded(world.houses[tree])
+        require_closed(folded)
+        require_order_free(world, tree, folded)
+        require_no_clock(world, tree, folded)
+        require_exposed(world, tree, folded)
+        require_nothing_waits(world, tree)
+        require_blobs(world, tree)
+    for tree in world.up:
+        if has_left(world, tree):
+            require_cut(world, tree)
+
+
+def has_left(world: World, tree: str) -> bool:
+    """Whether a party is out, as it sees it itself."""
+    house = world.houses[tree]
+    folded = world.folded(house)
+    return leaving.tops(folded, house.organisation.id, house.node.clock.now()) is not None
+
+
+def comes_to(folded: Folded, circles: Iterable[CircleId]) -> str:
+    """One word for all that the records of some circles come to."""
+    wanted = frozenset(circles)
+    state = folded.state
+    verdicts: dict[str, Json] = {
+        record.id: state.verdicts[record.id].code or "effect"
+        for record in folded.history.order
+        if record.header.circle in wanted
+    }
+    heads: Json = sorted(
+        [*map(str, chain), str(sequence), record]
+        for chain, (sequence, record) in folded.history.heads.items()
+        if chain.circle in wanted
+    )
+    forks: Json = sorted(
+        f"{chain} {number}"
+        for chain, number in folded.history.frozen.items()
+        if chain.circle in wanted
+    )
+    signed: Json = sorted(state.signatures)
+    return digest(encode([verdicts, heads, forks, signed]))
+
+
+def require_equal(world: World, one: str, other: str) -> None:
+    """Convergence: two honest parties hold the same of what both may see, and agree on it."""
+    a, b = (world.folded(world.houses[each]) for each in (one, other))
+    ids = [world.houses[each].organisation.id for each in (one, other)]
+    both = visibility.circles(a, ids[0]).keys() & visibility.circles(b, ids[1]).keys()
+    assert comes_to(a, both) == comes_to(b, both), f"{one} and {other} differ"
+    proofs = [
+        {proof for proof in each.history.forks if _circle_of(each, proof) in both}
+        for each in (a, b)
+    ]
+    assert proofs[0] == proofs[1], f"{one} and {other} hold different proofs"
+
+
+def _circle_of(folded: Folded, proof: object) -> CircleId | None:
+    for chain, found in zip(sorted(folded.history.frozen), folded.history.forks, strict=True):
+        if found == proof:
+            return chain.circle
+    return None
+
+
+def require_closed(folded: Folded) -> None:
+    """Causal closure: nothing is in order before everything it rests on."""
+    met: set[RecordId] = set()
+    for record in folded.history.order:
+        header = record.header
+        parents = {dep.id for dep in header.deps} | ({header.previous} - {None})
+        assert parents <= met | folded.history.aside
+        met.add(record.id)
+
+
+def require_order_free(world: World, tree: str, folded: Folded) -> None:
+    """Order freedom, and self-consistency: the same records in any order, the same bytes."""
+    records = world.records(tree)
+    mixed: list[Record] = [*sorted(records, key=lambda each: each.id), *records[::3]]
+    again = history(mixed)
+    assert again == folded.history
+    assert fold(folded.instrument, again) == folded.state
+    half = len(mixed) // 2
+    assert history(mixed[half:]).extended(mixed[:half]) == folded.history
+
+
+def require_no_clock(world: World, tree: str, folded: Folded) -> None:
+    """Clock independence: the same node under a clock that is days off folds the same."""
+    house = world.houses[tree]
+    clock = world.clocks[tree]
+    present = clock.now()
+    for days in (-400, 400):
+        clock.set(present + timedelta(days=days))
+        with house.node.store.read() as reading:
+            assert Folds().of(reading, world.pact).state == folded.state
+    clock.set(present)
+
+
+def require_exposed(world: World, tree: str, folded: Folded) -> None:
+    """Fork exposure: where honest nodes hold two branches, each that may see them has the proof.
+
+    And nobody honest is accused of anything.
+    """
+    branches: dict[tuple[ChainKey, int], set[RecordId]] = {}
+    for each in world.up:
+        for row in world.rows(each):
+            chain = ChainKey(row.circle, row.issuer, row.incarnation)
+            branches.setdefault((chain, row.sequence), set()).add(row.id)
+    visible = visibility.circles(folded, world.houses[tree].organisation.id)
+    for (chain, number), records in branches.items():
+        if len(records) > 1 and chain.circle in visible and not has_left(world, tree):
+            assert folded.history.frozen.get(chain, number + 1) <= number, f"{tree} has no proof"
+    for chain in folded.history.frozen:
+        assert world.labels[chain.issuer] not in world.honest, "an honest party is accused"
+
+
+def require_nothing_waits(world: World, tree: str) -> None:
+    """What an honest party wrote is believed by all who may see it; only lies go on waiting."""
+    with world.houses[tree].node.store.read() as reading:
+        waiting = reading.parked(world.pact)
+    assert not {world.labels[issuer] for _, issuer, _ in waiting} & set(world.honest)
+
+
+def require_blobs(world: World, tree: str) -> None:
+    """What honest parties that run have put beside their records is with everybody."""
+    if has_left(world, tree):
+        return
+    with world.houses[tree].node.store.read() as reading:
+        wanted = dict(reading.wanted_blobs(world.pact, 10_000))
+    for other in world.up:
+        with world.houses[other].node.store.read() as reading:
+            held = [blob for blob in wanted if reading.blob(blob) is not None]
+        assert not held or has_left(world, other), f"{tree} lacks what {other} has"
+
+
+def require_cut(world: World, tree: str) -> None:
+    """Cut: nothing said among all after a party had left is with it."""
+    house = world.houses[tree]
+    folded = world.folded(house)
+    tops = leaving.tops(folded, house.organisation.id, house.node.clock.now())
+    if tops is None:
+        return
+    shared = leaving.shared_circles(folded)
+    for chain, (sequence, _) in folded.history.heads.items():
+        if chain.circle in shared and chain.issuer != house.organisation.id:
+            assert sequence <= tops.get(chain, (0, ""))[0], f"{tree} got more than it may"

@@ -1,0 +1,213 @@
+"""Many nodes, cut lines, dying processes, wrong clocks and a party that lies: one state.
+
+The properties of `promises` hold after every step and at the end of every story. A failing
+story is shortened by hypothesis and printed as sentences.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, note, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests.simulator import lies, promises
+from tests.simulator.weather import FINE, WEATHERS
+from tests.simulator.world import LIAR, TREES, Grove, World
+
+THOROUGH: Final = os.environ.get("ALLIED_HYPOTHESIS_PROFILE") == "thorough"
+
+_FOUR: Final = TREES[:4]
+_HONEST: Final = tuple(tree for tree in _FOUR if tree != LIAR)
+_ANY: Final = st.sampled_from(_FOUR)
+_TRUE: Final = st.sampled_from(_HONEST)
+_PAIR: Final = st.permutations(_FOUR).map(lambda trees: (trees[0], trees[1]))
+_WEATHER: Final = st.lists(st.sampled_from((FINE, FINE, *WEATHERS)), min_size=1, max_size=8)
+
+_groves: dict[bool, Grove] = {}
+_counter = itertools.count()
+
+
+def grove(*, signed: bool) -> Grove:
+    """The folders that every story starts from, founded once per process."""
+    if signed not in _groves:
+        root = Path(tempfile.mkdtemp(prefix="allied-grove-"))
+        _groves[signed] = Grove.planted(root / "grove", _FOUR, signed=signed)
+    return _groves[signed]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _swept() -> object:
+    import shutil
+
+    yield
+    for each in _groves.values():
+        shutil.rmtree(each.root.parent, ignore_errors=True)
+    _groves.clear()
+
+
+class _Story(RuleBasedStateMachine):
+    """Steps that every story has: speaking, asking, lines, clocks."""
+
+    world: World
+    signed = True
+
+    @initialize()
+    def begin(self) -> None:
+        found = grove(signed=self.signed)
+        self.world = World(found, found.root.parent / f"world-{next(_counter)}")
+
+    @rule(pair=_PAIR, alone=st.booleans())
+    def says(self, pair: tuple[str, str], alone: bool) -> None:
+        tree, other = pair
+        if tree in self.world.down:
+            return
+        if alone:
+            self.world.tells(tree, other)
+        else:
+            self.world.says(tree)
+        promises.watch(self.world, tree)
+
+    @rule(pair=_PAIR, weather=_WEATHER)
+    def asks(self, pair: tuple[str, str], weather: list[str]) -> None:
+        if pair[0] not in self.world.down:
+            self.world.asks(*pair, weather)
+            promises.watch(self.world, pair[0])
+
+    @rule(order=st.permutations(_FOUR), weather=_WEATHER)
+    def all_ask(self, order: list[str], weather: list[str]) -> None:
+        self.world.all_ask(order, weather)
+        promises.watch(self.world, *order)
+
+    @rule(pair=_PAIR, works=st.booleans())
+    def line(self, pair: tuple[str, str], works: bool) -> None:
+        if works:
+            self.world.mend_line(*pair)
+        else:
+            self.world.cut_line(*pair)
+
+    @rule(tree=_ANY, days=st.integers(-60, 60))
+    def clock_goes_wrong(self, tree: str, days: int) -> None:
+        self.world.clock_goes_wrong(tree, days)
+
+    def teardown(self) -> None:
+        world = getattr(self, "world", None)
+        if world is None:
+            return
+        try:
+            promises.settle(world)
+            promises.require_whole(world)
+        finally:
+            note("\n".join(f"  {number}. {step}" for number, step in enumerate(world.story, 1)))
+            world.close()
+
+
+class Storm(_Story):
+    """Order freedom, convergence, causal closure, stable authority, clock independence.
+
+    Everybody is honest; lines, clocks and processes are not reliable.
+    Self-consistency under crash: whoever dies at a write never gives a number twice.
+    """
+
+    @rule(tree=_TRUE)
+    def reports(self, tree: str) -> None:
+        if tree in self.world.up:
+            self.world.reports(tree)
+            promises.watch(self.world, tree)
+
+    @rule(pair=_PAIR, after=st.integers(0, 25))
+    def dies_while_asking(self, pair: tuple[str, str], after: int) -> None:
+        if pair[0] in self.world.up:
+            with self.world.dying(pair[0], after):
+                self.world.asks(*pair)
+            promises.watch(self.world, pair[0])
+
+    @rule(tree=_TRUE, after=st.integers(0, 6))
+    def dies_while_speaking(self, tree: str, after: int) -> None:
+        if tree in self.world.up:
+            with self.world.dying(tree, after):
+                self.world.says(tree)
+            promises.watch(self.world, tree)
+
+    @rule(tree=_TRUE, back=st.booleans())
+    def restores(self, tree: str, back: bool) -> None:
+        if tree not in self.world.up:
+            return
+        if back and len(self.world.up) > 2:
+            self.world.puts_back(tree)
+        else:
+            self.world.copies(tree)
+
+
+class Liar(_Story):
+    """Fork exposure, authenticity, stable authority, convergence, against a party that lies."""
+
+    @rule(facing=st.sets(st.sampled_from(_HONEST), min_size=1, max_size=2), to=_TRUE)
+    def says_two_things(self, facing: set[str], to: str) -> None:
+        self.world.splits(sorted(facing))
+        self.world.twin_says()
+        self.world.says(LIAR)
+        self.world.asks(to, LIAR)
+        promises.watch(self.world, to)
+
+    @precondition(lambda self: self.world.twin is not None)
+    @rule()
+    def twin_says(self) -> None:
+        self.world.twin_says()
+
+    @rule(how=st.sampled_from(sorted(lies.TOLD)))
+    def slips_in(self, how: str) -> None:
+        record = lies.TOLD[how](self.world, self.world.houses[LIAR])
+        self.world.slips_in(record, how)
+
+    @rule(how=st.sampled_from(sorted(lies.REFUSED)))
+    def offers(self, how: str) -> None:
+        make, _ = lies.REFUSED[how]
+        self.world.offers(make(self.world, self.world.houses[LIAR]), how)
+
+
+class Leaving(_Story):
+    """Cut: who has left gets nothing of what is said among all later; the others agree."""
+
+    @rule(tree=_TRUE)
+    def leaves(self, tree: str) -> None:
+        if tree in self.world.up and len(self.world.left) < 2:
+            self.world.leaves(tree)
+            promises.watch(self.world, tree)
+
+    @rule(days=st.integers(1, 40))
+    def days_pass(self, days: int) -> None:
+        self.world.days_pass(days)
+
+
+class Founding(_Story):
+    """Signatures while nothing is reliable: everybody knows the same of who is bound."""
+
+    signed = False
+
+    @rule(tree=_ANY)
+    def signs(self, tree: str) -> None:
+        if tree not in self.world.down:
+            self.world.signs(tree)
+            promises.watch(self.world, tree)
+
+
+_SETTINGS: Final = settings(
+    max_examples=400 if THOROUGH else 12,
+    stateful_step_count=30 if THOROUGH else 14,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+for _machine in (Storm, Liar, Leaving, Founding):
+    _machine.TestCase.settings = _SETTINGS
+
+TestStorm = Storm.TestCase
+TestLiar = Liar.TestCase
+TestLeaving = Leaving.TestCase
+TestFounding = Founding.TestCase

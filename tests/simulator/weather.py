@@ -1,0 +1,59 @@
+"""What becomes of a question or its answer on the way, or in the hands of who answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from allied.node import messages
+from allied.node.messages import Heads
+from allied.node.pages import RecordsAnswer, RecordsPage
+from allied.record.ids import OrganisationId
+from allied.record.record import read
+
+FINE: Final = "fine"
+LOST_QUESTION: Final = "question lost"
+LOST_ANSWER: Final = "answer lost"
+TWICE: Final = "question twice"
+STALE: Final = "an answer of before"
+GARBLED: Final = "a byte flipped"
+CUT_OFF: Final = "answer cut off"
+MIXED: Final = "records in another order"
+HALVED: Final = "half of it held back"
+
+WEATHERS: Final = (
+    FINE, LOST_QUESTION, LOST_ANSWER, TWICE, STALE, GARBLED, CUT_OFF, MIXED, HALVED,
+)  # fmt: skip
+
+
+def spoilt(answer: bytes, verb: str, weather: str) -> bytes:
+    """An answer as it arrives, or as who answers chose to give it."""
+    if weather == GARBLED and answer:
+        at = len(answer) * 2 // 3
+        return answer[:at] + bytes([answer[at] ^ 1]) + answer[at + 1 :]
+    if weather == CUT_OFF:
+        return answer[: len(answer) // 2]
+    if verb == messages.RECORDS and weather in {MIXED, HALVED}:
+        given = RecordsAnswer.decode(answer)
+        records = list(given.records)[::-1]
+        page = RecordsPage()
+        for raw in records if weather == MIXED else records[::2]:
+            issuer = read(raw).header.issuer
+            assert page.add(raw, issuer, given.identities.get(issuer, ()))
+        return page.encode(more=given.more)
+    if verb == messages.HEADS and weather == HALVED:
+        heads = Heads.decode(answer)
+        return Heads(heads.agreement, heads.heads[::2]).encode()
+    return answer
+
+
+def with_more(answer: bytes, raws: Sequence[bytes], issuer: OrganisationId) -> bytes:
+    """A page of records with further bytes in front."""
+    given = RecordsAnswer.decode(answer)
+    page = RecordsPage()
+    for raw in raws:
+        assert page.add(raw, issuer, given.identities.get(issuer, ()))
+    for raw in given.records:
+        whose = read(raw).header.issuer
+        assert page.add(raw, whose, given.identities.get(whose, ()))
+    return page.encode(more=given.more)
