@@ -5,8 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from allied.agreement.values import Tlp
-from allied.node import agreements, incidents, leaving, recalls
+from allied.node import agreements, incidents, leaving, obligations, recalls, release
+from allied.node.cases import ObligationView
+from allied.node.messages import ItemsQuestion
+from allied.node.pages import ItemsAnswer
 from allied.node.recall_views import list_recalls
 from allied.record.ids import AgreementId
 from tests.exchange.samples import indicator, tlp
@@ -107,18 +112,129 @@ def test_what_was_written_to_it_before_its_leaving_was_known_can_be_read(tmp_pat
     assert "known-by-now" not in sees(northgate, pact)
 
 
-def test_duties_from_before_go_on_and_with_them_what_is_said(tmp_path: Path) -> None:
+def called(network: Network, pact: str, name: str = "before-it-left") -> None:
+    """Harbour was attacked and has called; everybody knows."""
+    harbour = network.houses[HARBOUR]
+    found = attack(harbour, pact, name)
+    incidents.invoke(harbour.node, harbour.actor, found.id, "2", note="we need you")
+    network.advance(timedelta(minutes=10))
+    network.settle()
+
+
+def duty(house: House, debtor: str) -> ObligationView:
+    found = obligations.list_obligations(house.node, house.organisation)
+    return next(each for each in found if each.debtor == debtor)
+
+
+def say(house: House, debtor: str, verb: str) -> None:
+    obligations.say(house.node, house.actor, duty(house, debtor).key, verb)
+
+
+def test_a_duty_from_before_goes_on_without_what_the_others_say_of_other_things(
+    tmp_path: Path,
+) -> None:
     network, pact = started(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    called(network, pact)
+    leaves(network, pact)
+    attack(river, pact, "after-it-left")
+    network.settle()
+    say(northgate, NORTHGATE, "accept")
+    say(northgate, NORTHGATE, "perform")
+    network.settle()
+    assert duty(harbour, NORTHGATE).state == "performed"
+    say(harbour, NORTHGATE, "verify")
+    network.settle()
+    assert duty(northgate, NORTHGATE).state in {"verified", "discharged"}
+    assert "after-it-left" in sees(harbour, pact)  # the twin that stays
+    assert "after-it-left" not in sees(northgate, pact)
+    assert parked(northgate, pact) == 0
+
+
+def test_what_is_said_of_its_duty_after_other_things_reaches_it(tmp_path: Path) -> None:
+    network, pact = started(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    called(network, pact)
+    leaves(network, pact)
+    say(northgate, NORTHGATE, "perform")
+    network.settle()
+    attack(harbour, pact, "after-it-left")
+    say(harbour, NORTHGATE, "verify")
+    say(river, RIVER, "accept")
+    network.settle()
+    assert duty(river, NORTHGATE).state == duty(northgate, NORTHGATE).state == "discharged"
+    assert duty(harbour, RIVER).state == "accepted"  # the twin that stays
+    assert duty(northgate, RIVER).state == "owed"  # what others owe each other is not for it
+    assert sees(northgate, pact) == {"before-it-left"}
+    assert parked(northgate, pact) == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "reads_on"),
+    [
+        pytest.param(b"finish-accrued", False, id="nobody owes anything yet, so nothing accrued"),
+        pytest.param(b"finish", True, id="it may still be called"),
+        pytest.param(b"stop", False, id="nothing goes on"),
+    ],
+)
+def test_an_incident_that_nobody_has_called_on(tmp_path: Path, what: bytes, reads_on: bool) -> None:
+    text = NOW.replace(b"open_incidents: finish-accrued", b"open_incidents: " + what)
+    assert what in text
+    network, pact = allied(tmp_path, text)
     harbour, northgate = network.houses[HARBOUR], network.houses[NORTHGATE]
-    attack(harbour, pact, "before-it-left")
+    found = attack(harbour, pact, "before-it-left")
     network.settle()
     leaves(network, pact)
-    assert (
-        leaving.tops(folded(harbour, pact), northgate.organisation.id, network.clock.now()) is None
-    )
+    incidents.invoke(harbour.node, harbour.actor, found.id, "2")
+    network.settle()
     attack(harbour, pact, "after-it-left")
     network.settle()
-    assert sees(northgate, pact) >= {"before-it-left", "after-it-left"}
+    case = incidents.show(northgate.node, northgate.organisation, found.id)
+    assert bool(case.calls) is reads_on
+    assert sees(northgate, pact) == {"before-it-left"}
+
+
+def test_what_was_written_before_its_leaving_was_known_comes_without_its_texts(
+    tmp_path: Path,
+) -> None:
+    network, pact = started(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    called(network, pact)
+    network.cut_between(NORTHGATE, RIVER)
+    network.cut_between(NORTHGATE, HARBOUR)
+    leaves(network, pact)
+    called(network, pact, "not-known-yet")
+    recalls.recall(river.node, river.actor, NAME, pact, "wrong")  # cites the report
+    network.heal()
+    network.settle(4)
+    assert NAME not in held(northgate, pact)
+    assert parked(northgate, pact) == 0
+
+    def texts(house: House) -> int:
+        at = network.clock.now()
+        found = leaving.sight(folded(harbour, pact), northgate.organisation.id, at)
+        assert found is not None
+        assert found.withheld
+        with house.node.store.read() as reading:
+            return sum(reading.blob(each) is not None for each in found.withheld)
+
+    assert texts(river) > 0  # the twin that stays
+    assert texts(northgate) == 0
+
+
+def test_whoever_has_left_gets_no_item_while_a_duty_is_open(tmp_path: Path) -> None:
+    network, pact = started(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    called(network, pact)
+    leaves(network, pact)
+    new = indicator(2, object_marking_refs=tlp(Tlp.GREEN))
+    share(river, pact, new)
+    network.settle()
+    assert str(new["id"]) in held(harbour, pact)  # the twin that stays
+    assert str(new["id"]) not in held(northgate, pact)
+    question = ItemsQuestion(AgreementId(pact))
+    raw = release.page(river.node, northgate.organisation.id, river.organisation.id, question)
+    assert ItemsAnswer.decode(raw).items == ()
 
 
 def test_only_who_has_left_is_held_back(tmp_path: Path) -> None:

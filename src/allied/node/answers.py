@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
@@ -25,6 +26,7 @@ from allied.node.messages import (
 )
 from allied.node.pages import BlobsPage, RecordsPage
 from allied.node.peers import introductions
+from allied.node.renewals import parting
 from allied.record.identity import open_chain
 from allied.record.record import ChainKey
 
@@ -55,7 +57,7 @@ class Answers:
         self._node = node
         self._keys = keys
         self._hinted = hinted
-        self._transport: dict[tuple[OrganisationId, int], Mapping[KeyId, PublicKey]] = {}
+        self._transport: dict[tuple[OrganisationId, bytes], Mapping[KeyId, PublicKey]] = {}
         self._lock = threading.Lock()
 
     def hosted(self) -> Sequence[Introduction]:
@@ -81,8 +83,10 @@ class Answers:
             mine = any(each.id == organisation for each in reading.organisations())
             if not mine and (peer is None or peer.confirmed_at is None):
                 return None
+            if not mine and parting(reading, organisation) is not None:
+                return None  # which of two identities asks is not guessed
             chain = reading.descriptors(organisation)
-        known = (organisation, len(chain))
+        known = (organisation, sha256(chain[-1]).digest())
         with self._lock:
             if known not in self._transport:
                 key = open_chain(chain).key("transport")
@@ -168,9 +172,12 @@ class Answers:
         with self._node.store.read() as reading:
             folded = self._of(reading, question.agreement, caller)
             circles = visibility.circles(folded, caller)
+            sight = leaving.sight(folded, caller, self.now())
             for wanted in question.blobs:
                 found = reading.blob(wanted)
                 if found is None or found[0] != folded.row.id or found[1] not in circles:
+                    continue
+                if sight is not None and wanted in sight.withheld:
                     continue
                 if not page.add(found[2]):
                     break

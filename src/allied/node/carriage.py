@@ -32,7 +32,7 @@ from allied.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from allied.node import journal, messages, release, sync
+from allied.node import messages, release, sync
 from allied.node.agreements import resolve
 from allied.node.answers import Answers
 from allied.node.messages import (
@@ -45,6 +45,7 @@ from allied.node.messages import (
 )
 from allied.node.pages import BlobsAnswer, BlobsPage, ItemsAnswer, RecordsAnswer, RecordsPage
 from allied.node.strict import count, fields, text
+from allied.record import blob
 from allied.record.canonical import decode, digest, encode
 from allied.record.identity import open_chain
 from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId, digest_text
@@ -179,7 +180,7 @@ class _Writing:
                 record = read_record(each)
                 header = record.header
                 chain = (header.circle, header.issuer, header.incarnation)
-                blobs.update(dict.fromkeys(journal.references(record.body)))
+                blobs.update(dict.fromkeys(blob.references(record.body)))
                 if chain in left:
                     last = left[chain][1]
                     left[chain] = (header.sequence + 1, last)

@@ -1,20 +1,22 @@
 """The incidents and obligations of one agreement, as an organisation on this node sees them.
 
 Here records become the statements that `response.fold` takes, circle by circle, and only of
-circles that the organisation is in; narrative and evidence are put back from the blobs that
-are held. What follows from them is decided in `response`.
+circles that the organisation is in; to whom has left, what its duties need is said again in its
+circles of two (`allied.node.accrued`), and counts as if it stood beside them. Narrative and
+evidence are put back from the blobs that are held. What follows is decided in `response`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from allied.errors import AlliedError, NotFoundError, UsageError
-from allied.node import visibility
+from allied.node.departed import left_at
 from allied.record import blob
+from allied.record.canonical import encode
 from allied.record.ids import Digest
 from allied.response.fold import CaseFile, Cases, fold
 from allied.response.obligation import ObligationState, Step
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from allied.node.ports import Reading
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
-    from allied.record.ids import AgreementId, PartyId, RecordId
+    from allied.record.ids import AgreementId, CircleId, PartyId, RecordId
 
 T = TypeVar("T")
 
@@ -114,15 +116,35 @@ def matters(
     """Every case that an organisation may see, by agreement and then by report."""
     for row in reading.agreements():
         folded = node.folds.of(reading, row.id)
-        for circle in visibility.circles(folded, organisation.id).values():
-            cases = cases_in(folded, circle, at)
+        party = folded.instrument.party(organisation.id)
+        if party is None:
+            continue
+        circles = folded.state.circles_of(folded.instrument, party)
+        again = _said_again(folded, party, circles.values(), at)
+        for circle in circles.values():
+            cases = cases_in(folded, circle, at, again if circle.id not in again else frozenset())
             for case in cases.cases:
                 yield Matter(folded, circle, cases, case)
 
 
-def cases_in(folded: Folded, circle: Circle, at: datetime) -> Cases:
-    """The cases of one circle."""
-    statements = list(_statements(folded, circle))
+def _said_again(
+    folded: Folded, party: PartyId, circles: Iterable[Circle], at: datetime
+) -> frozenset[CircleId]:
+    """The circles in which somebody who has left is told what its duties need; see `accrued`."""
+    if left_at(folded.state.standing(folded.instrument, at), party) is None:
+        return frozenset()
+    return frozenset(each.id for each in circles if each.kind == "pair")
+
+
+def cases_in(
+    folded: Folded, circle: Circle, at: datetime, again: frozenset[CircleId] = frozenset()
+) -> Cases:
+    """The cases of one circle.
+
+    Args:
+        again: circles in which statements of this one are said again for one who has left.
+    """
+    statements = list(_statements(folded, circle, again))
     if not any(statement.kind.startswith("incident.") for statement in statements):
         return Cases((), ())
     instrument = folded.instrument
@@ -130,8 +152,20 @@ def cases_in(folded: Folded, circle: Circle, at: datetime) -> Cases:
     return fold(instrument.terms, register, statements, at, members=circle.members)
 
 
-def _statements(folded: Folded, circle: Circle) -> Iterator[Statement]:
-    records = [each for each in folded.state.statements if each.header.circle == circle.id]
+def _statements(folded: Folded, circle: Circle, again: frozenset[CircleId]) -> Iterator[Statement]:
+    found = folded.state.statements
+    records = [each for each in found if each.header.circle == circle.id]
+    if again:
+        known = {(each.header.issuer, each.header.kind, encode(each.body)) for each in records}
+        records = [
+            each
+            for each in found
+            if each.header.circle == circle.id
+            or (
+                each.header.circle in again
+                and (each.header.issuer, each.header.kind, encode(each.body)) not in known
+            )
+        ]
     for order, record in enumerate(records):
         party = folded.instrument.party(record.header.issuer)
         if party is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.standing import Register
 from allied.errors import MalformedError, RefusedError, UsageError
-from allied.node import journal
+from allied.node import accrued, journal
 from allied.node.agreements import party_of, resolve
 from allied.node.cases import (
     Matter,
@@ -202,6 +202,7 @@ def invoke(
             node, writing, actor.organisation, matter.case.id, max(now, record.header.claimed_at)
         )
         _require_effect(after, record.id)
+        accrued.tell(node, writing, actor, folded, matter.circle, record)
         result = _view(writing, actor.organisation, after, now)
     node.notifier.changed(folded.row.id)
     return result

@@ -17,14 +17,13 @@ Words used here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allied.agreement.fold import read_listing, read_opening
 from allied.errors import AlliedError, ConflictError, UnverifiedError
-from allied.node import leaving
+from allied.node import leaving, renewals
 from allied.node.fairness import fair_share
 from allied.node.rows import RecordRow
 from allied.record import blob
@@ -241,7 +240,7 @@ def take_in(
     stored = {row.id for row in rows}
     result.stored = [record for record in believed if record.id in stored]
     for organisation, chain in identities.news.items():
-        writing.add_descriptors(organisation, chain)
+        renewals.taken(writing, organisation, chain)
     for record in result.stored:
         _want_blobs(writing, folded.row.id, record)
     waiting = set(fresh) - {record.id for record in believed}
@@ -272,6 +271,7 @@ def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
         raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
     check_deps(record, circles)
     require_issued(record, identities.of(header.issuer))
+    identities.require_before_parting(record)
     return record
 
 
@@ -279,7 +279,8 @@ class Identities:
     """The identity chains of issuers: those known here, and offered ones that continue them.
 
     A chain proves itself against the id that the genesis binds, so it does not matter who
-    sent it; one that contradicts what is known here is passed over, whatever its length.
+    sent it. One that contradicts what is known here is never taken for it; see
+    `allied.node.renewals`.
     """
 
     def __init__(self, reading: Reading, offered: Mapping[OrganisationId, Sequence[bytes]]) -> None:
@@ -288,6 +289,7 @@ class Identities:
         self._offered = offered
         self._found: dict[OrganisationId, Identity] = {}
         self.news: dict[OrganisationId, Sequence[bytes]] = {}
+        self._shared: dict[OrganisationId, int] = {}
 
     def of(self, organisation: OrganisationId) -> Identity:
         """The identity of an issuer.
@@ -301,19 +303,43 @@ class Identities:
         return found
 
     def _look(self, organisation: OrganisationId) -> Identity:
-        stored = self._reading.descriptors(organisation)
+        stored = list(self._reading.descriptors(organisation))
         known = open_chain(stored) if stored else None
-        chain = self._offered.get(organisation, ())
-        if len(chain) > len(stored):
+        chain = list(self._offered.get(organisation, ()))
+        if chain and chain != stored[: len(chain)]:
             offered = open_chain(chain)
-            if offered.id == organisation and (known is None or offered.extends(known)):
+            if offered.id == organisation:
                 self.news[organisation] = chain
-                return offered
+                if known is None or offered.extends(known) or offered.supersedes(known):
+                    return offered
+                if known.contradicts(offered):
+                    self._shared[organisation] = known.shared(offered)
         if known is None:
             raise UnverifiedError(
                 "record.identity-unknown", "a record's issuer has not shown its keys"
             )
         return known
+
+    def require_before_parting(self, record: Record) -> None:
+        """Return unless its issuer has shown two chains, and only one of them has the key.
+
+        Raises:
+            UnverifiedError: `record.identity-forked`.
+        """
+        header = record.header
+        shared = self._shared.get(header.issuer)
+        if shared is None and header.issuer not in self.news:
+            found = renewals.parting(self._reading, header.issuer)
+            shared = found.shared if found else None
+        if shared is None:
+            return
+        purpose = rule(header.kind).key
+        if self.of(header.issuer).named_since(purpose, header.key) > shared:
+            raise UnverifiedError(
+                "record.identity-forked",
+                "a record's issuer has shown two identities, and only one of them has its key",
+                hint="people have to ask the organisation over another way",
+            )
 
 
 def _believed(
@@ -401,23 +427,9 @@ def _listed(
 
 def _want_blobs(writing: Writing, agreement: AgreementId, record: Record) -> None:
     """Note the blobs that a record's body names, so that they are asked for."""
-    wanted = list(references(record.body))
+    wanted = list(blob.references(record.body))
     if wanted:
         writing.want_blobs(agreement, record.header.circle, wanted)
-
-
-def references(value: Json) -> Iterator[Digest]:
-    """Every blob that the body of a record refers to, wherever it stands."""
-    if isinstance(value, Mapping):
-        if value.keys() == {"blob", "size"}:
-            with suppress(AlliedError):  # what refers to nothing is not asked for
-                yield blob.read_reference(value)[0]
-        else:
-            for part in value.values():
-                yield from references(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from references(part)
 
 
 def as_row(record: Record) -> RecordRow:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.parts import EXCUSES
 from allied.errors import RefusedError, UsageError
-from allied.node import journal
+from allied.node import accrued, journal
 from allied.node.cases import ObligationView, find_obligation, matters, obligation_view
+from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
     from allied.node.node import Actor, Node
@@ -121,6 +122,8 @@ def say(
                 hint=f"{owed.debtor} owes it to {owed.creditor}",
                 facts={"debtor": owed.debtor, "creditor": owed.creditor},
             )
+        both = [PartyId(each) for each in (owed.debtor, *owed.creditors)]
+        accrued.tell(node, writing, actor, folded, matter.circle, record, both)
         mine = folded.instrument.party(actor.organisation.id)
         result = obligation_view(writing, after, stands, mine, now)
     node.notifier.changed(folded.row.id)

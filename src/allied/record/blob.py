@@ -13,10 +13,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
-from allied.errors import MalformedError, UnverifiedError, UsageError
+from allied.errors import AlliedError, MalformedError, UnverifiedError, UsageError
 from allied.record import canonical
 from allied.record.canonical import Json
 from allied.record.ids import Digest, digest_text
@@ -105,6 +106,20 @@ def open_blob(raw: bytes, reference: Json) -> tuple[str, bytes]:
     if len(opened) > MAX_CONTENT_BYTES:
         raise _too_large()
     return _media(value["media"]), opened
+
+
+def references(value: Json) -> Iterator[Digest]:
+    """Every blob that the body of a record refers to, wherever it stands."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"blob", "size"}:
+            with suppress(AlliedError):  # what refers to nothing is not asked for
+                yield read_reference(value)[0]
+        else:
+            for part in value.values():
+                yield from references(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from references(part)
 
 
 def _media(value: Json) -> str:
