@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, islice, repeat
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import (
     ARRAY,
     URL,
@@ -118,6 +120,56 @@ def insert_rows(
     places = ", ".join([_MARKS[connection.dialect.paramstyle]] * len(columns))
     statement = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608
     connection.exec_driver_sql(statement, list(rows))
+
+
+Values = int | range | Sequence[int | str | bytes]
+"""A column of many rows: one number for all, numbers that follow each other, or one value each."""
+
+
+def insert_columns(
+    connection: Connection,
+    table: Table,
+    count: int,
+    columns: Mapping[str, Values],
+) -> None:
+    """Insert `count` rows, given by column; as `insert_rows`, for many thousands of rows.
+
+    On SQLite all of it is one statement: it costs less, and other threads go on meanwhile.
+
+    Args:
+        columns: by name; texts hold no NUL, and a column is of one type.
+    """
+    if not count:
+        return
+    if connection.dialect.name == "postgresql":
+        each = [repeat(of) if isinstance(of, int) else of for of in columns.values()]
+        insert_rows(connection, table, list(columns), list(islice(zip(*each, strict=False), count)))
+        return
+    told: list[Sequence[int | str | bytes]] = []
+    given: list[int | bytes] = []
+    places = []
+    for of in columns.values():
+        if isinstance(of, int):
+            places.append("?")
+            given.append(of)
+        elif isinstance(of, range):
+            places.append("? + each.key")
+            given.append(of.start)
+        elif isinstance(of[0], bytes):
+            blobs = [value for value in of if isinstance(value, bytes)]
+            lengths = [len(blob) for blob in blobs]
+            places.append(f"substr(?, each.value ->> {len(told)}, each.value ->> {len(told) + 1})")
+            given.append(b"".join(blobs))
+            told += [list(accumulate(lengths, initial=1)), lengths]
+        else:
+            places.append(f"each.value ->> {len(told)}")
+            told.append(of)
+    rows = orjson.dumps(list(islice(zip(*told, strict=False), count))).decode()
+    statement = (
+        f"INSERT INTO {table.name} ({', '.join(columns)})"  # noqa: S608
+        f" SELECT {', '.join(places)} FROM json_each(?) AS each"
+    )
+    connection.exec_driver_sql(statement, (*given, rows))
 
 
 def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Sequence[Any] | None:

@@ -23,12 +23,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, groupby, islice, repeat
-from typing import Any, Final
+from itertools import chain, groupby, islice
+from typing import Final
 
 from sqlalchemy import Connection, exists, select, update
 
-from allied.adapters.sql.dialect import among, ask, change, insert_rows, listed
+from allied.adapters.sql.dialect import Values, among, ask, change, insert_columns, listed
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.pages import item_keys, item_span, rest_key, version_span
 from allied.adapters.sql.schema import bodies, items, to_microseconds
@@ -231,49 +231,49 @@ class Intake:
         repeated = self._repeated(new, here, numbers)
         added = self._dates(new, numbers)
         first = self.take("item", count)
-        rows: list[tuple[Any, ...]] = []
+        following = first
         for place, each in enumerate(new):
-            batch = each.batch
-            rows += zip(
-                range(first + len(rows), first + len(rows) + len(each.keys)),
-                each.keys,
-                repeat(numbers[batch.holder]),
-                repeat(numbers[batch.originator]),
-                repeat(numbers[batch.agreement]),
-                repeat(numbers[batch.via]),
-                repeat(numbers[batch.statement]),
-                repeat(numbers[batch.share]),
-                map(numbers.__getitem__, batch.types),
-                map(numbers.__getitem__, batch.kinds),
-                repeat(batch.class_id),
-                body_of[place],
-                map(len, batch.raws),
-                repeat(to_microseconds(batch.received_at)),
-                range(added[place], added[place] + len(each.keys)),
-                repeated[place],
-                batch.ids,
-                batch.modified,
-                batch.digests,
-                batch.proofs,
-                strict=False,
-            )
-        insert_rows(self.connection, items, items.c.keys(), rows)
+            batch, number = each.batch, len(each.keys)
+            columns: dict[str, Values] = {
+                "seq": range(following, following + number),
+                "key": each.keys,
+                "holder": numbers[batch.holder],
+                "originator": numbers[batch.originator],
+                "agreement": numbers[batch.agreement],
+                "via": numbers[batch.via],
+                "statement": numbers[batch.statement],
+                "share": numbers[batch.share],
+                "type": [numbers[name] for name in batch.types],
+                "kind": [numbers[name] for name in batch.kinds],
+                "class_id": batch.class_id,
+                "body": body_of[place],
+                "size": [len(raw) for raw in batch.raws],
+                "received_at": to_microseconds(batch.received_at),
+                "added": range(added[place], added[place] + number),
+                "repeated": repeated[place],
+                "id": batch.ids,
+                "modified": batch.modified,
+                "digest": batch.digests,
+                "proof": batch.proofs,
+            }
+            insert_columns(self.connection, items, number, columns)
+            following += number
         self._count(new, numbers)
         outcome.first = outcome.first or first
         outcome.last = first + count - 1
         outcome.stored += count
 
-    def _bodies(self, new: list[_New], here: set[int], most: int) -> list[Sequence[int]]:
+    def _bodies(self, new: list[_New], here: set[int], most: int) -> list[range | Sequence[int]]:
         """The number of the bytes of each item, stored where they were not."""
         shared: dict[bytes, int] = {}
         first = following = self.take("body", most)
-        rows: list[tuple[int, bytes]] = []
-        found: list[Sequence[int]] = []
+        raws: list[bytes] = []
+        found: list[range | Sequence[int]] = []
         for each in new:
             batch = each.batch
             if not each.doubtful:
-                numbers: Sequence[int] = range(following, following + len(each.keys))
-                rows += zip(numbers, batch.raws, strict=True)
+                numbers = range(following, following + len(each.keys))
+                raws += batch.raws
                 following += len(each.keys)
                 found.append(numbers)
                 continue
@@ -291,17 +291,18 @@ class Intake:
                     shared[digest] = body or following
                 if not body:
                     body = following
-                    rows.append((body, raw))
+                    raws.append(raw)
                     following += 1
                 of_batch.append(body)
             found.append(of_batch)
         if following > first:
-            insert_rows(self.connection, bodies, bodies.c.keys(), rows)
+            columns: dict[str, Values] = {"id": range(first, following), "raw": raws}
+            insert_columns(self.connection, bodies, following - first, columns)
         return found
 
     def _repeated(
         self, new: list[_New], here: set[int], numbers: dict[str, int]
-    ) -> list[Iterable[int]]:
+    ) -> list[int | list[int]]:
         """Whether each item's object has more than one now; those stored before are told so."""
         seen: dict[Object, list[tuple[int, int]]] = {}
         for number, each in enumerate(new):
@@ -309,7 +310,7 @@ class Intake:
             for place in each.doubtful:
                 one = (batch.holder, batch.originator, batch.ids[place])
                 seen.setdefault(one, []).append((number, place))
-        flags: list[Iterable[int]] = [repeat(0)] * len(new)
+        flags: list[int | list[int]] = [0] * len(new)
         told: list[int] = []
         for (holder, originator, item), places in seen.items():
             sibling = None
