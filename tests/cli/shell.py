@@ -49,22 +49,31 @@ def allied(*arguments: object, **environment: str) -> Said:
     """Call the command line; the passphrase comes from the environment."""
     out, err = _stream(), _stream()
     with (
+        hanging_up() if arguments and arguments[0] in _CONNECTING else contextlib.nullcontext(),
         surroundings(environment),
         quick_keys(),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
         status = run([str(each) for each in arguments])
-    if arguments and arguments[0] in _CONNECTING:
-        hang_up()
     return Said(status, _written(out), _written(err))
 
 
-def hang_up() -> None:
-    """Let go of connections now, as the end of a process would, and not in a later test."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+@contextlib.contextmanager
+def hanging_up() -> Iterator[None]:
+    """Let go of the block's connections at its end, as a process would, and not in a later test.
+
+    What was there before is left out of the search for them: looking through all that a run of
+    the whole suite has piled up would take seconds.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        gc.unfreeze()
 
 
 def _stream() -> io.TextIOWrapper:

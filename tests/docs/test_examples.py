@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from allied.entrypoints.cli import run
-from tests.cli.shell import hang_up, surroundings
+from tests.cli.shell import hanging_up, surroundings
 from tests.docs.examples import Learnt, Step, is_ours, steps
 
 ROOT = Path(__file__).parents[2]
@@ -77,13 +77,13 @@ class Bench:
         stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
         given = {name: value for name, value in self.environment.items() if "ALLIED" in name}
         with (
+            hanging_up(),
             surroundings(given),
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(stream),
             contextlib.redirect_stderr(stream),
         ):
             run(shlex.split(command)[1:])
-        hang_up()
         stream.seek(0)
         return stream.read()
 

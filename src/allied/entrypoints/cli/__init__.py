@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Final
 
 import typer
 from typer.exceptions import TyperException
@@ -41,8 +43,30 @@ _OURS = "something went wrong inside allied; this is our mistake, not yours"
 _TRACE = "run it again with ALLIED_TRACE=1 and send us what it prints"
 
 
-def build() -> typer.Typer:
-    """The whole command tree."""
+# Verbs of a noun that lie in files of their own; added once, whoever builds the tree.
+register.add_to(agreements.app)
+for _verbs in (correlating, datasets, hub):
+    _verbs.add_to(exchange.items)
+
+_NOUNS: Final[Mapping[str, typer.Typer]] = {
+    "organisation": organisations.app,
+    "person": people.persons,
+    "token": people.tokens,
+    "peer": peers.app,
+    "agreement": agreements.app,
+    "item": exchange.items,
+    "feed": feeds.app,
+    "hub": hub.app,
+    "neighbour": neighbours.app,
+    "ledger": ledger.app,
+    "incident": incidents.app,
+    "obligation": obligations.app,
+    "proposal": proposals.app,
+}
+
+
+def build(noun: str = "") -> typer.Typer:
+    """The command tree: the whole of it, or one noun and what has none."""
     app = typer.Typer(
         name="allied",
         help=(
@@ -56,27 +80,16 @@ def build() -> typer.Typer:
     )
     for verbs in (node, exchange, carrying, incidents, whatif):
         verbs.add_to(app)
-    register.add_to(agreements.app)
-    correlating.add_to(exchange.items)
-    datasets.add_to(exchange.items)
-    hub.add_to(exchange.items)
-    for noun, its_verbs in {
-        "organisation": organisations.app,
-        "person": people.persons,
-        "token": people.tokens,
-        "peer": peers.app,
-        "agreement": agreements.app,
-        "item": exchange.items,
-        "feed": feeds.app,
-        "hub": hub.app,
-        "neighbour": neighbours.app,
-        "ledger": ledger.app,
-        "incident": incidents.app,
-        "obligation": obligations.app,
-        "proposal": proposals.app,
-    }.items():
-        app.add_typer(its_verbs, name=noun)
+    for name, its_verbs in _NOUNS.items():
+        if noun in ("", name):
+            app.add_typer(its_verbs, name=name)
     return app
+
+
+@cache
+def _command(noun: str) -> Callable[..., object]:
+    """The tree, ready to be called; making all of it costs as much as many a verb."""
+    return typer.main.get_command(build(noun))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -97,7 +110,9 @@ def _attempt(arguments: Sequence[str]) -> int:
     """As `run`, but for a reader of our output that has gone."""
     wants_json = "--json" in arguments
     try:
-        ended = build()(args=list(arguments), prog_name="allied", standalone_mode=False)
+        noun = arguments[0] if arguments and arguments[0] in _NOUNS else ""
+        called = _command(noun)
+        ended = called(args=list(arguments), prog_name="allied", standalone_mode=False)
         return ended if isinstance(ended, int) else OK
     except AlliedError as refusal:
         if wants_json:
