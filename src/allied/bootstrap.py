@@ -35,6 +35,7 @@ from allied.adapters.vault import FileVault
 from allied.errors import ConflictError, NotFoundError, UsageError
 from allied.node.fellows import Alone, Fellows
 from allied.node.node import Node
+from allied.record.descriptor import read as read_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from allied.adapters.sealed import Hardness
     from allied.exchange.examining import Examiner
     from allied.node.ports import Chance, Clock
-    from allied.record.ids import AgreementId
+    from allied.record.ids import AgreementId, KeyId, OrganisationId
 
 TEMPLATES = "allied.agreement"
 
@@ -155,10 +156,12 @@ def assemble(
     fellows: Fellows = Alone()
     if settings.database:
         fellows = postgres_fellows(settings.database, wait_seconds=busy)
-    vault = (
-        FileVault(folder.keys, chance=chance)
-        if hardness is None
-        else FileVault(folder.keys, chance=chance, hardness=hardness)
+    vault = FileVault(
+        folder.keys,
+        chance=chance,
+        named=lambda organisation: _present_keys(store, organisation),
+        guard=lambda: _require_fence(folder, store, settings),
+        **({} if hardness is None else {"hardness": hardness}),
     )
     outgoing = Outgoing()
     node = Node(
@@ -236,16 +239,31 @@ def _bind(folder: DataFolder, store: SqlStore, bound: str, *, makes: bool) -> No
     folder.bind(name)
 
 
+def _present_keys(store: SqlStore, organisation: OrganisationId) -> Mapping[str, KeyId]:
+    """The ids of an organisation's keys by purpose, as its chain names them now."""
+    with store.read() as reading:
+        chain = reading.descriptors(organisation)
+    if not chain:
+        return {}
+    latest, _ = read_descriptor(chain[-1])
+    return {purpose: held.public.key_id for purpose, held in latest.keys.items()}
+
+
 def require_fence(opened: Opened) -> None:
     """Refuse to sign on a database that is older than what was signed; see `Fence`.
 
-    Where others sign on the same database too, with a folder of their own, this folder's fence
-    learns here how far they are.
+    Keys are not unlocked before this was asked. Where others sign on the same database too,
+    with a folder of their own, this folder's fence learns here how far they are.
     """
-    appended = opened.store.appended()
-    opened.folder.fence.require_current(appended)
-    if opened.settings.database:
-        opened.folder.fence.remember(appended)
+    _require_fence(opened.folder, opened.store, opened.settings)
+
+
+def _require_fence(folder: DataFolder, store: SqlStore, settings: Settings) -> None:
+    folder.require_not_restored()
+    appended = store.appended()
+    folder.fence.require_current(appended)
+    if settings.database:
+        folder.fence.remember(appended)
 
 
 def find_passphrase(file: Path | None, ask: Callable[[], str]) -> str:

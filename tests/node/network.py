@@ -16,7 +16,7 @@ from allied.adapters.folder import DataFolder
 from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
 from allied.adapters.settings import Settings
 from allied.bootstrap import assemble
-from allied.errors import NotFoundError, UnreachableError
+from allied.errors import NotFoundError, UnreachableError, UnverifiedError
 from allied.node import agreements, organisations, peers, sync
 from allied.node.answers import Answers
 from allied.node.node import Actor, Node
@@ -71,8 +71,11 @@ class Wires:
         network.asked.append((speaker.organisation, listener.organisation, path))
         if (speaker.organisation, listener.organisation) in network.cut:
             raise UnreachableError("peer.timeout", "the line is cut")
-        if house.answers.listener_keys(speaker.organisation) is None:
+        known = house.answers.listener_keys(speaker.organisation) or {}
+        if speaker.signer.public.key_id not in known:
             raise UnreachableError("peer.not-found", "they do not know us")
+        if house.answers.signer(listener.organisation).public.key_id not in listener.keys:
+            raise UnverifiedError("peer.bad-signature", "another key has signed the answer")
         weather = network.weather(path)
         if weather == LOST_QUESTION:
             raise UnreachableError("peer.timeout", "the question was lost")

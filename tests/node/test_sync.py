@@ -240,7 +240,9 @@ LIES: dict[str, tuple[Callable[[Network, str], Record], str]] = {
 
 
 def pair_of(network: Network, pact: str) -> Circle:
-    return folded(network.houses[NORTHGATE], pact).instrument.circles.pair(NORTHGATE, HARBOUR)
+    return folded(network.houses[NORTHGATE], pact).instrument.circles.pair(
+        PartyId(NORTHGATE), PartyId(HARBOUR)
+    )
 
 
 def narrow(network: Network, pact: str) -> tuple[Dep, ...]:
@@ -447,7 +449,7 @@ def test_a_second_chain_of_one_party_changes_nothing_for_the_others(tmp_path: Pa
     genesis = folded(northgate, pact).instrument
     body = record_of(river, pact, "agreement.propose").body
     everybody = folded(northgate, pact).instrument.circles
-    wide = {"circle": everybody.pair(NORTHGATE, HARBOUR), "deps": ()}
+    wide = {"circle": everybody.pair(PartyId(NORTHGATE), PartyId(HARBOUR)), "deps": ()}
     slip_in(northgate, crafted(northgate, pact, "agreement.propose", body, **wide))  # type: ignore[arg-type]
     network.settle()
     after = state(harbour, pact).verdicts

@@ -6,6 +6,7 @@
     database.json   which PostgreSQL database is this node's, if it has one in place of the file
     fence.json      how many own records were ever numbered, see `Fence`
     backups/        copies made before migrations
+    restored.json   there from a restore until `allied resume`: nothing is signed meanwhile
     serve.lock      held by the one process that serves this folder
 
 The folder belongs to its owner alone (0700, files 0600). Command-line verbs need no lock:
@@ -84,6 +85,24 @@ class DataFolder:
     def backups(self) -> Path:
         """The folder of copies made before migrations."""
         return self.root / "backups"
+
+    @property
+    def restored(self) -> Path:
+        """`restored.json`: there from a restore until the node goes on."""
+        return self.root / "restored.json"
+
+    def require_not_restored(self) -> None:
+        """Return unless this folder was put back from a backup and nobody went on from there.
+
+        Raises:
+            ConflictError: `store.restored`.
+        """
+        if self.restored.exists():
+            raise ConflictError(
+                "store.restored",
+                "this node was put back from a backup, and may have signed more since",
+                hint="`allied resume` asks the peers how far it was, and goes on safely",
+            )
 
     @property
     def fence(self) -> Fence:
@@ -235,7 +254,7 @@ class Fence:
             raise ExhaustedError(
                 "store.fence-unreadable",
                 "the fence file of this data folder is damaged",
-                hint="look at fence.json; without it the node must begin a new incarnation",
+                hint="put fence.json back, or remove it and go on with `allied resume`",
             )
         return found
 
@@ -273,7 +292,7 @@ class Fence:
                     "store.older-than-fence",
                     "the database is older than what this node has signed",
                     hint="signing on would number two records alike;"
-                    " the organisation has to begin a new incarnation",
+                    " `allied resume` goes on safely",
                     facts={
                         "organisation": organisation,
                         "database": count,
@@ -284,7 +303,7 @@ class Fence:
                 raise ConflictError(
                     "store.fence-missing",
                     "the fence of an organisation is missing, so its database may be an old copy",
-                    hint="put fence.json back, or let the organisation begin a new incarnation",
+                    hint="put fence.json back, or go on with `allied resume`",
                     facts={"organisation": organisation, "database": count},
                 )
         fresh = {name: 0 for name in appended if name not in remembered}

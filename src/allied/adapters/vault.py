@@ -16,25 +16,22 @@ An agreement never sees a person's own key: for each agreement another one is de
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from allied.adapters import disk
-from allied.adapters.sealed import RFC_9106, Hardness, Lock, Smith, damaged, unseal
-from allied.errors import ConflictError, MalformedError, NotAuthorisedError, UsageError
+from allied.adapters import disk, recovery
+from allied.adapters.key_files import KeyFile, Sealed
+from allied.adapters.sealed import RFC_9106, Hardness, Lock, Smith, damaged
+from allied.errors import ConflictError, NotAuthorisedError, UsageError
 from allied.node.ports import Chance, PersonSigner
-from allied.record.ids import AgreementId, OrganisationId, PersonId, is_digest
+from allied.record.ids import AgreementId, KeyId, OrganisationId, PersonId, is_digest
 from allied.record.keys import PrivateKey, PublicKey, Signer, derive_seed
 
-_FORMAT: Final = "allied-keys/1"
-_FILE_LIMIT: Final = 64 * 1024
 _LABEL: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
 _PERSON: Final = "person"
-_RECOVERY_FILES: Final = 100
 
 ALGORITHMS: Final = {
     "acts": "ed25519",
@@ -44,22 +41,46 @@ ALGORITHMS: Final = {
 }
 """What each purpose's seed makes."""
 
+Named = Callable[[OrganisationId], Mapping[str, KeyId]]
+"""The ids of an organisation's present keys by purpose, as its identity chain names them; empty
+while nothing is known of it."""
+
+
+def _anything(organisation: OrganisationId) -> Mapping[str, KeyId]:  # noqa: ARG001
+    return {}
+
 
 class FileVault:
     """Where encrypted keys lie: a folder, separate from the database."""
 
-    def __init__(self, folder: Path, *, chance: Chance, hardness: Hardness = RFC_9106) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        chance: Chance,
+        hardness: Hardness = RFC_9106,
+        named: Named = _anything,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
         """Keep keys in `folder`, made when the first key is kept.
 
         Args:
             hardness: of new files; what exists says its own.
+            named: says which of the keys kept here are the present ones.
+            guard: raises while nothing may be signed on this database; see `unlock`.
         """
         self._folder = folder
+        self._named = named
+        self._guard = guard
         self._hardness = hardness
         self._smith = Smith(chance)
 
-    def unlock(self, passphrase: str) -> FileKeys:
+    def unlock(self, passphrase: str, *, unguarded: bool = False) -> FileKeys:
         """Open every organisation that this passphrase opens.
+
+        Args:
+            unguarded: also while nothing may be signed on this database; for whoever is to
+                mend that, and signs no record.
 
         Cost: one derivation per distinct lock, usually one.
 
@@ -68,28 +89,53 @@ class FileVault:
                 nor a person.
             UsageError: `keys.none`, there are no keys in this folder.
             MalformedError: `keys.damaged`.
+            ConflictError: as the guard raises.
         """
-        signers: dict[tuple[OrganisationId, str], PrivateKey] = {}
         paths = sorted(self._folder.glob("*.json"))
-        for path in paths:
-            file = _KeyFile.load(path, path.stem)
-            for purpose, seed in (file.open(self._smith, passphrase) or {}).items():
-                alg = ALGORITHMS.get(purpose)
-                if alg is None:
-                    raise damaged(path.name)
-                signers[OrganisationId(path.stem), purpose] = PrivateKey.from_seed(alg, seed)
-        keys = FileKeys(signers, self, passphrase)
+        opened = [path.stem for path in paths if self.open_sets(path.stem, passphrase)]
         if not paths:
             raise UsageError(
                 "keys.none", "this data folder holds no keys", hint="start with `allied init`"
             )
-        if not signers and not self._opens_a_person(passphrase):
-            raise NotAuthorisedError(
-                "keys.wrong-passphrase",
-                "the passphrase opens no key of this node",
-                hint="check --passphrase-file or ALLIED_PASSPHRASE_FILE",
-            )
-        return keys
+        if not opened and not self._opens_a_person(passphrase):
+            raise _wrong_passphrase()
+        if self._guard is not None and not unguarded:
+            self._guard()
+        return FileKeys([OrganisationId(each) for each in opened], self, passphrase)
+
+    def open_sets(self, organisation: str, passphrase: str) -> list[Mapping[str, PrivateKey]]:
+        """Every set of an organisation's keys that the passphrase opens, the present one first.
+
+        Raises:
+            MalformedError: `keys.damaged`.
+        """
+        path = self._path(organisation)
+        try:
+            file = KeyFile.load(path, organisation)
+        except FileNotFoundError:
+            return []
+        sets = file.open_sets(path.name, self._smith, passphrase)
+        if any(purpose not in ALGORITHMS for each in sets for purpose in each):
+            raise damaged(path.name)
+        return [
+            {
+                purpose: PrivateKey.from_seed(ALGORITHMS[purpose], seed)
+                for purpose, seed in each.items()
+            }
+            for each in sets
+        ]
+
+    def stamp(self, organisation: OrganisationId) -> tuple[int, int, int]:
+        """What changes when the organisation's key file is replaced; zeros when it is gone."""
+        try:
+            found = self._path(organisation).stat()
+        except OSError:
+            return 0, 0, 0
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def named(self, organisation: OrganisationId) -> Mapping[str, KeyId]:
+        """See `Named`."""
+        return self._named(organisation)
 
     def add_organisation(
         self, organisation: OrganisationId, seeds: Mapping[str, bytes], passphrase: str
@@ -102,13 +148,71 @@ class FileVault:
         """
         if not is_digest(organisation):
             raise UsageError("keys.organisation", "an organisation's id is 64 hex digits")
-        for purpose, seed in seeds.items():
-            if purpose not in ALGORITHMS:
-                raise UsageError("keys.purpose", "a key has one of the four known purposes")
-            PrivateKey.from_seed(ALGORITHMS[purpose], seed)
-        path = self._folder / f"{organisation}.json"
+        _require_seeds(seeds)
         others = sorted(self._folder.glob("*.json"))
-        self._keep(path, organisation, seeds, passphrase, others)
+        self._keep(self._path(organisation), organisation, seeds, passphrase, others)
+
+    def stage(
+        self, organisation: OrganisationId, seeds: Mapping[str, bytes], passphrase: str
+    ) -> None:
+        """Keep a whole set of seeds beside the present one, in place of one staged before.
+
+        Args:
+            seeds: those that change; for the other purposes the present ones stay.
+
+        Raises:
+            UsageError: `keys.seed` or `keys.purpose`, before anything is written.
+            NotAuthorisedError: `keys.wrong-passphrase`, some have to stay and are not open;
+                `keys.not-in-chain`, those kept here are not the present ones.
+        """
+        _require_seeds(seeds)
+        path = self._path(organisation)
+        whole = dict(seeds)
+        if seeds.keys() != ALGORITHMS.keys():
+            sets = self.open_sets(organisation, passphrase)
+            if not sets:
+                raise _wrong_passphrase()
+            present = _chosen(sets, self._named(organisation), organisation)
+            whole = {purpose: key.seed for purpose, key in present.items()} | whole
+        try:
+            file = KeyFile.load(path, organisation)
+        except FileNotFoundError:
+            self.add_organisation(organisation, whole, passphrase)
+            return
+        opens = file.open(path.name, self._smith, passphrase) is not None
+        lock = file.present.lock if opens else self._smith.new_lock(self._hardness)
+        present_set = self._named_set(file, organisation, passphrase)
+        coming = Sealed.of(self._smith, lock, passphrase, organisation, whole)
+        replace(file, present=present_set, coming=coming).save(path, replace=True)
+
+    def _named_set(self, file: KeyFile, organisation: OrganisationId, passphrase: str) -> Sealed:
+        """The set of a file that the identity chain names; the present one when that is shut.
+
+        A change of keys that was cut off may have left the named set as the coming one.
+        """
+        named = self._named(organisation)
+        if file.coming is None or not named:
+            return file.present
+        opened = file.coming.open(self._smith, passphrase, organisation)
+        if opened is None:
+            return file.present
+        ids = {
+            purpose: PrivateKey.from_seed(ALGORITHMS[purpose], seed).public.key_id
+            for purpose, seed in opened.items()
+        }
+        return file.coming if ids == dict(named) else file.present
+
+    def promote(self, organisation: OrganisationId, *, keep_sealing: bool) -> None:
+        """Make the staged set the present one; nothing happens where none is staged.
+
+        Args:
+            keep_sealing: whether the sealing key that was replaced is kept for what was
+                sealed to it.
+        """
+        path = self._path(organisation)
+        file = KeyFile.load(path, organisation)
+        if file.coming is not None:
+            file.promoted(keep_sealing=keep_sealing).save(path, replace=True)
 
     def add_person(
         self, organisation: OrganisationId, label: str, seed: bytes, passphrase: str
@@ -138,21 +242,19 @@ class FileVault:
         """
         if not _LABEL.fullmatch(label):
             raise _bad_label()
-        data = self._folder.parent.resolve()
-        raw = recovery_text(organisation, label, secrets).encode()
-        for number in range(1, _RECOVERY_FILES):
-            tail = f"-{number}" if number > 1 else ""
-            path = data.with_name(f"{data.name}-recovery-{label}{tail}.txt")
-            try:
-                disk.put(path, raw, replace=False)
-            except FileExistsError:
-                continue
-            return str(path)
-        raise ConflictError(
-            "keys.too-many-recovery-files",
-            "there are too many recovery files beside the data folder",
-            hint="move them off this machine",
+        return str(
+            recovery.write_beside(self._folder.parent.resolve(), organisation, label, secrets)
         )
+
+    def read_recovery(self, path: str) -> tuple[OrganisationId, Mapping[str, bytes]]:
+        """See `allied.adapters.recovery.read`."""
+        return recovery.read(Path(path))
+
+    def rewrite_recovery(
+        self, path: str, organisation: OrganisationId, label: str, secrets: Mapping[str, bytes]
+    ) -> None:
+        """See `allied.adapters.recovery.rewrite`."""
+        recovery.rewrite(Path(path), organisation, label, secrets)
 
     def person_key(
         self,
@@ -164,15 +266,18 @@ class FileVault:
         """A person's key for one agreement; see `Keys.person`."""
         try:
             path = self._person_path(organisation, label)
-            file = _KeyFile.load(path, _whose(organisation, label))
+            file = KeyFile.load(path, _whose(organisation, label))
         except (FileNotFoundError, UsageError) as error:
             raise _person_locked() from error
-        opened = file.open(self._smith, passphrase)
+        opened = file.open(path.name, self._smith, passphrase)
         if opened is None or _PERSON not in opened:
             raise _person_locked()
         seed = derive_seed(opened[_PERSON], f"person:{agreement}")
         private = PrivateKey.from_seed("ed25519", seed)
         return PersonSigner(PersonId(private.public.key_id[:32]), private)
+
+    def _path(self, organisation: str) -> Path:
+        return self._folder / f"{organisation}.json"
 
     def _person_path(self, organisation: OrganisationId, label: str) -> Path:
         if not is_digest(organisation):
@@ -183,8 +288,8 @@ class FileVault:
 
     def _opens_a_person(self, passphrase: str) -> bool:
         for path in sorted(self._folder.glob("people/*/*.json")):
-            file = _KeyFile.load(path, _whose(OrganisationId(path.parent.name), path.stem))
-            if file.open(self._smith, passphrase) is not None:
+            file = KeyFile.load(path, _whose(OrganisationId(path.parent.name), path.stem))
+            if file.open(path.name, self._smith, passphrase) is not None:
                 return True
         return False
 
@@ -198,21 +303,12 @@ class FileVault:
     ) -> None:
         """Write a new key file, under the lock of another that this passphrase opens."""
         lock = self._lock_of(others, passphrase) or self._smith.new_lock(self._hardness)
-        key = self._smith.key(lock, passphrase)
-        document = {
-            "format": _FORMAT,
-            "whose": whose,
-            "lock": lock.to_json(),
-            "seeds": {
-                purpose: self._smith.seal(key, seed, _bound(whose, purpose))
-                for purpose, seed in sorted(seeds.items())
-            },
-        }
         for folder in (self._folder, path.parent.parent, path.parent):
             if folder == self._folder or self._folder in folder.parents:
                 disk.make_folder(folder)
         try:
-            disk.put(path, json.dumps(document, indent=1).encode(), replace=False)
+            sealed = Sealed.of(self._smith, lock, passphrase, whose, seeds)
+            KeyFile(whose, sealed).save(path, replace=False)
         except FileExistsError as error:
             raise ConflictError(
                 "keys.exist",
@@ -224,38 +320,50 @@ class FileVault:
         """The lock of the first of these files that the passphrase opens."""
         for path in paths:
             try:
-                file = _KeyFile.load(path, path.stem)
+                file = KeyFile.load(path, path.stem)
             except FileNotFoundError:
                 continue
-            if file.open(self._smith, passphrase) is not None:
-                return file.lock
+            if file.open(path.name, self._smith, passphrase) is not None:
+                return file.present.lock
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The keys of one organisation as they were opened: of which file, and which count."""
+
+    stamp: tuple[int, int, int]
+    sets: int
+    present: Mapping[str, PrivateKey]
+
+
 class FileKeys:
-    """The unlocked keys of this node, held in memory only."""
+    """The unlocked keys of this node, held in memory only.
+
+    Keys that were changed meanwhile, by this process or another, are noticed when they are
+    next asked for.
+    """
 
     def __init__(
-        self,
-        signers: Mapping[tuple[OrganisationId, str], PrivateKey],
-        vault: FileVault,
-        passphrase: str,
+        self, organisations: list[OrganisationId], vault: FileVault, passphrase: str
     ) -> None:
-        self._signers = signers
+        self._held: dict[OrganisationId, _Held] = {}
+        self._open = frozenset(organisations)
         self._vault = vault
         self._passphrase = passphrase
 
     def __repr__(self) -> str:
-        return f"<FileKeys of {len({name for name, _ in self._signers})} organisations>"
+        return f"<FileKeys of {len(self._open)} organisations>"
 
     def signer(self, organisation: OrganisationId, purpose: str) -> Signer:
         """The present key for `acts`, `automatic` or `transport`.
 
         Raises:
             NotAuthorisedError: `keys.locked`, the passphrase did not open it, or it is not
-                a key that signs.
+                a key that signs; `keys.not-in-chain`, it is not the one that the identity
+                chain names.
         """
-        found = self._signers.get((organisation, purpose))
+        found = self._present(organisation).get(purpose)
         if found is None or found.alg == "x25519":
             raise NotAuthorisedError(
                 "keys.locked",
@@ -264,6 +372,16 @@ class FileKeys:
                 facts={"organisation": organisation},
             )
         return _OnlySigns(found)
+
+    def _present(self, organisation: OrganisationId) -> Mapping[str, PrivateKey]:
+        stamp = self._vault.stamp(organisation)
+        held = self._held.get(organisation)
+        # While a change of keys is under way the identity chain is asked every time.
+        if held is None or held.stamp != stamp or held.sets > 1:
+            sets = self._vault.open_sets(organisation, self._passphrase)
+            present = _chosen(sets, self._vault.named(organisation), organisation)
+            held = self._held[organisation] = _Held(stamp, len(sets), present)
+        return held.present
 
     def person(
         self, organisation: OrganisationId, label: str, agreement: AgreementId
@@ -274,6 +392,25 @@ class FileKeys:
             NotAuthorisedError: `keys.person-locked`, the passphrase does not open it.
         """
         return self._vault.person_key(organisation, label, agreement, self._passphrase)
+
+
+def _chosen(
+    sets: list[Mapping[str, PrivateKey]],
+    named: Mapping[str, KeyId],
+    organisation: OrganisationId,
+) -> Mapping[str, PrivateKey]:
+    """Of several sets the one that the identity chain names."""
+    for each in sets:
+        if all(each[purpose].public.key_id == named.get(purpose) for purpose in each):
+            return each
+    if named and sets:
+        raise NotAuthorisedError(
+            "keys.not-in-chain",
+            "the keys kept here are not those that the organisation's identity names",
+            hint="put the newer keys back, or take the identity back with `allied key recover`",
+            facts={"organisation": organisation},
+        )
+    return sets[0] if sets else {}
 
 
 class _OnlySigns:
@@ -290,78 +427,11 @@ class _OnlySigns:
         return self._private.sign(message)
 
 
-class _KeyFile:
-    """One file of sealed seeds."""
-
-    def __init__(self, name: str, whose: str, lock: Lock, seeds: Mapping[str, object]) -> None:
-        self._name = name
-        self._whose = whose
-        self.lock = lock
-        self._seeds = seeds
-
-    @classmethod
-    def load(cls, path: Path, whose: str) -> _KeyFile:
-        """Read a file; its place says whose it has to be."""
-        raw = disk.read(path, limit=_FILE_LIMIT, code="keys.damaged")
-        with _naming(path.name):
-            try:
-                document: Any = json.loads(raw)
-            except (ValueError, RecursionError) as error:
-                raise damaged() from error
-            if (
-                not isinstance(document, dict)
-                or document.get("format") != _FORMAT
-                or document.get("whose") != whose
-                or not isinstance(document.get("seeds"), dict)
-                or not document["seeds"]
-            ):
-                raise damaged()
-            return cls(path.name, whose, Lock.from_json(document.get("lock")), document["seeds"])
-
-    def open(self, smith: Smith, passphrase: str) -> Mapping[str, bytes] | None:
-        """All seeds by purpose; None when the passphrase does not open them.
-
-        Raises:
-            MalformedError: `keys.damaged`, it opens some of them only.
-        """
-        key = smith.key(self.lock, passphrase)
-        with _naming(self._name):
-            opened = {
-                purpose: unseal(key, sealed, _bound(self._whose, purpose))
-                for purpose, sealed in self._seeds.items()
-            }
-            seeds = {purpose: seed for purpose, seed in opened.items() if seed is not None}
-            if seeds and len(seeds) < len(opened):
-                raise damaged()
-        return seeds or None
-
-
-def recovery_text(organisation: str, label: str, secrets: Mapping[str, bytes]) -> str:
-    """The recovery file as people read it; its last lines are what recovery needs."""
-    lines = [
-        f"Recovery file of {label}",
-        "",
-        f"Organisation  {organisation}",
-        "",
-        "Whoever holds this file can take over the identity of the organisation. Move it off",
-        "this machine now: print it or put it on a medium that is locked away, in two places,",
-        "and delete it here. The running node never needs it.",
-        "",
-        "It is needed to change keys (next) and to take the identity back after the keys of",
-        "the node were lost or stolen (recovery).",
-        "",
-        *(f"{name:<12}  {_grouped(secret.hex())}" for name, secret in sorted(secrets.items())),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _grouped(digits: str) -> str:
-    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
-
-
-def _bound(whose: str, purpose: str) -> str:
-    return f"{_FORMAT}\0{whose}\0{purpose}"
+def _require_seeds(seeds: Mapping[str, bytes]) -> None:
+    for purpose, seed in seeds.items():
+        if purpose not in ALGORITHMS:
+            raise UsageError("keys.purpose", "a key has one of the four known purposes")
+        PrivateKey.from_seed(ALGORITHMS[purpose], seed)
 
 
 def _whose(organisation: OrganisationId, label: str) -> str:
@@ -374,18 +444,17 @@ def _bad_label() -> UsageError:
     )
 
 
+def _wrong_passphrase() -> NotAuthorisedError:
+    return NotAuthorisedError(
+        "keys.wrong-passphrase",
+        "the passphrase opens no key of this node",
+        hint="check --passphrase-file or ALLIED_PASSPHRASE_FILE",
+    )
+
+
 def _person_locked() -> NotAuthorisedError:
     return NotAuthorisedError(
         "keys.person-locked",
         "the passphrase does not open the key of the person who acts",
         hint="give that person's own passphrase, or name another person with --person",
     )
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Say in a refusal which file it is about."""
-    try:
-        yield
-    except MalformedError as error:
-        raise damaged(name) from error

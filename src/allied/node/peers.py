@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from allied.errors import NotAuthorisedError, NotFoundError, UnverifiedError, UsageError
+from allied.node import renewals
 from allied.node.people import check_label
 from allied.node.ports import Introduction
 from allied.node.rows import Peer
@@ -96,11 +97,12 @@ def add(node: Node, url: str, offered: Offered, *, confirmed: bool, label: str =
         UnverifiedError: the identity chain offered contradicts the one known here.
     """
     now = node.clock.now()
-    identity = offered.identity
     with node.store.write() as writing:
-        if any(mine.id == identity.id for mine in writing.organisations()):
+        if any(mine.id == offered.identity.id for mine in writing.organisations()):
             raise UsageError("peer.is-hosted-here", "that organisation is hosted on this very node")
-        _require_continues(writing.descriptors(identity.id), offered.descriptors)
+        identity = renewals.taken(writing, offered.identity.id, offered.descriptors)
+    with node.store.write() as writing:
+        renewals.require_one_identity(writing, identity.id)
         taken = {peer.label for peer in writing.peers() if peer.id != identity.id}
         taken |= {mine.label for mine in writing.organisations()}
         known = writing.peer(identity.id)
@@ -121,7 +123,6 @@ def add(node: Node, url: str, offered: Offered, *, confirmed: bool, label: str =
             next_try_at=None,
             last_problem="",
         )
-        writing.add_descriptors(identity.id, offered.descriptors)
         writing.put_peer(peer)
     node.notifier.changed(None)
     return peer
@@ -138,6 +139,7 @@ def require_confirmed(reading: Reading, organisation: OrganisationId) -> None:
 
     Raises:
         NotAuthorisedError: `peer.unknown` or `peer.unconfirmed`.
+        UnverifiedError: `peer.identity-forked`.
     """
     if any(mine.id == organisation for mine in reading.organisations()):
         return
@@ -154,6 +156,7 @@ def require_confirmed(reading: Reading, organisation: OrganisationId) -> None:
             f"nobody here has confirmed the fingerprint of {peer.label}",
             hint=f"compare it with them, then `allied peer add {peer.url} --fingerprint F`",
         )
+    renewals.require_one_identity(reading, organisation)
 
 
 def introductions(node: Node) -> Sequence[Introduction]:
@@ -226,17 +229,6 @@ def _checked(url: str) -> str:
             hint="for example https://allied.example.org",
         )
     return url.rstrip("/")
-
-
-def _require_continues(known: Sequence[bytes], offered: Sequence[bytes]) -> None:
-    """The longer chain must begin with the shorter one; else somebody has two histories."""
-    for old, new in zip(known, offered, strict=False):
-        if old != new:
-            raise UnverifiedError(
-                "peer.identity-forked",
-                "the identity offered contradicts the one known here",
-                hint="ask them by another way before you trust either",
-            )
 
 
 def _free_label(identity: Identity, taken: set[str]) -> str:

@@ -279,6 +279,18 @@ class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, ReadingNeig
         """32 bytes that only this database knows, others for each purpose."""
         ...
 
+    def appended(self) -> Mapping[OrganisationId, int]:
+        """How many own records each hosted organisation has numbered."""
+        ...
+
+    def unclaimed(self, organisation: OrganisationId) -> Sequence[RecordRow]:
+        """Records in an organisation's chains whose number it did not claim here for them.
+
+        They were signed before this database was put back, or by somebody else with its keys.
+        By chain, then sequence, then id.
+        """
+        ...
+
     def changes(self) -> int:
         """Grows with every write unit that changed something; cheap, across processes."""
         ...
@@ -295,6 +307,10 @@ class Writing(
 
     def add_descriptors(self, organisation: OrganisationId, raws: Sequence[bytes]) -> None:
         """Append descriptors that are not stored yet; the caller has verified the chain."""
+        ...
+
+    def replace_descriptors(self, organisation: OrganisationId, raws: Sequence[bytes]) -> None:
+        """Put another identity chain in place of the one stored; the caller has verified it."""
         ...
 
     def put_peer(self, peer: Peer) -> None:
@@ -322,6 +338,10 @@ class Writing(
         Raises:
             ConflictError: `store.sequence-taken`, that number was used before.
         """
+        ...
+
+    def number_past(self, organisation: OrganisationId, count: int) -> None:
+        """Let the count of own records be at least `count`, and the fence know it."""
         ...
 
     def park(
@@ -456,11 +476,16 @@ class Keys(Protocol):
 class Vault(Protocol):
     """Where encrypted keys lie (argon2id; separate from the database)."""
 
-    def unlock(self, passphrase: str) -> Keys:
+    def unlock(self, passphrase: str, *, unguarded: bool = False) -> Keys:
         """Open every key that this passphrase opens.
+
+        Args:
+            unguarded: also while nothing may be signed on this database, which was put back
+                from a copy; for whoever is to mend that, and signs no record.
 
         Raises:
             NotAuthorisedError: `keys.wrong-passphrase`, it opens none.
+            ConflictError: `store.older-than-fence`, `store.fence-missing`, `store.restored`.
         """
         ...
 
@@ -478,6 +503,30 @@ class Vault(Protocol):
         self, organisation: OrganisationId, label: str, secrets: Mapping[str, bytes]
     ) -> str:
         """Write next and recovery seeds to a file outside the data folder; returns its path."""
+        ...
+
+    def read_recovery(self, path: str) -> tuple[OrganisationId, Mapping[str, bytes]]:
+        """Whose recovery file it is, and the seeds in it by name."""
+        ...
+
+    def rewrite_recovery(
+        self, path: str, organisation: OrganisationId, label: str, secrets: Mapping[str, bytes]
+    ) -> None:
+        """Put these seeds in place of those in the file, in one step."""
+        ...
+
+    def stage(
+        self, organisation: OrganisationId, seeds: Mapping[str, bytes], passphrase: str
+    ) -> None:
+        """Keep a set of seeds that is to follow; those not given stay. The present one stays too.
+
+        Which of the two counts is said by the identity chain, so both are at hand while it
+        changes.
+        """
+        ...
+
+    def promote(self, organisation: OrganisationId, *, keep_sealing: bool) -> None:
+        """Make the set that was staged the only one; `keep_sealing` keeps the old sealing key."""
         ...
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from allied.node import (
     recalls,
     release,
     sweeping,
+    renewals,
     visibility,
 )
 from allied.node.messages import (
@@ -228,8 +230,7 @@ def _from_neighbours(node: Node, keys: Keys, organisation: Organisation) -> None
 def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -> Outcome:
     outcome = Outcome(organisation.label, peer.label)
     try:
-        exchange = _Exchange(node, keys, organisation, peer)
-        exchange.run(outcome, node.clock.now())
+        _with_renewed(node, keys, organisation, peer, outcome)
     except (UnreachableError, UnverifiedError, MalformedError) as problem:
         outcome.problem, outcome.message = problem.code, problem.message
         peers.failed(node, peer, problem.code)
@@ -248,6 +249,29 @@ def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -
 
 def exchange_given(
     node: Node,
+def _with_renewed(
+    node: Node, keys: Keys, organisation: Organisation, peer: Peer, outcome: Outcome
+) -> None:
+    """Exchange with a peer, after fetching its identity again where it has changed its keys."""
+    begun = node.clock.now()
+    with node.store.read() as reading:
+        frozen = renewals.parting(reading, peer.id) is not None
+        due = frozen or renewals.is_due(reading, peer.id, begun)
+    if due:  # one that is frozen may have taken its identity back
+        with suppress(UnreachableError):
+            renewals.refresh(node, peer)
+        with node.store.write() as writing:
+            renewals.asked(writing, peer.id, begun)
+    with node.store.read() as reading:
+        renewals.require_one_identity(reading, peer.id)
+    try:
+        _Exchange(node, keys, organisation, peer).run(outcome, begun)
+    except UnverifiedError as problem:
+        if problem.code != "peer.bad-signature" or not renewals.refresh(node, peer):
+            raise
+        _Exchange(node, keys, organisation, peer).run(outcome, begun)
+
+
     keys: Keys,
     organisation: Organisation,
     peer: Peer,

@@ -188,6 +188,24 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
         )
         return [RecordRow(*row) for row in self._all(query)]
 
+    def unclaimed(self, organisation: OrganisationId) -> Sequence[RecordRow]:
+        """See `Reading.unclaimed`."""
+        table, claims = schema.records, schema.claims
+        claimed = (
+            select(claims.c.record)
+            .where(
+                claims.c.circle == table.c.circle,
+                claims.c.issuer == table.c.issuer,
+                claims.c.incarnation == table.c.incarnation,
+                claims.c.sequence == table.c.sequence,
+                claims.c.record == table.c.id,
+            )
+            .exists()
+        )
+        chain = (table.c.circle, table.c.incarnation, table.c.sequence, table.c.id)
+        query = select(table).where(table.c.issuer == organisation, ~claimed).order_by(*chain)
+        return [RecordRow(*row) for row in self._all(query)]
+
     def last_row(self, agreement: AgreementId) -> int:
         """See `Reading.last_row`."""
         table = schema.records
@@ -423,7 +441,7 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
         return self._changes
 
     def appended(self) -> Mapping[OrganisationId, int]:
-        """How many own records each hosted organisation has ever numbered; for the fence."""
+        """See `Reading.appended`."""
         return {
             row.id: self._counter(f"appended:{row.id}")
             for row in self._all(select(schema.organisations.c.id))

@@ -139,6 +139,12 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
         if rows:
             self._do(table.insert(), rows)
 
+    def replace_descriptors(self, organisation: OrganisationId, raws: Sequence[bytes]) -> None:
+        """See `Writing.replace_descriptors`."""
+        table = schema.descriptors
+        self._do(delete(table).where(table.c.organisation == organisation))
+        self.add_descriptors(organisation, raws)
+
     def put_peer(self, peer: Peer) -> None:
         """See `Writing.put_peer`."""
         self._put(schema.peers, asdict(peer))
@@ -229,6 +235,15 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
                 facts={"circle": circle, "issuer": issuer, "sequence": sequence},
             )
         self._numbered[issuer] = self._take(f"appended:{issuer}", 1)
+
+    def number_past(self, organisation: OrganisationId, count: int) -> None:
+        """See `Writing.number_past`."""
+        counter = f"appended:{organisation}"
+        behind = count - self._counter(counter)
+        if behind > 0:
+            self._take(counter, behind)
+        self._changed = True
+        self._numbered[organisation] = self._counter(counter)
 
     def park(
         self,

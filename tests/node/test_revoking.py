@@ -1,0 +1,184 @@
+"""A stolen key is revoked: what the thief signs beyond the cut has no effect at any partner."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from allied.errors import AlliedError
+from allied.node import agreements, revoking
+from allied.node.revoking import Revoked
+from allied.record.ids import PartyId
+from allied.record.keys import PrivateKey
+from tests.node.fragile import Fragile, Fuse, Killed
+from tests.node.hands import HARBOUR, RIVER, allied, crafted, folded, slip_in, state
+from tests.node.network import PASSPHRASE, House
+from tests.node.test_keys import again, present, recovery_of, rotate
+
+ANSWER: Any = {"blob": "00"}
+
+
+class Stolen:
+    """The keys of a house as a thief took them."""
+
+    def __init__(self, house: House) -> None:
+        vault: Any = house.node.vault
+        (self._keys,) = vault.open_sets(house.organisation.id, PASSPHRASE)
+        self._real = house.keys
+
+    def signer(self, organisation: object, purpose: str) -> PrivateKey:  # noqa: ARG002
+        key: PrivateKey = self._keys[purpose]
+        return key
+
+    def person(self, *whose: Any) -> Any:
+        return self._real.person(*whose)
+
+
+def thief_of(house: House) -> House:
+    return House(
+        house.label, house.url, house.node, house.organisation, Stolen(house), house.answers
+    )
+
+
+def revoke(house: House, *named: str, why: str = "the laptop was stolen") -> Revoked:
+    done = revoking.revoke(
+        house.node,
+        house.organisation,
+        "kim",
+        keys=named,
+        because=why,
+        recovery=recovery_of(house),
+        passphrase=PASSPHRASE,
+    )
+    again(house)
+    return done
+
+
+def test_what_the_thief_signs_has_no_effect_at_every_partner(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    thief, old = thief_of(river), present(river)
+    honest = crafted(river, pact, "redaction.answer", ANSWER)
+    with river.node.store.write() as writing:
+        header = honest.header
+        writing.claim_sequence(header.circle, header.issuer, 0, header.sequence, honest.id)
+    slip_in(river, honest)
+    forged = crafted(thief, pact, "redaction.answer", {"blob": "01"}, after=honest)
+    circles = folded(river, pact).instrument.circles
+    pair = crafted(
+        thief,
+        pact,
+        "redaction.answer",
+        ANSWER,
+        circle=circles.pair(PartyId(RIVER), PartyId(HARBOUR)),
+        deps=(),
+    )
+    slip_in(harbour, honest, forged, pair)
+    network.settle()
+    for house in (harbour, northgate):
+        assert state(house, pact).verdicts[forged.id].effect  # the twin: nobody knows yet
+
+    done = revoke(river, old["acts"])
+    assert done.keys == (old["acts"],)
+    assert (done.incarnation, done.agreements) == (1, 1)
+    network.settle()
+    for house in network.houses.values():
+        verdicts = state(house, pact).verdicts
+        assert verdicts[honest.id].effect
+        assert verdicts[forged.id].code == "effect.key-revoked"
+    assert state(harbour, pact).verdicts[pair.id].code == "effect.key-revoked"
+
+    late = crafted(thief, pact, "redaction.answer", {"blob": "02"}, after=forged)
+    slip_in(northgate, late)
+    agreements.ratify(river.node, river.actor, pact)
+    network.settle()
+    for house in (harbour, northgate):
+        verdicts = state(house, pact).verdicts
+        assert verdicts[late.id].code == "effect.key-revoked"
+        assert RIVER in state(house, pact).ratifications, "its own word goes on"
+    newer = crafted(thief, pact, "redaction.answer", ANSWER, incarnation=1, deps=())
+    slip_in(northgate, newer)
+    assert "record.incarnation-key" in {code for each in harbour.sync() for code in each.refused}
+
+
+def test_revoking_again_says_nothing_twice_and_more_keys_say_more(tmp_path: Path) -> None:
+    network, _ = allied(tmp_path)
+    river = network.houses[RIVER]
+    old = present(river)
+    first = revoke(river, old["acts"][:16])
+    assert first.records > 1
+    assert revoke(river, old["acts"]).records == 0
+    more = revoke(river, old["automatic"], old["acts"])
+    assert (more.records, more.incarnation) == (first.records, 1)
+
+
+def test_a_transport_key_is_replaced_and_needs_no_cut(tmp_path: Path) -> None:
+    network, _ = allied(tmp_path)
+    river = network.houses[RIVER]
+    old = present(river)
+    done = revoke(river, old["transport"])
+    assert done.records == 0
+    assert present(river)["transport"] != old["transport"]
+
+
+def test_a_key_that_was_rotated_away_long_ago_still_needs_a_new_life(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    thief, old = thief_of(river), present(river)
+    rotate(river)
+    rotate(river)
+    forged = crafted(thief, pact, "redaction.answer", ANSWER)
+    done = revoke(river, old["acts"])
+    assert done.incarnation == 3
+    slip_in(harbour, forged)
+    network.settle()
+    assert state(harbour, pact).verdicts[forged.id].code == "effect.key-revoked"
+
+
+@pytest.mark.parametrize(
+    ("named", "why", "code"),
+    [
+        pytest.param(("ab" * 32,), "lost", "key.unknown", id="nobody's key"),
+        pytest.param(("",), "lost", "key.unknown", id="no key at all"),
+        pytest.param((), "lost", "key.none", id="none named"),
+        pytest.param(("acts",), " ", "key.because", id="no reason"),
+        pytest.param(("acts",), "x" * 2_001, "key.because", id="a reason that is too long"),
+    ],
+)
+def test_what_cannot_be_revoked_changes_nothing(
+    tmp_path: Path, named: tuple[str, ...], why: str, code: str
+) -> None:
+    network, _ = allied(tmp_path)
+    river = network.houses[RIVER]
+    before = present(river)
+    keys_named = [before.get(each, each) for each in named]
+    with pytest.raises(AlliedError) as refusal:
+        revoke(river, *keys_named, why=why)
+    assert refusal.value.code == code
+    assert present(river) == before
+
+
+def test_killed_on_the_way_it_is_said_again_and_whole(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river = network.houses[RIVER]
+    old = present(river)["acts"]
+    for left in (1, 3, 8):
+        store = Fragile(river.node.store, Fuse(left))
+        with suppress(Killed):
+            revoke(replace(again(river), node=replace(river.node, store=store)), old)
+    again(river)
+    whole = revoke(river, old)
+    assert whole.incarnation == 1
+    said = [
+        record.header.circle
+        for record in folded(river, pact).history.order
+        if record.header.kind == "key.revoke"
+    ]
+    party = folded(river, pact).instrument.party(river.organisation.id)
+    assert party is not None
+    circles = state(river, pact).circles_of(folded(river, pact).instrument, party)
+    assert sorted(said) == sorted(circles)
