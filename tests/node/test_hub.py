@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError
-from allied.node import agreements, hub, hub_naming, items, recalls
-from allied.node.recall_views import list_recalls
+from allied.node import agreements, hub, hub_naming, hub_rounds, items, recalls
+from allied.node.hub_rows import Submitted
+from allied.node.recall_views import left_here, list_recalls
+from allied.record.ids import AgreementId
 from tests.exchange.samples import identity, indicator, link, malware, sighting, tlp
 from tests.node.centre import (
     ALDER,
@@ -225,6 +228,30 @@ def test_recalls_are_said_by_the_hub_later(tmp_path: Path) -> None:
     network.settle(2)
     (again,) = list_recalls(birch.node, birch.organisation)
     assert again.id == told.id
+
+
+def test_of_an_object_with_many_versions_the_right_one_is_recalled(tmp_path: Path) -> None:
+    network, pact = centre(tmp_path)
+    house, alder = network.houses[HUB], network.houses[ALDER]
+    versions = [
+        PLAIN | {"modified": f"2026-03-02T00:{minute:02d}:{second:02d}.000Z"}
+        for minute in range(35)  # 2,100: more than are read at a time
+        for second in range(60)
+    ]
+    for start in range(0, len(versions), 210):
+        share(house, pact, *versions[start : start + 210])
+    now, last = network.clock.now(), str(versions[-1]["modified"])
+    row = Submitted(
+        house.organisation.id, AgreementId(pact), alder.organisation.id, "old", "1", "share",
+        NAME, str(versions[0]["modified"]), now,
+    )  # fmt: skip
+    due = replace(row, old_version="2", new_version=last, recall="a" * 64, recall_due=now)
+    with house.node.store.write() as writing:
+        writing.put_submitted([row, due])
+    hub_rounds.sweep(house.node, house.keys, house.organisation)
+    with house.node.store.read() as reading:
+        (gone,) = left_here(reading, row.agreement, house.organisation.id, NAME)
+    assert gone.item.modified == last
 
 
 def test_a_delay_lies_before_every_recall(tmp_path: Path) -> None:

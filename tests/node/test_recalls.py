@@ -10,8 +10,8 @@ import pytest
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError
-from allied.node import items, ledger, recalls
-from allied.node.recall_views import HolderView, list_recalls
+from allied.node import disclosures, items, ledger, recalls
+from allied.node.recall_views import HolderView, left_here, list_recalls
 from allied.node.receipts import ReceiptView, receipts
 from allied.record.ids import AgreementId
 from tests.exchange.samples import indicator, tlp
@@ -268,6 +268,20 @@ def test_a_recall_reaches_every_version_however_many_there_are(tmp_path: Path) -
     for house in (river, harbour):
         assert versions_here(house, pact) == []
         gone(house)
+    pact_id = AgreementId(pact)
+    with harbour.node.store.read() as reading:
+        left = left_here(reading, pact_id, harbour.organisation.id, NAME)
+    assert len(left) == 1_200
+    assert all(each.raw for each in left)
+    recalls.answer(harbour.node, harbour.actor, NAME)
+    with harbour.node.store.read() as reading:
+        left = left_here(reading, pact_id, harbour.organisation.id, NAME)
+    assert len(left) == 1_200
+    assert not any(each.raw for each in left)
+    with river.node.store.read() as reading:
+        here = left_here(reading, pact_id, river.organisation.id, NAME)
+    last = disclosures.Asked(item=str(here[-1].item.seq))  # by its number
+    assert disclosures.rows(river.node, river.organisation, last)
 
 
 def versions_here(house: House, pact: str) -> list[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from allied.node.ports import Reading
-    from allied.node.rows import ItemRow
+    from allied.node.rows import ItemRow, WithdrawnRow
     from allied.record.ids import AgreementId, OrganisationId
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,3 +71,24 @@ def stream(
         if len(rows) < chunk:
             return
         after, added_after = rows[-1].seq, None
+
+
+def withdrawn(
+    reading: Reading,
+    agreement: AgreementId,
+    holder: OrganisationId,
+    *,
+    item: str | None = None,
+    record: str | None = None,
+    chunk: int = 1_000,
+) -> Iterator[WithdrawnRow]:
+    """What were items here, by the numbers that they had, `chunk` at a time."""
+    after = 0
+    while True:
+        rows = reading.withdrawn(
+            agreement, holder, item=item, record=record, after=after, limit=chunk
+        )
+        yield from rows
+        if len(rows) < chunk:
+            return
+        after = rows[-1].item.seq

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final
 
 from allied.errors import NotFoundError
 from allied.exchange.stix import Instant, instant
-from allied.node.additions import date_text, stream
+from allied.node.additions import date_text, stream, withdrawn
 from allied.node.rows import Joined, Version
 
 if TYPE_CHECKING:
@@ -387,7 +387,7 @@ class Look:
         for source in self.visible.sources:
             names = self.reading.withdrawn_names(source.agreement, holder, ids)
             for item in sorted({id_ for _, id_, _ in names}):
-                for row in self.reading.withdrawn(source.agreement, holder, item=item):
+                for row in withdrawn(self.reading, source.agreement, holder, item=item):
                     was = row.item
                     yield Version(
                         was.seq, was.id, was.originator, was.modified, was.added, was.class_id,

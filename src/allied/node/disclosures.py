@@ -17,7 +17,7 @@ from allied.errors import NotFoundError, UsageError
 from allied.node import ledger
 from allied.node.agreements import resolve
 from allied.node.ledger_proofs import row_of
-from allied.node.recall_views import versions_of
+from allied.node.recall_views import left_here, versions_of
 from allied.node.receipts import receipt_at
 from allied.record.ids import PartyId
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 OUTCOMES: Final = (ledger.PERMITTED, ledger.REFUSED, ledger.RELEASED, ledger.RECALLED)
 _PAGE: Final = 1_000
-_MOST_VERSIONS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +142,7 @@ def _places(
     found: set[tuple[AgreementId, int, int]] = set()
     for each in agreements:
         held = list(versions_of(reading, each.id, organisation, item))
-        by_id = None if item.isdecimal() else item
-        gone = reading.withdrawn(each.id, organisation, item=by_id, limit=_MOST_VERSIONS)
-        held += [one.item for one in gone if item in (one.item.id, str(one.item.seq))]
+        held += [one.item for one in left_here(reading, each.id, organisation, item)]
         found |= {(each.id, one.seq, one.class_id) for one in held}
     if not found:
         raise NotFoundError(

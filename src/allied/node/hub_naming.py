@@ -31,6 +31,7 @@ from allied.errors import NotFoundError, RefusedError, UsageError
 from allied.exchange import channels
 from allied.exchange.anonymity import NameConsent, group, hides, names_source
 from allied.node import journal, release, sharing
+from allied.node.additions import stream
 from allied.node.agreements import party_of, resolve
 from allied.node.called import pairs_of
 from allied.node.hub_making import Desk, desk as desk_of
@@ -54,7 +55,6 @@ MOST: Final = 500
 """Objects that one consent speaks of."""
 
 _LONGEST: Final = 300
-_PAGE: Final = 1_000
 
 
 # --- the submitter --------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def _tellings(
     if not rows or salt is None or since is None or clause is None:
         return []
     new_id = rows[-1].new_id
-    held = reading.items(agreement, me, limit=_PAGE, item=new_id, originator=me)
+    held = list(stream(reading, agreement, me, item=new_id, originator=me))
     if not held or held[-1].type in ("relationship", "marking-definition"):
         return []
     had = {party: entry.at for party, entry in holders_of(reading, held).items()}
@@ -387,10 +387,10 @@ def _stop(node: Node, desk: Desk, link: str) -> None:
     """Take a link away from whoever has not read it yet."""
     me, agreement = desk.organisation.id, desk.folded.row.id
     with node.store.write() as writing:
-        rows = list(writing.items(agreement, me, limit=_PAGE, item=link, originator=me))
+        rows = list(stream(writing, agreement, me, item=link, originator=me))
         for row in list(rows):
             value = orjson.loads(writing.item_bytes([row])[row.digest])
-            rows += writing.items(agreement, me, limit=_PAGE, item=value["target_ref"])
+            rows += stream(writing, agreement, me, item=value["target_ref"])
         writing.withdraw_items(rows, DELETED, "", desk.at, erase=True)
         writing.drop_naming(me, link)
     node.notifier.changed(agreement)

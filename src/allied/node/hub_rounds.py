@@ -26,6 +26,7 @@ from allied.agreement import periods
 from allied.errors import AlliedError, NotFoundError
 from allied.exchange import anonymity
 from allied.node import called, hub_making, recalls, sharing, verdicts
+from allied.node.additions import stream
 from allied.node.hub_naming import tell_names
 from allied.node.hub_rows import (
     HELD,
@@ -421,8 +422,10 @@ def _name_of(reading: Reading, row: Submitted) -> str:
         for each in reading.submitted(row.organisation, row.agreement, new_ids=[row.new_id])
         if each.issued_at is not None
     ]
-    here = reading.items(
-        row.agreement, row.organisation, limit=_PAGE, item=row.new_id, originator=row.organisation
+    here = list(
+        stream(
+            reading, row.agreement, row.organisation, item=row.new_id, originator=row.organisation
+        )
     )
     if all(each.recall for each in versions):
         return row.new_id if here else ""

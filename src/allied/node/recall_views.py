@@ -18,7 +18,7 @@ from allied.agreement.clauses import InformationSharing
 from allied.agreement.values import Duration, Tlp
 from allied.exchange import recall as rules
 from allied.node import called, ledger, provenance
-from allied.node.additions import stream
+from allied.node.additions import stream, withdrawn
 from allied.node.cases import text_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def left_here(
         number = int(name)
         found = reading.withdrawn(agreement, holder, after=number - 1, limit=1)
         return [each for each in found if each.item.seq == number]
-    return reading.withdrawn(agreement, holder, item=name, limit=_PAGE)
+    return list(withdrawn(reading, agreement, holder, item=name))
 
 
 def holders_of(reading: Reading, rows: Sequence[ItemRow]) -> dict[str, LedgerRow]:
@@ -169,9 +169,8 @@ def view_of(
     if not told:
         return None
     first = told[0]
-    rows = [
-        each.item for each in reading.withdrawn(folded.row.id, organisation.id, item=first.item.id)
-    ]
+    gone = withdrawn(reading, folded.row.id, organisation.id, item=first.item.id)
+    rows = [each.item for each in gone]
     holders = sorted(
         (holder_view(reading, folded, calls, each, rows, now) for each in told),
         key=lambda each: each.party,

@@ -26,7 +26,7 @@ from allied.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from allied.exchange import recall as rules
 from allied.exchange.lineage import ItemName
 from allied.node import called, journal, ledger, provenance, verdicts
-from allied.node.additions import stream
+from allied.node.additions import stream, withdrawn
 from allied.node.agreements import resolve
 from allied.node.cases import text_of
 from allied.node.node import Actor
@@ -286,7 +286,8 @@ def _onward(
 ) -> list[tuple[PartyId, str]]:
     """To whom the copies that a recall speaks of were passed on, and under which clause."""
     rows = _copies(reading, folded, holder, recall)
-    rows += [each.item for each in reading.withdrawn(folded.row.id, holder, record=recall.record)]
+    gone = withdrawn(reading, folded.row.id, holder, record=recall.record)
+    rows += [each.item for each in gone]
     mine = folded.instrument.party(holder)
     return [
         (PartyId(party), entry.art)
@@ -319,7 +320,7 @@ def answer(node: Node, actor: Actor, name: str, *, kept: str = "") -> RecallView
             )
         did = rules.Answered.KEPT if kept else rules.Answered.DELETED
         rules.require_reason(rules.Answer(mine, did, kept, now))
-        gone = writing.withdrawn(folded.row.id, organisation.id, record=recall_.record)
+        gone = list(withdrawn(writing, folded.row.id, organisation.id, record=recall_.record))
         if not kept:
             writing.erase_withdrawn([each.item.seq for each in gone])
         circle = folded.instrument.circles.pair(mine, recall_.by)
