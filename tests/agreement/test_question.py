@@ -36,6 +36,7 @@ bodies:
     members: [cedar, ash, birch]
     chair: {rotation: name, period: 1 year}
     rule: {kind: simple-majority, tie: chair-casts}
+  electing: {members: [ash, birch], chair: {rotation: vote}, rule: {kind: simple-majority}}
 annexes:
   - {id: own, amendment: {rule: board}}
   - {id: plain}
@@ -115,6 +116,10 @@ RULED = "rule: {kind: absolute-majority}"
             "2", "", "absolute-majority", "abcd", id="a suspension",
         ),
         pytest.param(
+            membership(f"suspension: {{{RULED}}}"), {"kind": "reinstatement", "party": "ash"},
+            "2", "", "absolute-majority", "abcd", id="its end by the same rule",
+        ),
+        pytest.param(
             membership("expulsion: {rule: board}"), {"kind": "expulsion", "party": "ash"},
             "2", "board", "simple-majority", "ab", id="an expulsion by a body",
         ),
@@ -164,6 +169,15 @@ RULED = "rule: {kind: absolute-majority}"
         pytest.param(
             text(), {"kind": "body", "body": "board"}, "", "board", "simple-majority", "ab",
             id="what a body decides of itself",
+        ),
+        pytest.param(
+            text(), {"kind": "election", "body": "electing", "party": "ash"},
+            "", "electing", "simple-majority", "ab", id="who chairs a body that elects its chair",
+        ),
+        pytest.param(
+            text(), {"kind": "finding", "body": "board", "incident": "i", "field": "ended",
+                     "value": "yes"},
+            "", "board", "simple-majority", "ab", id="what a body finds a fact to be",
         ),
         pytest.param(
             sharing("exceptions: {ask: either}"),
@@ -237,6 +251,12 @@ def test_every_matter_has_a_case_above() -> None:
             membership("suspension: {rule: board, pairwise: allowed}"),
             {"kind": "suspension", "party": "ash", "towards": "birch"},
             "question.pair-not-allowed", id="no suspension between two alone",
+        ),
+        pytest.param(
+            text(), text(top=TOP.replace("{members: [ash, birch], rule",
+                                         "{chair: {rotation: vote}, members: [ash, birch], rule")),
+            {"kind": "election", "body": "board", "party": "ash"},
+            "question.nothing-to-decide", id="a chair that nobody elects",
         ),
         pytest.param(
             membership(RULED), membership("expulsion: {rule: board}"),

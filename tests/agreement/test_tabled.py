@@ -19,15 +19,15 @@ from allied.agreement.tabled import (
     Tabled,
     arrival,
     counted,
-    read_matter,
     tabled,
-    text_of,
-    write_matter,
+    within,
 )
 from allied.agreement.terms import Agreement, load
+from allied.agreement.wording import read_matter, text_of, write_matter
 from allied.errors import MalformedError
 from allied.record.canonical import Json
-from allied.record.ids import PartyId, RecordId
+from allied.record.ids import CircleId, OrganisationId, PartyId, RecordId
+from allied.record.record import ChainKey
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -66,6 +66,11 @@ def name(number: int) -> RecordId:
     return RecordId(f"{number:064x}")
 
 
+def chain(party: str) -> ChainKey:
+    """One for each party; numbers in it are those of the whole table."""
+    return ChainKey(CircleId("c" * 64), OrganisationId(party), 0)
+
+
 def said(
     kind: str, party: str, body: Mapping[str, Json], number: int, at: datetime = AT, **more: Any
 ) -> Said:
@@ -73,7 +78,7 @@ def said(
     more.setdefault("knows", {name(earlier) for earlier in range(number)}.__contains__)
     return Said(
         kind=kind, party=PartyId(party), body=body, at=at, record=name(number), number=number,
-        **more,
+        chain=chain(party), **more,
     )  # fmt: skip
 
 
@@ -316,9 +321,20 @@ def test_only_the_records_that_are_agreed_upon_are_counted() -> None:
     found = only(opening(), vote(2, "ash", "yes"), vote(3, "birch", "no"), vote(4, "cedar", "no"))
 
     assert counted(found, END).outcome == "rejected"
-    assert counted(found, END, among=[name(2)]).outcome == "adopted"
-    assert counted(found, END, among=[]).outcome == "rejected"
-    assert counted(found, END, among=[name(n) for n in (2, 3, 4)]) == counted(found, END)
+    assert counted(within(found, {chain("ash"): 2}), END).outcome == "adopted"
+    assert counted(within(found, {}), END).outcome == "rejected"
+    everything = {chain(party): 9 for party in ("ash", "birch", "cedar")}
+    assert counted(within(found, everything), END) == counted(found, END)
+
+
+def test_a_receipt_that_nobody_counts_says_nothing() -> None:
+    late = receipt(3, "birch", END + HOUR, 2)
+    found = only(opening(), vote(2, "ash", "yes"), late)
+    without = within(found, {chain("ash"): 2})
+
+    assert [each.receipts for each in found.heard] == [((END + HOUR, "birch"),)]
+    assert [each.receipts for each in without.heard] == [()]
+    assert counted(found, END).outcome != counted(without, END).outcome == "adopted"
 
 
 # --- whatever stands in a body ----------------------------------------------------------

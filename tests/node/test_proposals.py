@@ -419,7 +419,7 @@ def test_whom_it_is_about_is_recused_and_counted_nowhere(network: Network) -> No
     with pytest.raises(RefusedError) as refusal:
         say(network, NORTHGATE, name, "no")
     say(network, RIVER, name, "yes")
-    say(network, HARBOUR, name, "yes")
+    say(network, HARBOUR, name, "no")
     spread(network)
     found = show(network, NORTHGATE, name)
 
@@ -427,7 +427,7 @@ def test_whom_it_is_about_is_recused_and_counted_nowhere(network: Network) -> No
     assert found.part == "recused"
     assert found.count.entitled == ("harbour", "river")
     assert found.under == "Art 1 (expulsion)"
-    assert outcomes(network, name) == {("adopted", "")}
+    assert outcomes(network, name) == {("rejected", "veto")}
 
 
 @pytest.mark.parametrize(
@@ -637,16 +637,17 @@ def test_a_stranger_who_votes_changes_nothing_and_is_listed(network: Network) ->
     name = put(network, RIVER, "expulsion", party=NORTHGATE, deadline="4 days")
     text = show(network, NORTHGATE, name).count.text
     body: dict[str, Json] = {"proposal": name, "text": text, "choice": "no"}
-    forge(network.houses[NORTHGATE], "vote.cast", body)
+    house = network.houses[NORTHGATE]
+    slip_in(house, crafted(house, "pact", "vote.cast", body))  # in the circle of all
     say(network, RIVER, name, "yes")
-    say(network, HARBOUR, name, "yes")
+    say(network, HARBOUR, name, "no")
     spread(network)
     found = show(network, RIVER, name)
 
     assert [(each.party, each.why) for each in found.spoken if not each.counts] == [
         ("northgate", "recused")
     ]
-    assert outcomes(network, name) == {("adopted", "")}
+    assert outcomes(network, name) == {("rejected", "veto")}
 
 
 def test_an_opening_that_cannot_be_read_opens_nothing(network: Network) -> None:

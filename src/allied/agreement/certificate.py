@@ -1,27 +1,34 @@
 """How many must sign a count so that it is proved, and who puts it together.
 
 The rule says who wins; the certificate says whose count it is. Votes, closes and signatures
-are not looked at here.
+are not looked at here (`agreement.closing` reads them).
 
 Words used here:
     n    how many are entitled to vote
     f    how many of them may cheat and the decision still be safe
     q    how many counts make a certificate: more than half of n and f together
     assembler   who puts closes and counts together; it cannot decide anything alone
+    custodian   who keeps the acts key of a party; whoever keeps several can sign for all of them
+    hand        a party that keeps its own key, or a custodian with all whose keys it keeps
 
 Rule that holds below: two certificates of one question share more than f signers, so somebody
-who does not cheat has signed both.
+who does not cheat has signed both. Towards n, f and q hands are counted, not parties.
 
 Source: agreement format, "Decision rules"; quorums of Byzantine agreement.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from allied.agreement.ballot import Electorate, InapplicableRuleError, Proposal, roll
 from allied.agreement.rules import DecisionRule
 from allied.record.ids import PartyId
+
+OWN_KEEPING: Final = frozenset({"", "organisation", "the organisation", "self"})
+"""What a descriptor says where an organisation keeps its key itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +91,29 @@ def certificate(entitled: int, tolerates: int) -> Certificate:
     )
 
 
+def hands(parties: Iterable[PartyId], custodians: Mapping[PartyId, str]) -> frozenset[str]:
+    """In how many hands the acts keys of `parties` are: each hand counts once.
+
+    Args:
+        custodians: who keeps the acts key of a party, in its own words; a party that is missing
+            keeps its own.
+    """
+    return frozenset(hand(party, custodians) for party in parties)
+
+
+def hand(party: PartyId, custodians: Mapping[PartyId, str]) -> str:
+    """Who signs for a party, by a name that no party has where it is a custodian."""
+    keeper = " ".join(custodians.get(party, "").casefold().split())
+    return f"party:{party}" if keeper in OWN_KEEPING else f"custodian:{keeper}"
+
+
 def assemblers(
     rule: DecisionRule, proposal: Proposal, electorate: Electorate
 ) -> tuple[PartyId, ...]:
     """Who counts the votes, the first who can: the assembler, its deputies, then anyone entitled.
 
-    Nobody counts who tabled the proposal, whom it is about, or who is recused.
+    Nobody counts who tabled the proposal, whom it is about, or who is recused; but where that
+    leaves nobody, those entitled do: the voters count after whoever it is.
 
     Raises:
         InapplicableRuleError: as `ballot.roll`.
@@ -97,4 +121,5 @@ def assemblers(
     voters = roll(rule, proposal, electorate)
     out = {proposal.by, *proposal.subjects, *(each.party for each in voters.recused)}
     named = [rule.assembler, *rule.deputies, *sorted(voters.entitled)]
-    return tuple(dict.fromkeys(PartyId(each) for each in named if each and each not in out))
+    found = tuple(dict.fromkeys(PartyId(each) for each in named if each and each not in out))
+    return found or tuple(sorted(voters.entitled))

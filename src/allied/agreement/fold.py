@@ -13,7 +13,12 @@ Words used here:
 A withdrawal carries a cut: the heads that its issuer counted. What the issuer wrote beyond
 the cut without knowing of its own withdrawal is kept, shown as late, and has no effect. A cut
 speaks of the circle that it stands in: narrower ones are not named where others can read, so
-what stands there keeps its effect, and duties accepted before leaving go on.
+what stands there keeps its effect, and duties accepted before leaving go on. A decision that puts
+a party out, or suspends it, carries the cut that was counted.
+
+A decision has its effect through a certificate (`agreement.certified`), by what had closed and
+not by when the certificate was written. Of two certificates that say different things about one
+question neither has an effect for whoever knows both: people decide.
 
 Rules that hold everywhere below. The fold depends on the set of records only: the order is
 the history's. A record that is not in another's past changes nothing about that other, be it
@@ -31,9 +36,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from allied.agreement.certified import certified, read_proof
+from allied.agreement.effects import events_of, is_cut_off
 from allied.agreement.events import INVITED
+from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.revocation import Revocation, is_beyond, read_revocation, standing_ones
 from allied.agreement.standing import (
     NOTICE,
@@ -44,23 +52,30 @@ from allied.agreement.standing import (
     Standing,
     standing,
 )
+from allied.agreement.tabled import OPEN, Said, with_next
+from allied.agreement.wording import read_matter
 from allied.errors import AlliedError, MalformedError, RefusedError
 from allied.record import circle as circles
 from allied.record.canonical import digest, encode
-from allied.record.ids import PersonId, person_id
+from allied.record.ids import PartyId, PersonId, person_id
 from allied.record.keys import PublicKey
 from allied.record.kinds import rule
 from allied.record.record import read_deps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from allied.agreement.certified import Certified
     from allied.agreement.genesis import Instrument
     from allied.record.canonical import Json
     from allied.record.circle import Circle
     from allied.record.history import History
-    from allied.record.ids import CircleId, OrganisationId, PartyId, RecordId
+    from allied.record.ids import CircleId, KeyId, OrganisationId, RecordId
     from allied.record.record import ChainKey, Record
+
+    Knows: TypeAlias = Callable[[RecordId], bool]
+    FindCustodian: TypeAlias = Callable[[OrganisationId, KeyId], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +109,10 @@ class State:
         opened: circles beyond the standing ones.
         statements: records with effect that other pillars fold, in the history's order.
         verdicts: of every record in the history.
-        version_alias: the file's id, under which events and register know the agreement.
+        alias: the file's id, under which events and register know the agreement.
+        sources: of each event, the record that it comes from.
+        decided: by question, what certificates prove on matters of the register.
+        custody: by party, who keeps its acts key, as of each record by which it signed.
     """
 
     alias: str
@@ -106,10 +124,32 @@ class State:
     opened: Mapping[CircleId, Circle]
     statements: tuple[Record, ...]
     verdicts: Mapping[RecordId, Verdict]
+    sources: tuple[RecordId, ...] = ()
+    decided: Mapping[RecordId, tuple[Certified, ...]] = field(default_factory=dict)
+    custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]] = field(default_factory=dict)
 
     def register(self, instrument: Instrument) -> Register:
         """The register of this one agreement."""
         return Register({self.alias: instrument.terms}, self.events)
+
+    def known(self, instrument: Instrument, knows: Knows, at: datetime) -> Register:
+        """The register as a record of `at` knows it."""
+        found = _known(zip(self.sources, self.events, strict=True), self.decided, knows)
+        events = tuple(replace(event, at=min(event.at, at)) for _, event in found)
+        return Register({self.alias: instrument.terms}, events)
+
+    def custodians(self, knows: Knows) -> Mapping[PartyId, str]:
+        """Who keeps the acts key of each party, as a record knows it."""
+        return _custodians(self.custody, knows)
+
+    def put_out_by(self, party: PartyId) -> frozenset[RecordId]:
+        """The certificates that put a party out or suspended it: it has to hear of them."""
+        return frozenset(
+            each.certificate
+            for its in self.decided.values()
+            for each in its
+            if is_cut_off(each) == party
+        )
 
     def standing(self, instrument: Instrument, at: datetime) -> Standing:
         """Who is bound at `at`."""
@@ -124,18 +164,26 @@ class State:
         return found
 
 
-def fold(instrument: Instrument, history: History) -> State:
+def fold(
+    instrument: Instrument, history: History, custodian: FindCustodian = lambda *_: ""
+) -> State:
     """Fold the records of one agreement.
+
+    Args:
+        custodian: who keeps the acts key of an organisation, as its descriptor that first named
+            the key of that id says; empty for itself.
 
     Cost: linear in the records, times the parties for those that change who is bound.
     """
-    folding = _Folding(instrument, history)
+    folding = _Folding(instrument, history, custodian)
     folding.run()
-    if folding.cuts or folding.revocations:
+    if folding.cuts or folding.decided or folding.revocations:
         folding = _Folding(
             instrument,
             history,
+            custodian,
             known_cuts=folding.cuts,
+            known_removals=folding.removals(),
             known_revocations=standing_ones(folding.revocations),
         )
         folding.run()
@@ -150,12 +198,22 @@ class _Cut:
     heads: Mapping[ChainKey, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """A decision that puts a party out or suspends it, and how far it was counted."""
+
+    circle: CircleId
+    certificates: tuple[RecordId, ...]
+    counted: Mapping[ChainKey, int]
+
+
 @dataclass(slots=True)
 class _Folding:
     """The fold under way; becomes a frozen `State`."""
 
     instrument: Instrument
     history: History
+    custodian: FindCustodian
     proposals: list[Record] = field(default_factory=list)
     signatures: dict[PartyId, Signature] = field(default_factory=dict)
     ratifications: dict[PartyId, Signature] = field(default_factory=dict)
@@ -168,6 +226,9 @@ class _Folding:
     verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
     cuts: dict[OrganisationId, _Cut] = field(default_factory=dict)
     known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
+    known_removals: Mapping[OrganisationId, Sequence[_Removal]] = field(default_factory=dict)
+    decided: dict[RecordId, list[Certified]] = field(default_factory=dict)
+    custody: dict[PartyId, list[tuple[RecordId, str]]] = field(default_factory=dict)
     revocations: list[tuple[Record, Revocation]] = field(default_factory=list)
     known_revocations: Sequence[Revocation] = ()
     _pasts: dict[tuple[frozenset[RecordId], datetime | None], Register] = field(
@@ -194,17 +255,40 @@ class _Folding:
     def state(self) -> State:
         """The frozen result."""
         proposers = [self.instrument.party(each.header.issuer) for each in self.proposals]
+        sourced = _known(self._sourced(), self.decided, lambda _: True)
         return State(
             alias=self.instrument.terms.id,
             proposed_by=proposers[0] if proposers else None,
             signatures=self.signatures,
             ratifications=self.ratifications,
-            events=tuple(event for _, event in self.events),
+            events=tuple(event for _, event in sourced),
             persons=self.persons,
             opened=self.opened,
             statements=tuple(self.statements),
             verdicts=self.verdicts,
+            sources=tuple(source for source, _ in sourced),
+            decided={question: tuple(its) for question, its in self.decided.items()},
+            custody=self.custody,
         )
+
+    def removals(self) -> dict[OrganisationId, list[_Removal]]:
+        """How far each party that a decision put out, or suspended, was counted."""
+        found: dict[OrganisationId, list[_Removal]] = {}
+        for its in self.decided.values():
+            party = is_cut_off(its[0])
+            if not party or is_contradicted(its):
+                continue
+            counted: dict[ChainKey, int] = {}
+            for dep in (dep for each in its for dep in each.result.cut):
+                counted[dep.chain] = max(dep.sequence, counted.get(dep.chain, 0))
+            certificates = tuple(each.certificate for each in its)
+            organisation = self.instrument.organisation(PartyId(party))
+            everybody = self.instrument.circles.all.id
+            found.setdefault(organisation, []).append(_Removal(everybody, certificates, counted))
+        return found
+
+    def _sourced(self) -> Iterable[tuple[RecordId, Event]]:
+        return ((source.id, event) for source, event in self.events)
 
     # --- judging ------------------------------------------------------------------------
 
@@ -265,13 +349,9 @@ class _Folding:
         if not self._knows_any(record, [each.id for each in self.proposals]):
             return "none", frozenset(), frozenset()
         claimed = record.header.claimed_at
-        known = [
-            (source, event)
-            for source, event in self.events
-            if self.history.knows(record.id, source.id)
-        ]
+        known = _known(self._sourced(), self.decided, self._knowing(record.id))
         ahead = any(event.at > claimed for _, event in known)
-        key = (frozenset(source.id for source, _ in known), claimed if ahead else None)
+        key = (frozenset(source for source, _ in known), claimed if ahead else None)
         register = self._pasts.get(key)
         if register is None:
             terms = self.instrument.terms
@@ -283,13 +363,27 @@ class _Folding:
         once = frozenset(party for party, stands in found.parties.items() if stands.since)
         return _WORD[found.state], found.bound, once
 
+    def _knowing(self, record: RecordId) -> Knows:
+        return lambda earlier: self.history.knows(record, earlier)
+
     def _within_cuts(self, record: Record) -> Verdict:
         """Whether those who counted how far its issuer, or its key, holds had it."""
         if is_beyond(record, self.known_revocations):
             return _no("key-revoked", "its key was revoked, and its issuer does not count it")
-        if self._is_beyond_cut(record):
+        if self._is_beyond_cut(record) or self._is_beyond_removal(record):
             return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
         return Verdict(effect=True)
+
+    def _is_beyond_removal(self, record: Record) -> bool:
+        """Whether those who put its issuer out did not count this record, nor does it know that."""
+        header = record.header
+        return any(
+            header.circle == removal.circle
+            and record.id not in removal.certificates
+            and header.sequence > removal.counted.get(header.chain, 0)
+            and not self._knows_any(record, removal.certificates)
+            for removal in self.known_removals.get(header.issuer, ())
+        )
 
     def _is_beyond_cut(self, record: Record) -> bool:
         """Whether its issuer left without counting this record, and it does not know of that."""
@@ -329,6 +423,8 @@ class _Folding:
                 self._require_same_text(record.body)
                 self._once(self.signatures, party, record, SIGNED)
                 self.signed.setdefault(party, []).append(record.id)
+                keeper = self.custodian(header.issuer, header.key)
+                self.custody.setdefault(party, []).append((record.id, keeper))
             case "agreement.ratify":
                 self._require_same_genesis(record.body.get("genesis"))
                 self._once(self.ratifications, party, record, RATIFIED)
@@ -341,11 +437,46 @@ class _Folding:
                 opening = read_opening(self.instrument, record)
                 self.opened.setdefault(opening.id, opening)
                 self.openings.setdefault(opening.id, []).append(record.id)
+            case "decision.certificate":
+                self._decide(record)
+                self.statements.append(record)
             case "key.revoke":
                 self.revocations.append((record, read_revocation(record)))
                 self.statements.append(record)
             case _:
                 self.statements.append(record)
+
+    def _decide(self, record: Record) -> None:
+        """Let a decision on a matter of the register have its effect, if it is proved."""
+        proof = read_proof(record.body)
+        opening = proof.opening
+        matter = read_matter(opening.body.get("matter"))
+        if matter.kind not in OF_THE_REGISTER:
+            return  # judged where it is read
+        everybody = self.instrument.circles.all
+        party = self.instrument.party(opening.header.issuer)
+        if record.header.circle != everybody.id or party is None:
+            raise _without_effect("wrong-circle", "it is decided where not everybody can read it")
+        # An opening whose chain was set aside later is judged by what the certificate knows.
+        stays = self.history.knows(record.id, opening.id)
+        knows = self._knowing(opening.id if stays else record.id)
+        at = opening.header.claimed_at
+        known = _known(self._sourced(), self.decided, knows)
+        events = tuple(replace(event, at=min(event.at, at)) for _, event in known)
+        terms = self.instrument.terms
+        said = Said(OPEN, party, opening.body, at, opening.id, opening.header.sequence, knows)
+        on = with_next(
+            terms,
+            Register({terms.id: terms}, events),
+            (),
+            everybody.members,
+            said,
+            sides=lambda *_: None,
+        ).tabled[0]
+        custodians = _custodians(self.custody, knows)
+        found = certified(proof, record.id, on, custodians, self.instrument.party)
+        self.decided.setdefault(opening.id, []).append(found)
+        self.events += [(record, event) for event in events_of(terms, found)]
 
     def _once(
         self, counted: dict[PartyId, Signature], party: PartyId, record: Record, event: str
@@ -403,6 +534,36 @@ def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:
         raise _malformed_listing()
     key = PublicKey.from_json({"alg": body.get("alg"), "key": body.get("key")})
     return person_id(body.get("person")), key, body.get("ends") is True
+
+
+def is_contradicted(decided: Sequence[Certified]) -> bool:
+    """Whether certificates of one question say different things."""
+    return len({each.result.value for each in decided}) > 1
+
+
+def _known(
+    events: Iterable[tuple[RecordId, Event]],
+    decided: Mapping[RecordId, Sequence[Certified]],
+    knows: Knows,
+) -> list[tuple[RecordId, Event]]:
+    """The events that somebody knows; those of certificates that contradict each other are none."""
+    void: set[RecordId] = set()
+    for its in decided.values():
+        if is_contradicted(its):
+            known = [each for each in its if knows(each.certificate)]
+            if is_contradicted(known):
+                void.update(each.certificate for each in known)
+    return [(source, event) for source, event in events if source not in void and knows(source)]
+
+
+def _custodians(
+    custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]], knows: Knows
+) -> dict[PartyId, str]:
+    """Who keeps the acts key of each party, as of the first record it signed by that is known."""
+    return {
+        party: next((keeper for record, keeper in its if knows(record)), "")
+        for party, its in custody.items()
+    }
 
 
 _WORD: Final = {

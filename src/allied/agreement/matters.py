@@ -49,17 +49,28 @@ C = TypeVar("C", bound=Clause)
 ADMISSION: Final = "admission"
 VETTING: Final = "vetting"
 SUSPENSION: Final = "suspension"
+REINSTATEMENT: Final = "reinstatement"
 EXPULSION: Final = "expulsion"
 AMENDMENT: Final = "amendment"
 ANNEX: Final = "annex"
 DECISION: Final = "decision"
+FINDING: Final = "finding"
+ELECTION: Final = "election"
 GOVERNANCE: Final = "governance"
 BODY: Final = "body"
 EXCEPTION: Final = "exception"
 DISCLOSURE: Final = "disclosure"
 
-FIELDS: Final = ("art", "party", "towards", "annex", "body", "incident")
+FIELDS: Final = ("art", "party", "towards", "annex", "body", "incident", "field", "value")
 """What a matter may tell besides its kind."""
+
+OF_THE_REGISTER: Final = frozenset(
+    {ADMISSION, VETTING, SUSPENSION, REINSTATEMENT, EXPULSION, ELECTION, AMENDMENT, ANNEX}
+)
+"""Matters that change who is bound, who chairs, or by which text: they concern every party."""
+
+OF_INCIDENTS: Final = frozenset({DECISION, FINDING})
+"""Matters taken on an incident: they concern whoever sees it."""
 
 ALL_TOGETHER: Final = DecisionRule(kind="unanimity")
 """How all decide where the text says that nothing happens without any of them."""
@@ -85,7 +96,8 @@ class Matter:
         towards: for a suspension between two parties alone, the other one.
         annex: for an annex, its id.
         body: for what a body decides without a clause, its name.
-        incident: for a decision, what it is taken on; an id that means nothing here.
+        incident: for a decision or a finding, what it is taken on; an id that means nothing here.
+        field, value: for a finding, which fact is fixed, and what it is found to be.
     """
 
     kind: str
@@ -95,6 +107,8 @@ class Matter:
     annex: str = ""
     body: str = ""
     incident: str = ""
+    field: str = ""
+    value: str = ""
 
     @property
     def about(self) -> str:
@@ -106,7 +120,11 @@ class Matter:
             words += f" towards {self.towards}"
         if self.annex:
             words += f" {self.annex}"
-        if self.body:
+        if self.field:
+            words += f" by {self.body}: {self.field} is {self.value}"
+        elif self.kind == ELECTION:
+            words += f" to chair {self.body}"
+        elif self.body:
             words = f"question to {self.body}"
         return f"{words} under Art {self.art}" if self.art else words
 
@@ -209,6 +227,31 @@ def _suspension(agreement: Agreement, standing: Standing, matter: Matter) -> Way
                 facts={"clause": clause.art},
             )
     return Way(clause.art, said.rule, recuse=said.recuse, subjects=subjects)
+
+
+def _election(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
+    """Who is to chair a body that elects its chair; decided by the body's own rule."""
+    way = _body(agreement, standing, replace(matter, party=""))
+    chair = agreement.bodies[matter.body].chair
+    if chair is None or chair.rotation != "vote":
+        raise NoWayError(
+            "question.nothing-to-decide",
+            "the text has nobody elected to chair that body",
+            facts={"body": matter.body},
+        )
+    candidate = _member(standing, matter.party)
+    if not candidate <= seated(agreement, standing, matter.body):
+        raise NotFoundError("question.no-such-party", "nobody of that name sits in the body")
+    return replace(way, subjects=candidate)
+
+
+def _finding(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
+    """What a body finds a fact of an incident to be; decided by its own rule."""
+    if not matter.incident:
+        raise _incomplete("on which incident the finding is to be made")
+    if not matter.field or not matter.value:
+        raise _incomplete("which fact is to be found, and what it is found to be")
+    return _body(agreement, standing, matter)
 
 
 def _expulsion(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
@@ -316,10 +359,13 @@ MATTERS: Final[Mapping[str, Callable[[Agreement, Standing, Matter], Way]]] = {
     ADMISSION: _admission,
     VETTING: _vetting,
     SUSPENSION: _suspension,
+    REINSTATEMENT: _suspension,
     EXPULSION: _expulsion,
     AMENDMENT: _amendment,
     ANNEX: _annex,
     DECISION: _decision,
+    FINDING: _finding,
+    ELECTION: _election,
     GOVERNANCE: _governance,
     BODY: _body,
     EXCEPTION: _exception,
@@ -331,10 +377,13 @@ _TELLS: Final[Mapping[str, frozenset[str]]] = {
     ADMISSION: frozenset({"art", "party"}),
     VETTING: frozenset({"art", "party"}),
     SUSPENSION: frozenset({"art", "party", "towards"}),
+    REINSTATEMENT: frozenset({"art", "party", "towards"}),
     EXPULSION: frozenset({"art", "party"}),
     AMENDMENT: frozenset({"art"}),
     ANNEX: frozenset({"art", "annex"}),
     DECISION: frozenset({"art", "incident"}),
+    FINDING: frozenset({"body", "incident", "field", "value"}),
+    ELECTION: frozenset({"body", "party"}),
     GOVERNANCE: frozenset({"art", "party"}),
     BODY: frozenset({"body", "party"}),
     EXCEPTION: frozenset({"art", "party"}),

@@ -2,8 +2,8 @@
 
 Records that the register let through become proposals and statements here; who decides is asked
 of `agreement.question`, what comes out of `agreement.decision`. Nothing is counted that is not
-given, and nothing that is counted here takes effect: which statements several nodes agree to
-count is settled by closes, whose heads `counted` takes.
+given, and nothing that is counted here takes effect: on what several nodes agree to count, and
+whose count it is, `agreement.closing` reads in the steps that are kept here as they are.
 
 Words used here:
     opening     the record that puts a question; its id is the proposal's
@@ -11,29 +11,31 @@ Words used here:
     consent     a vote on one measure: whether its issuer takes it itself
     change      a further `proposal.open` that `replaces` an opening, with other words or more time
     receipt     another party's signed word that it holds a record
+    step        a close, tally, count or certificate on a question; read by `agreement.closing`
+    cut         of each chain of the circle, the last number that is counted
     arrival     from when on more parties than the rule lets cheat say that they hold it
     claim       the time that a record gives itself
 
 Rules that hold everywhere below. What is said must know the opening that it speaks about. Where
 enough receipts of others are here, a statement came in time by its arrival, else by its claim.
-Who votes follows from how the agreement stood when the question was put. A question stands in a
-circle in which everybody entitled can read it. One that others provably learned of only after
-its end adopts nothing. What cannot be read is listed with its code and has no effect; a body with
-a key that is not known here is not read.
+Who votes follows from how the agreement stood when the question was put, as far as its opening
+knows. A question stands in a circle in which everybody entitled can read it; one that changes who
+is bound or by which text, in one in which every party can. One that others provably learned of
+only after its end adopts nothing. What cannot be read is listed with its code and has no effect; a
+body with a key that is not known here is not read.
 
 Source: agreement format, "Proposal and vote"; DESIGN of records for receipts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from allied.agreement.ballot import (
     CHOICES,
-    Consent,
     Extension,
     Proposal,
     Receipt,
@@ -45,16 +47,27 @@ from allied.agreement.ballot import (
 )
 from allied.agreement.decision import ADOPTED, LAPSED, REJECTED, Count, count
 from allied.agreement.events import Register
-from allied.agreement.matters import DECISION, FIELDS, Matter
-from allied.agreement.moments import moment
+from allied.agreement.matters import OF_INCIDENTS, OF_THE_REGISTER, Matter
 from allied.agreement.question import Question, question
 from allied.agreement.standing import standing
 from allied.agreement.terms import Agreement
-from allied.agreement.values import NOTHING, Table
-from allied.errors import AlliedError, ConflictError, MalformedError, NotFoundError, RefusedError
-from allied.record import blob
-from allied.record.canonical import Json, digest, encode
-from allied.record.ids import PartyId, RecordId, digest_text
+from allied.agreement.wording import (
+    consent_in,
+    flag_in,
+    instant_in,
+    read_matter,
+    reasons_in,
+    require_keys,
+    shape,
+    stated_in,
+    text_in,
+    text_of,
+    words_in,
+)
+from allied.errors import AlliedError, ConflictError, NotFoundError, RefusedError
+from allied.record.canonical import Json
+from allied.record.ids import PartyId, RecordId
+from allied.record.record import ChainKey
 
 OPEN: Final = "proposal.open"
 ACKNOWLEDGE: Final = "proposal.acknowledge"
@@ -62,16 +75,17 @@ WITHDRAW: Final = "proposal.withdraw"
 VOTE: Final = "vote.cast"
 RECEIPT: Final = "receipt"
 KINDS: Final = frozenset({OPEN, ACKNOWLEDGE, WITHDRAW, VOTE})
+STEPS: Final = frozenset(
+    {"decision.close", "decision.tally", "decision.count", "decision.certificate"}
+)
 
 MOST_OPENED: Final = 1_000
 """So many questions of one party are followed in one circle; further ones are passed over."""
-MOST_STATED: Final = 50
-WORD_LIMIT: Final = 500
+MOST_STEPS: Final = 16
+"""So many steps of one kind by one party are looked at on a question."""
 
 TOLD_TOO_LATE: Final = "told-too-late"
 """The reason of a count: the others provably learned of the question after its end."""
-
-_MATTER_KEYS: Final = ("kind", *FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,8 @@ class Said:
     Attributes:
         number: its place in its issuer's chain.
         knows: whether it rests on an earlier record.
+        chain: its issuer's; None for a record that is not written yet.
+        clock: of each chain, the last number that it rests on.
     """
 
     kind: str
@@ -90,6 +106,25 @@ class Said:
     record: RecordId
     number: int
     knows: Callable[[RecordId], bool]
+    chain: ChainKey | None = None
+    clock: Callable[[], Mapping[ChainKey, int]] = dict
+
+    def within(self, cut: Cut) -> bool:
+        """Whether it stands within a cut."""
+        return self.chain is not None and self.number <= cut.get(self.chain, 0)
+
+
+Cut: TypeAlias = Mapping[ChainKey, int]
+"""Of each chain of a circle the last number that is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A receipt: who says that it holds a record, since when, and in which record it says so."""
+
+    at: datetime
+    party: PartyId
+    said: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +138,36 @@ class Sides:
 FindSides: TypeAlias = Callable[[str, Said], Sides | None]
 """The sides of an incident as an opening knows it; None where it does not know the incident."""
 
+FindRegister: TypeAlias = Callable[[Said], Register]
+"""The register as the opening of a question knows it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
     """One statement on a question, with the record that holds it.
 
     Attributes:
-        receipts: of others: who says that it holds the record, and since when, ascending.
+        held: by whom, in the order given.
         reasons: digest of the blob with reasons, or empty.
     """
 
-    record: RecordId
+    said: Said
     statement: Statement
-    receipts: tuple[tuple[datetime, PartyId], ...] = ()
+    held: tuple[Held, ...] = ()
     reasons: str = ""
+
+    @property
+    def record(self) -> RecordId:
+        """The record that says it."""
+        return self.said.record
+
+    @property
+    def receipts(self) -> Receipts:
+        """Who says that it holds the record, and since when, ascending."""
+        return _first_words(self.held)
+
+
+Receipts: TypeAlias = tuple[tuple[datetime, PartyId], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +177,29 @@ class Tabled:
     Attributes:
         words: by text, the digest of the blob that holds its words.
         heard: everything said on it, in the order given.
-        told: receipts of others for the opening, ascending.
+        opened: who holds the opening.
         timezone: the agreement's.
+        steps: how far it is decided, in the order given; read by `agreement.closing`.
     """
 
-    record: RecordId
+    opening: Said
     question: Question
     proposal: Proposal
     words: Mapping[str, str]
     heard: tuple[Heard, ...]
-    told: tuple[tuple[datetime, PartyId], ...]
+    opened: tuple[Held, ...]
     timezone: str
+    steps: tuple[Said, ...] = ()
+
+    @property
+    def record(self) -> RecordId:
+        """The record that puts it, which is the proposal's id."""
+        return self.opening.record
+
+    @property
+    def told(self) -> Receipts:
+        """Who says that it holds the opening, and since when, ascending."""
+        return _first_words(self.opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +224,21 @@ class OnTable:
 # --- counting ---------------------------------------------------------------------------
 
 
-def counted(on: Tabled, at: datetime, *, among: Collection[RecordId] | None = None) -> Count:
+def counted(on: Tabled, at: datetime) -> Count:
     """Count what was said on a question, as known at `at`.
 
-    Args:
-        among: the records to be counted: what closes of the voters agree on. None counts
-            whatever is given, which is one node's own view and proves nothing.
+    Whatever is on the table is counted, which is one node's own view and proves nothing; what
+    closes of the voters agree on is counted by `counted(within(on, cut), at)`.
 
     Raises:
         InapplicableRuleError, MalformedError, ValueError: as `decision.count`.
     """
-    heard = [each for each in on.heard if among is None or each.record in among]
     tolerates = on.question.rule.tolerates
     found = count(
         on.question.rule,
         on.proposal,
         on.question.electorate,
-        [_arrived(each, tolerates, at) for each in heard],
+        [_arrived(each, tolerates, at) for each in on.heard],
         at,
         timezone=on.timezone,
     )
@@ -191,6 +252,31 @@ def counted(on: Tabled, at: datetime, *, among: Collection[RecordId] | None = No
             sentence=f"Lapsed: the others were told after its end. {found.sentence}",
         )
     return found
+
+
+def within(on: Tabled, cut: Cut) -> Tabled:
+    """The question with only what stands within a cut, receipts included."""
+    return replace(
+        on,
+        heard=tuple(
+            replace(each, held=_within(each.held, cut))
+            for each in on.heard
+            if each.said.within(cut)
+        ),
+        opened=_within(on.opened, cut),
+    )
+
+
+def _within(held: Iterable[Held], cut: Cut) -> tuple[Held, ...]:
+    return tuple(each for each in held if each.said.within(cut))
+
+
+def _first_words(held: Iterable[Held]) -> Receipts:
+    """The first word of each party, ascending."""
+    first: dict[PartyId, datetime] = {}
+    for each in held:
+        first.setdefault(each.party, each.at)
+    return tuple(sorted((at, party) for party, at in first.items()))
 
 
 def _told_too_late(on: Tabled, found: Count) -> bool:
@@ -224,12 +310,14 @@ def tabled(
     members: frozenset[PartyId],
     *,
     sides: FindSides,
+    known: FindRegister | None = None,
     sitting: Mapping[str, frozenset[PartyId]] | None = None,
 ) -> OnTable:
     """Read the questions of one circle.
 
     Args:
         register: holds `agreement`; who is bound when a question is put follows from it.
+        known: the register as the opening of a question knows it, where that is less.
         said: the effective records of the circle in the order of its history; other kinds
             are passed over.
         members: of the circle.
@@ -238,7 +326,7 @@ def tabled(
 
     Cost: linear in the records, and one standing for each opening.
     """
-    table = _Reading(agreement, register, members, sides, sitting)
+    table = _Reading(agreement, known or (lambda _: register), members, sides, sitting)
     for each in said:
         table.take(each)
     return table.done()
@@ -252,6 +340,7 @@ def with_next(
     next_: Said,
     *,
     sides: FindSides,
+    known: FindRegister | None = None,
     sitting: Mapping[str, frozenset[PartyId]] | None = None,
 ) -> OnTable:
     """Read the questions of one circle as they would be with one more record.
@@ -260,7 +349,7 @@ def with_next(
         AlliedError: why that record would have no effect; what `question.question`,
             `Question.tabled` and `decision.count` refuse, and `proposal.*`.
     """
-    table = _Reading(agreement, register, members, sides, sitting)
+    table = _Reading(agreement, known or (lambda _: register), members, sides, sitting)
     for each in said:
         table.take(each)
     table.read(next_)
@@ -275,6 +364,7 @@ class _Draft:
     proposal: Proposal
     words: dict[str, str]
     heard: list[tuple[Said, Statement, str]] = field(default_factory=list)
+    steps: list[Said] = field(default_factory=list)
 
 
 class _Reading:
@@ -283,27 +373,27 @@ class _Reading:
     def __init__(
         self,
         agreement: Agreement,
-        register: Register,
+        known: FindRegister,
         members: frozenset[PartyId],
         sides: FindSides,
         sitting: Mapping[str, frozenset[PartyId]] | None,
     ) -> None:
         self._agreement = agreement
-        self._register = register
+        self._known = known
         self._members = members
         self._sides = sides
         self._sitting = sitting
         self._drafts: dict[str, _Draft] = {}
         self._opened: dict[PartyId, int] = {}
         self._issuers: dict[str, PartyId] = {}
-        self._receipts: dict[str, dict[PartyId, datetime]] = {}
+        self._receipts: dict[str, list[Held]] = {}
         self._ignored: list[Ignored] = []
 
     def take(self, said: Said) -> None:
         """Take one record in, or list it with the code of why not."""
         if said.kind == RECEIPT:
             self._hold(said)
-        if said.kind not in KINDS:
+        if said.kind not in KINDS | STEPS:
             return
         self._issuers[said.record] = said.party
         try:
@@ -315,6 +405,8 @@ class _Reading:
         """Take one record about a question in, or refuse it."""
         if said.kind == OPEN and "replaces" not in said.body:
             self._open(said)
+        elif said.kind in STEPS:
+            self._step(said)
         else:
             self._speak(said)
 
@@ -323,16 +415,17 @@ class _Reading:
         return OnTable(
             tuple(
                 Tabled(
-                    record=draft.opening.record,
+                    opening=draft.opening,
                     question=draft.question,
                     proposal=draft.proposal,
                     words=draft.words,
                     heard=tuple(
-                        Heard(each.record, statement, self._holding(each.record), reasons)
+                        Heard(each, statement, self._holding(each.record), reasons)
                         for each, statement, reasons in draft.heard
                     ),
-                    told=self._holding(draft.opening.record),
+                    opened=self._holding(draft.opening.record),
                     timezone=self._agreement.timezone,
+                    steps=tuple(draft.steps),
                 )
                 for draft in self._drafts.values()
             ),
@@ -340,28 +433,27 @@ class _Reading:
         )
 
     def _hold(self, said: Said) -> None:
-        """Note who holds which records; the first word of each party counts."""
+        """Note who holds which records."""
         named = said.body.get("records")
         for record in named if isinstance(named, list) else ():
             if not isinstance(record, str) or not said.knows(RecordId(record)):
                 continue
             if self._issuers.get(record) not in (None, said.party):
-                holders = self._receipts.setdefault(record, {})
-                holders.setdefault(said.party, said.at)
+                self._receipts.setdefault(record, []).append(Held(said.at, said.party, said))
 
-    def _holding(self, record: str) -> tuple[tuple[datetime, PartyId], ...]:
-        return tuple(sorted((at, who) for who, at in self._receipts.get(record, {}).items()))
+    def _holding(self, record: str) -> tuple[Held, ...]:
+        return tuple(self._receipts.get(record, ()))
 
     def _open(self, said: Said) -> None:
         if self._opened.get(said.party, 0) >= MOST_OPENED:
             raise ConflictError("proposal.too-many", "that party has put too many questions")
-        _require_keys(said.body, "matter", "words", "deadline", "silence", "stated")
+        require_keys(said.body, "matter", "words", "deadline", "silence", "stated")
         matter = read_matter(said.body.get("matter"))
-        words = _words(said.body.get("words"))
-        stands = standing(self._register, self._agreement.id, said.at)
+        words = words_in(said.body.get("words"))
+        stands = standing(self._known(said), self._agreement.id, said.at)
         found = question(self._agreement, stands, matter, said.at, sitting=self._sitting)
         sides: Sides | None = Sides()
-        if matter.kind == DECISION:
+        if matter.kind in OF_INCIDENTS:
             sides = self._sides(matter.incident, said)
         if sides is None:
             raise NotFoundError(
@@ -373,27 +465,40 @@ class _Reading:
             text=text,
             by=said.party,
             tabled_at=said.at,
-            deadline=_instant(said.body.get("deadline")),
-            under_silence=_optional_bool(said.body.get("silence")),
+            deadline=instant_in(said.body.get("deadline")),
+            under_silence=flag_in(said.body.get("silence")),
             attackers=sides.attackers,
             disputants=sides.disputants,
-            stated=_stated(said.body.get("stated")),
+            stated=stated_in(said.body.get("stated")),
         )
         voters = roll(found.rule, put, found.electorate)
         asked = voters.entitled | {each.party for each in voters.recused}
+        if matter.kind in OF_THE_REGISTER:
+            asked |= frozenset(self._agreement.party_ids)
         if not asked <= self._members:
             raise RefusedError(
-                "proposal.wrong-circle", "not everybody who is to vote can read it there"
+                "proposal.wrong-circle", "not everybody whom it concerns can read it there"
             )
         count(found.rule, put, found.electorate, (), said.at, timezone=self._agreement.timezone)
         self._opened[said.party] = self._opened.get(said.party, 0) + 1
         self._drafts[said.record] = _Draft(said, matter, found, put, {text: words})
 
-    def _speak(self, said: Said) -> None:
+    def _about(self, said: Said) -> _Draft:
         name = said.body.get("replaces" if said.kind == OPEN else "proposal")
         draft = self._drafts.get(name) if isinstance(name, str) else None
         if draft is None or not said.knows(draft.opening.record):
             raise NotFoundError("proposal.unknown", "it speaks of no question known there")
+        return draft
+
+    def _step(self, said: Said) -> None:
+        draft = self._about(said)
+        alike = sum((each.kind, each.party) == (said.kind, said.party) for each in draft.steps)
+        if alike >= MOST_STEPS:
+            raise ConflictError("proposal.too-many", "that party has taken that step too often")
+        draft.steps.append(said)
+
+    def _speak(self, said: Said) -> None:
+        draft = self._about(said)
         more: dict[str, Any] = {"party": said.party, "at": said.at, "number": said.number}
         statement: Statement
         reasons = ""
@@ -401,118 +506,35 @@ class _Reading:
             case "proposal.open":
                 statement = self._change(draft, said, more)
             case "proposal.acknowledge":
-                _require_keys(said.body, "proposal", "text")
-                statement = Receipt(text=_text(said.body), **more)
+                require_keys(said.body, "proposal", "text")
+                statement = Receipt(text=text_in(said.body), **more)
             case "proposal.withdraw":
-                _require_keys(said.body, "proposal", "reasons")
-                reasons = _reasons(said.body)
+                require_keys(said.body, "proposal", "reasons")
+                reasons = reasons_in(said.body)
                 statement = Retraction(**more)
             case _ if "measure" in said.body:
-                statement = _consent(said.body, more)
+                statement = consent_in(said.body, more)
             case _:
-                _require_keys(said.body, "proposal", "text", "choice", "reasons")
-                reasons = _reasons(said.body)
+                require_keys(said.body, "proposal", "text", "choice", "reasons")
+                reasons = reasons_in(said.body)
                 choice = said.body.get("choice")
                 if choice not in CHOICES:
-                    raise _shape("a vote is yes, no or abstain")
+                    raise shape("a vote is yes, no or abstain")
                 statement = Vote(
-                    choice=choice, text=_text(said.body), reasoned=bool(reasons), **more
+                    choice=choice, text=text_in(said.body), reasoned=bool(reasons), **more
                 )
         draft.heard.append((said, statement, reasons))
 
     def _change(self, draft: _Draft, said: Said, more: Mapping[str, Any]) -> Statement:
         """Other words or more time, never both: a changed text starts its time anew."""
-        _require_keys(said.body, "replaces", "words", "until")
+        require_keys(said.body, "replaces", "words", "until")
         if "words" in said.body and "until" not in said.body:
-            words = _words(said.body["words"])
+            words = words_in(said.body["words"])
             text = text_of(draft.matter, words)
             if said.party == draft.proposal.by:
                 draft.words.setdefault(text, words)
             return Revision(text=text, **more)
-        until = _instant(said.body.get("until"))
+        until = instant_in(said.body.get("until"))
         if until is None or "words" in said.body:
-            raise _shape("a change gives other words or more time")
+            raise shape("a change gives other words or more time")
         return Extension(until=until, **more)
-
-
-# --- bodies -----------------------------------------------------------------------------
-
-
-def text_of(matter: Matter, words: str) -> str:
-    """The digest of what is decided: the matter, and the blob that holds the words."""
-    return digest(encode({"matter": write_matter(matter), "words": words}))
-
-
-def write_matter(matter: Matter) -> dict[str, Json]:
-    """A matter as it stands in a body; what is empty is left out."""
-    return {key: getattr(matter, key) for key in _MATTER_KEYS if getattr(matter, key)}
-
-
-def read_matter(value: Json) -> Matter:
-    """Read a matter from a body.
-
-    Raises:
-        MalformedError: `proposal.shape`.
-    """
-    if not isinstance(value, Mapping) or "kind" not in value or set(value) - set(_MATTER_KEYS):
-        raise _shape("what is to be decided is not described as a matter")
-    if not all(isinstance(part, str) and 0 < len(part) <= WORD_LIMIT for part in value.values()):
-        raise _shape("a matter is described in short texts")
-    return Matter(**{key: str(part) for key, part in value.items()})
-
-
-def _consent(body: Mapping[str, Json], more: Mapping[str, Any]) -> Consent:
-    _require_keys(body, "proposal", "measure", "given")
-    measure, given = body["measure"], body.get("given")
-    if not isinstance(measure, str) or len(measure) > WORD_LIMIT or not isinstance(given, bool):
-        raise _shape("a consent names a measure, and is given or withheld")
-    return Consent(measure=measure, given=given, **more)
-
-
-def _require_keys(body: Mapping[str, Json], *known: str) -> None:
-    if set(body) - set(known):
-        raise _shape("a body has a key that is not known here")
-
-
-def _words(value: Json) -> str:
-    return blob.read_reference(value)[0]
-
-
-def _reasons(body: Mapping[str, Json]) -> str:
-    return _words(body["reasons"]) if "reasons" in body else ""
-
-
-def _text(body: Mapping[str, Json]) -> str:
-    return digest_text(body.get("text"), "the text of a proposal")
-
-
-def _optional_bool(value: Json) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    raise _shape("whether it runs under silence is said by true or false")
-
-
-def _instant(value: Json) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        found = moment(value) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    if not isinstance(found, datetime):
-        raise _shape("an instant is not written like 2026-03-01T14:30:00Z")
-    return found
-
-
-def _stated(value: Json) -> Table[bool]:
-    if value is None:
-        return NOTHING
-    if not isinstance(value, Mapping) or len(value) > MOST_STATED:
-        raise _shape("what is stated is a map of sentences")
-    if not all(len(key) <= WORD_LIMIT and isinstance(each, bool) for key, each in value.items()):
-        raise _shape("a condition is stated by true or false")
-    return Table({key: bool(each) for key, each in value.items()})
-
-
-def _shape(message: str) -> MalformedError:
-    return MalformedError("proposal.shape", message)

@@ -19,13 +19,16 @@ from typing import TYPE_CHECKING
 from allied.agreement.fold import State, fold
 from allied.agreement.genesis import Instrument, open_instrument
 from allied.errors import NotFoundError
+from allied.record.descriptor import read as read_descriptor
 from allied.record.history import History, history
 from allied.record.record import read
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
-    from allied.record.ids import AgreementId, RecordId
+    from allied.record.ids import AgreementId, KeyId, OrganisationId, RecordId
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
     instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
     rows = reading.records(agreement)
     past = history(read(stored.raw) for stored in rows)
-    state = fold(instrument, past)
+    state = fold(instrument, past, _Keepers(reading).of)
     if not rows:
         return Folded(row, instrument, past, state, 0)
     return Folded(row, instrument, past, state, rows[-1].row, rows[-1].id)
@@ -103,5 +106,27 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
 def _extended(kept: Folded, reading: Reading) -> Folded:
     rows = reading.records(kept.row.id, after_row=kept.last_row)
     past = kept.history.extended(read(stored.raw) for stored in rows)
-    state = fold(kept.instrument, past)
+    state = fold(kept.instrument, past, _Keepers(reading).of)
     return Folded(kept.row, kept.instrument, past, state, rows[-1].row, rows[-1].id)
+
+
+class _Keepers:
+    """Who keeps the acts keys of organisations, as the chains of descriptors held here say.
+
+    What the first descriptor with a key says of it never changes, and it was held before any
+    record that the key signed: so every node that has the record answers the same.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._found: dict[OrganisationId, Mapping[KeyId, str]] = {}
+
+    def of(self, organisation: OrganisationId, key: KeyId) -> str:
+        """The custodian of an acts key; empty for one that no descriptor names."""
+        if organisation not in self._found:
+            named: dict[KeyId, str] = {}
+            for raw in self._reading.descriptors(organisation):
+                held = read_descriptor(raw)[0].keys["acts"]
+                named.setdefault(held.public.key_id, held.custodian)
+            self._found[organisation] = named
+        return self._found[organisation].get(key, "")

@@ -4,7 +4,8 @@ Putting a question, reading it, voting, objecting, changing and taking back are 
 What would have no effect is refused before it is signed: who may propose, who votes and by when
 follows from the agreement (`agreement.question`, `agreement.tabled`). A question goes into the
 narrowest standing circle in which everybody who decides on it can read it: the body's, that of the
-voters, that of all. Everything can be tried first; a trial signs and stores nothing.
+voters, that of all. One on an incident goes where the incident is, one that changes who is bound
+or by which text into that of all. Everything can be tried first; a trial signs and stores nothing.
 
 A vote changes by another vote. An objection is a no with its reasons. Whether a party takes a
 measure itself is a vote of its own, on the measure. Other words, and more time,
@@ -18,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement.matters import AMENDMENT, DECISION, Matter
+from allied.agreement.matters import AMENDMENT, OF_INCIDENTS, OF_THE_REGISTER, Matter
 from allied.agreement.moments import moment, moment_text
 from allied.agreement.question import Question, question
 from allied.agreement.silence import later
@@ -30,10 +31,10 @@ from allied.agreement.tabled import (
     Said,
     Tabled,
     counted,
-    write_matter,
 )
 from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Duration
+from allied.agreement.wording import write_matter
 from allied.errors import MalformedError, RefusedError, UsageError
 from allied.node import journal
 from allied.node.agreements import party_of, resolve
@@ -234,7 +235,8 @@ def _plan(
             hint="`allied agreement show` says who is awaited",
         )
     matter = wish.matter
-    if matter.kind == DECISION and matter.incident:
+    circle: Circle | None = None
+    if matter.kind in OF_INCIDENTS and matter.incident:
         case = find_case(node, reading, organisation, matter.incident, now)
         if case.folded.row.id != folded.row.id:
             raise UsageError(
@@ -242,17 +244,22 @@ def _plan(
                 "that incident was reported under another agreement",
                 hint="report it under this one first",
             )
-        matter = replace(matter, incident=case.case.id)
+        matter, circle = replace(matter, incident=case.case.id), case.circle
     asked = question(folded.instrument.terms, stands, matter, now)
     _require_content(wish)
     deadline = _instant(wish.deadline, now, folded.instrument.terms.timezone)
-    circle = _circle(folded, asked, party)
+    circle = circle or _circle(folded, asked, party)
     return _Plan(folded, party, circle, deadline, matter)
 
 
 def _circle(folded: Folded, asked: Question, party: PartyId) -> Circle:
-    """The narrowest standing circle with everybody who decides, and with who asks."""
+    """The narrowest standing circle with everybody who decides, and with who asks.
+
+    What changes who is bound, or by which text, concerns every party.
+    """
     standing = folded.instrument.circles
+    if asked.matter.kind in OF_THE_REGISTER:
+        return standing.all
     needed = asked.electorate.members | asked.subjects.intersection(standing.all.members)
     if asked.rule.kind == "named-party":
         needed = frozenset(each for each in standing.all.members if each == asked.rule.party)

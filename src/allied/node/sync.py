@@ -30,6 +30,7 @@ from allied.errors import (
 from allied.node import (
     arrivals,
     called,
+    deciding,
     freshness,
     hub_rounds,
     journal,
@@ -38,8 +39,8 @@ from allied.node import (
     peers,
     recalls,
     release,
-    sweeping,
     renewals,
+    sweeping,
     visibility,
 )
 from allied.node.messages import (
@@ -135,6 +136,7 @@ def settle(node: Node, keys: Keys) -> None:
         recalls.pass_along(node, keys, organisation)
         hub_rounds.sweep(node, keys, organisation)
         arrivals.acknowledge(node, keys, organisation)
+        deciding.decide(node, keys, organisation)
         ledger_roots.commit_due(node, keys, organisation)
 
 
@@ -247,8 +249,6 @@ def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -
     return outcome
 
 
-def exchange_given(
-    node: Node,
 def _with_renewed(
     node: Node, keys: Keys, organisation: Organisation, peer: Peer, outcome: Outcome
 ) -> None:
@@ -272,6 +272,8 @@ def _with_renewed(
         _Exchange(node, keys, organisation, peer).run(outcome, begun)
 
 
+def exchange_given(
+    node: Node,
     keys: Keys,
     organisation: Organisation,
     peer: Peer,

@@ -3,7 +3,7 @@
 Here records become what `agreement.tabled` reads, circle by circle, and only of circles that the
 organisation is in; words and reasons are put back from the blobs that are held. What follows is
 decided in `agreement`. The count is this node's own: of the records that are here, as known now.
-It binds nobody, and nothing in register or evaluation follows from it.
+It binds nobody; how far the nodes have agreed on one is shown beside it (`node.deciding_views`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from allied.agreement.announcement import rule_words
 from allied.agreement.ballot import Vote
 from allied.agreement.certificate import assemblers
+from allied.agreement.closing import CERTIFIED
 from allied.agreement.outcome import OPEN, Count
 from allied.agreement.silence import is_by_silence
 from allied.agreement.tabled import (
@@ -33,11 +34,12 @@ from allied.agreement.tabled import (
 from allied.errors import AlliedError, NotFoundError, UsageError
 from allied.node import visibility
 from allied.node.cases import SHORTEST_PREFIX, text_of
+from allied.node.deciding_views import DecidingView, deciding_view
 from allied.response.incident_file import from_body
 
 if TYPE_CHECKING:
     from allied.agreement.fold import State
-    from allied.agreement.tabled import FindSides
+    from allied.agreement.tabled import FindRegister, FindSides
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Reading
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from allied.record.record import Record
 
 AS_COUNTED_HERE: Final = "as counted here"
-NO_EFFECT: Final = "none yet: nothing in register or evaluation follows from this count"
+PROVED: Final = "proved by a certificate"
 BY_RECEIPTS: Final = "receipts of others"
 BY_CLAIM: Final = "its own claim"
 _VOTER, _RECUSED, _NO_VOTE = "voter", "recused", "no vote"
@@ -65,6 +67,7 @@ class SpokenView:
         arrived_at: when enough others say that they held it; None without their receipts.
         in_time_by: `receipts of others`, or `its own claim` while there are none.
         counts: whether it is counted; `why` is the code where it is not.
+        safe: so many hold it that no certificate can leave it out.
     """
 
     record: RecordId
@@ -77,11 +80,12 @@ class SpokenView:
     counts: bool
     why: str
     reasons: str
+    safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalView:
-    """One question, with this node's own count of what was said on it.
+    """One question, with this node's own count of what was said on it, and what is proved.
 
     Attributes:
         about: the matter in a few words.
@@ -96,8 +100,9 @@ class ProposalView:
         part: its part: `voter`, `recused` or `no vote`.
         said: what it said last: yes, no, abstain, read; empty for nothing.
         count: outcome, remainder and what would change it.
-        basis: whose count this is: always `as counted here`, until nodes agree on one.
-        effect: what follows from it; nothing yet, and it says so.
+        basis: `as counted here`, or `proved by a certificate` where there is one.
+        effect: what follows from it, and from when on; or why nothing does.
+        deciding: how far the nodes have agreed on a count, and who is awaited for what.
     """
 
     id: RecordId
@@ -127,6 +132,7 @@ class ProposalView:
     effect: str
     count: Count
     spoken: tuple[SpokenView, ...]
+    deciding: DecidingView
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +200,10 @@ def table_of(folded: Folded, circle: Circle) -> OnTable:
     return tabled(
         instrument.terms,
         folded.state.register(instrument),
-        (_said(folded, each) for each in records),
+        (said_of(folded, each) for each in records),
         circle.members,
-        sides=_sides(folded),
+        sides=_sides(folded, circle),
+        known=_known(folded),
     )
 
 
@@ -206,18 +213,25 @@ def table_with(folded: Folded, circle: Circle, next_: Said) -> OnTable:
     return with_next(
         instrument.terms,
         folded.state.register(instrument),
-        (_said(folded, each) for each in _records(folded.state, circle)),
+        (said_of(folded, each) for each in _records(folded.state, circle)),
         circle.members,
         next_,
-        sides=_sides(folded),
+        sides=_sides(folded, circle),
+        known=_known(folded),
     )
+
+
+def _known(folded: Folded) -> FindRegister:
+    """The register as an opening knows it: what others did meanwhile changes no electorate."""
+    return lambda said: folded.state.known(folded.instrument, said.knows, said.at)
 
 
 def _records(state: State, circle: Circle) -> Sequence[Record]:
     return [each for each in state.statements if each.header.circle == circle.id]
 
 
-def _said(folded: Folded, record: Record) -> Said:
+def said_of(folded: Folded, record: Record) -> Said:
+    """One effective record, as a table reads it."""
     party = folded.instrument.party(record.header.issuer)
     assert party is not None  # noqa: S101 - a stranger's record has no effect
     return Said(
@@ -228,6 +242,8 @@ def _said(folded: Folded, record: Record) -> Said:
         record=record.id,
         number=record.header.sequence,
         knows=_knowing(folded, record.id),
+        chain=record.header.chain,
+        clock=lambda: folded.history.clock(record.id),
     )
 
 
@@ -235,15 +251,21 @@ def _knowing(folded: Folded, record: RecordId) -> Callable[[RecordId], bool]:
     return lambda earlier: folded.history.knows(record, earlier)
 
 
-def _sides(folded: Folded) -> FindSides:
-    """Finds who attacked whom by the facts that an opening knows, each party's last word."""
+def _sides(folded: Folded, circle: Circle) -> FindSides:
+    """Finds who attacked whom by the facts that an opening knows, each party's last word.
+
+    Only what stands in the question's own circle counts: whoever sees the incident is to see
+    what is decided on it, and nobody else.
+    """
     parties = frozenset(folded.instrument.genesis.parties)
 
     def sides(incident: str, opening: Said) -> Sides | None:
         latest: dict[PartyId, Sides] = {}
         seen = False
         for record in folded.state.statements:
-            if record.header.kind not in _FACTS or not opening.knows(record.id):
+            if record.header.kind not in _FACTS or record.header.circle != circle.id:
+                continue
+            if not opening.knows(record.id):
                 continue
             reported = record.header.kind == "incident.report" and record.id == incident
             party = folded.instrument.party(record.header.issuer)
@@ -288,6 +310,7 @@ def proposal_view(reading: Reading, seat: Seat, at: datetime) -> ProposalView:
     """A question in words and values, as counted here at `at`."""
     on, folded = seat.on, seat.folded
     found = counted(on, at)
+    deciding = deciding_view(folded, on, found, at)
     asked = on.question
     terms = folded.instrument.terms
     steps = [each for each in on.heard if type(each.statement).__name__ in _CHANGES]
@@ -318,10 +341,11 @@ def proposal_view(reading: Reading, seat: Seat, at: datetime) -> ProposalView:
         mine=seat.mine,
         part=part,
         said=_last_word(seat.mine, found),
-        basis=AS_COUNTED_HERE,
-        effect=NO_EFFECT,
+        basis=PROVED if deciding.stage == CERTIFIED else AS_COUNTED_HERE,
+        effect=deciding.effect,
         count=found,
         spoken=tuple(_spoken(reading, each, on, found) for each in on.heard),
+        deciding=deciding,
     )
 
 
@@ -360,6 +384,8 @@ def _spoken(reading: Reading, heard: Heard, on: Tabled, found: Count) -> SpokenV
         counts=not why,
         why=why,
         reasons=text_of(reading, heard.reasons),
+        safe=len({said.party, *(who for _, who in heard.receipts)} & set(found.entitled))
+        >= found.certificate.acknowledged,
     )
 
 

@@ -24,10 +24,11 @@ from allied.entrypoints.cli.terminal import give, instant, say, table
 from allied.errors import UsageError
 
 if TYPE_CHECKING:
+    from allied.node.deciding_views import DecidingView
     from allied.node.proposals import ProposalView, Word
 
 app = typer.Typer(
-    help="Questions put to those who decide: voted on, and counted here.", no_args_is_help=True
+    help="Questions put to those who decide: voted on, counted, and proved.", no_args_is_help=True
 )
 
 Name = Annotated[str, typer.Argument(metavar="PROPOSAL", help="Its id, or the start of it.")]
@@ -147,7 +148,18 @@ def show_all(
         say("No proposals. `allied proposal open` puts one.")
         return
     table(
-        ("id", "agreement", "about", "by", "outcome", "stands", "until", "awaited", "we said"),
+        (
+            "id",
+            "agreement",
+            "about",
+            "by",
+            "outcome",
+            "stands",
+            "until",
+            "stage",
+            "awaited",
+            "we said",
+        ),
         [
             (
                 each.id[:12],
@@ -157,13 +169,14 @@ def show_all(
                 each.count.outcome,
                 each.count.as_it_stands,
                 instant(each.count.deadline),
-                ", ".join(each.count.awaited) or "-",
+                each.deciding.stage,
+                ", ".join(each.deciding.awaited) or "-",
                 each.said or ("-" if each.part == "voter" else each.part),
             )
             for each in found
         ],
     )
-    say("Counted here, from what is known here; nothing takes effect by it yet.")
+    say("Counted here, from what is known here; a decision takes effect by its certificate.")
 
 
 @app.command("show")
@@ -353,6 +366,21 @@ def _say(
         say("Nothing was said.")
 
 
+def _deciding(state: DecidingView) -> Iterator[str]:
+    """How far the nodes have agreed on a count, and who is awaited for what."""
+    awaited = f": {state.awaited_for} of {', '.join(state.awaited)}" if state.awaited else ""
+    yield f"decided    {state.stage}{awaited}"
+    if state.certificate:
+        yield f"proof      {state.outcome} by certificate {state.certificate}"
+    if len(state.sides) > 1 or not state.certificate:
+        for side in state.sides:
+            yield f"  counted  {side.outcome} by {', '.join(side.parties)} ({side.value[:12]})"
+    if state.obstructing:
+        yield f"obstruct   {', '.join(state.obstructing)}: asked for long, and silent"
+    for each in state.invalid:
+        yield f"  invalid  {each.kind} of {each.party}: {each.reason}"
+
+
 def _content(given: str) -> tuple[str, bytes]:
     """What is decided, as (media type, content): a file of words is shown as words."""
     media, content = evidence_of(given)
@@ -422,6 +450,7 @@ def _lines(found: ProposalView) -> Iterator[str]:
             if parties:
                 yield f"{word:<11}{', '.join(parties)} ({consent_.measure})"
     yield f"basis      {found.basis}; effect: {found.effect}"
+    yield from _deciding(found.deciding)
     yield f"           {count.sentence}"
     for line in found.words.splitlines()[:40]:
         yield f"  | {line}"

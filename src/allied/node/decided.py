@@ -1,0 +1,49 @@
+"""What is decided in a circle, as certificates prove it: for register, evaluation and views.
+
+Decisions on matters of the register are judged by the fold (`agreement.fold`); those on an
+incident, and those that are words for people, are judged here, by the same rule
+(`agreement.certified`). Each is judged by what its opening knew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from allied.agreement.certified import certified, read_proof
+from allied.agreement.closing import CERTIFICATE
+from allied.agreement.matters import OF_THE_REGISTER
+from allied.errors import AlliedError
+
+if TYPE_CHECKING:
+    from allied.agreement.certified import Certified
+    from allied.agreement.tabled import OnTable, Tabled
+    from allied.node.folds import Folded
+    from allied.record.ids import RecordId
+
+
+def decided_in(folded: Folded, table: OnTable) -> Mapping[RecordId, tuple[Certified, ...]]:
+    """The certificates that hold, by question; several of one question may contradict each other.
+
+    Cost: linear in the certificates of the questions.
+    """
+    found = {on.record: decisions_on(folded, on) for on in table.tabled}
+    return {question: its for question, its in found.items() if its}
+
+
+def decisions_on(folded: Folded, on: Tabled) -> tuple[Certified, ...]:
+    """The certificates of one question that hold, in the order of the history."""
+    state = folded.state
+    if on.question.matter.kind in OF_THE_REGISTER:
+        return state.decided.get(on.record, ())
+    found = []
+    for step in on.steps:
+        if step.kind != CERTIFICATE:
+            continue
+        try:
+            proof = read_proof(step.body)
+            custodians = state.custodians(on.opening.knows)
+            found.append(certified(proof, step.record, on, custodians, folded.instrument.party))
+        except AlliedError:
+            continue  # it proves nothing
+    return tuple(found)

@@ -1,0 +1,258 @@
+"""The steps by which nodes agree on a count, taken by a node itself: closes, tallies, counts.
+
+A vote is a person's act; that the time is over, and what the votes come to, any node can see for
+itself. So these steps are signed with the key for automatic records, as soon as they are due and
+valid: what `agreement.closing` would refuse is not signed. What a certificate does is the fold's
+business.
+
+Words used here:
+    step    one record of the four kinds that an organisation is to write next
+    turn    how long an assembler leaves it to those before it in the order
+
+Rules. An organisation closes when a question has closed as counted here, and once. The first in
+the order tallies as soon as everybody has closed; where somebody stays silent, each waits one
+step longer than who comes before. An organisation counts for one value only, and for the tally
+of who comes first in the order. It never waits for people, and never decides for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.certified import write_proof
+from allied.agreement.closing import (
+    CERTIFICATE,
+    CLOSE,
+    COUNT,
+    STEP,
+    TALLY,
+    Progress,
+    Tally,
+    progress,
+    tally_of,
+)
+from allied.agreement.outcome import OPEN, Count
+from allied.agreement.tabled import OPEN as OPENING, counted
+from allied.errors import AlliedError, ExhaustedError, RefusedError
+from allied.node import journal, visibility
+from allied.node.decided import decided_in
+from allied.node.node import Actor
+from allied.node.tables import table_of
+from allied.record.canonical import Json
+from allied.record.ids import PartyId
+
+if TYPE_CHECKING:
+    from allied.agreement.tabled import Tabled
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Keys
+    from allied.node.rows import Organisation
+    from allied.record.circle import Circle
+    from allied.record.ids import AgreementId
+    from allied.record.record import Record
+
+_MOST_STEPS: Final = 1_000
+_MOST_IN_VAIN: Final = 3
+_NEVER: Final = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What an organisation is to write now."""
+
+    circle: Circle
+    kind: str
+    body: dict[str, Json]
+
+
+@dataclass(slots=True)
+class _Due:
+    """The first moment at which something is to be done without anything new."""
+
+    at: datetime | None = None
+
+    def by(self, moment: datetime) -> None:
+        """Something is to be done at `moment`."""
+        self.at = moment if self.at is None else min(self.at, moment)
+
+
+def decide(node: Node, keys: Keys, organisation: Organisation) -> int:
+    """Take every step that is due, in every agreement.
+
+    Returns:
+        How many records were written.
+
+    Raises:
+        ExhaustedError: the store cannot go on; it is tried again next time.
+    """
+    now = node.clock.now()
+    with node.store.read() as reading:
+        due = [
+            row.id
+            for row in reading.agreements()
+            if _is_due(reading.cursor(_name(organisation, row.id)), reading.last_row(row.id), now)
+        ]
+    taken = 0
+    for agreement in due:
+        try:
+            taken += _decide(node, keys, organisation, agreement)
+        except ExhaustedError:
+            raise
+        except AlliedError:
+            continue  # a frozen chain, a locked key: the others' nodes go on
+    return taken
+
+
+def _decide(node: Node, keys: Keys, organisation: Organisation, agreement: AgreementId) -> int:
+    """Take the steps that are due in one agreement, each in a unit of its own."""
+    taken = 0
+    while taken < _MOST_STEPS:
+        with node.store.write() as writing:
+            folded = node.folds.of(writing, agreement)
+            due = _Due()
+            now = node.clock.now()
+            step = next(_steps(folded, organisation, now, due), None)
+            if step is None:
+                mark = f"{folded.last_row} {due.at.isoformat() if due.at else _NEVER}"
+                writing.set_cursor(_name(organisation, agreement), mark)
+                break
+            actor = Actor(organisation, keys)
+            journal.append(node, writing, actor, folded, step.circle, step.kind, step.body)
+        taken += 1
+    if taken:
+        node.notifier.changed(agreement)
+    return taken
+
+
+def _name(organisation: Organisation, agreement: AgreementId) -> str:
+    return f"deciding:{organisation.id}:{agreement}"
+
+
+def _is_due(mark: str, last_row: int, now: datetime) -> bool:
+    """Whether something is new since a mark was made, or its moment has come."""
+    row, _, moment = mark.partition(" ")
+    if row != str(last_row):
+        return True
+    return moment != _NEVER and datetime.fromisoformat(moment) <= now
+
+
+# --- what is to be done -----------------------------------------------------------------
+
+
+def _steps(folded: Folded, organisation: Organisation, now: datetime, due: _Due) -> Iterator[_Step]:
+    """The steps that an organisation is to take now."""
+    mine = folded.instrument.party(organisation.id)
+    if mine is None or mine not in folded.state.standing(folded.instrument, now).bound:
+        return
+    asked = {each.header.circle for each in folded.state.statements if each.header.kind == OPENING}
+    for circle in visibility.circles(folded, organisation.id).values():
+        if circle.id not in asked:
+            continue
+        table = table_of(folded, circle)
+        decided = decided_in(folded, table)
+        for on in table.tabled:
+            if on.record not in decided:
+                yield from _steps_on(folded, circle, on, mine, now, due)
+
+
+def _steps_on(
+    folded: Folded, circle: Circle, on: Tabled, mine: PartyId, now: datetime, due: _Due
+) -> Iterator[_Step]:
+    """The next step of one party on a question that is not decided."""
+    try:
+        found = counted(on, now)
+        state = progress(on, folded.state.custodians(on.opening.knows))
+    except AlliedError:
+        return  # a rule that cannot be applied decides nothing
+    in_vain = [each for each in state.invalid if each.party == mine]
+    if len(in_vain) >= _MOST_IN_VAIN:
+        return
+    if mine in state.entitled and mine not in state.closes:
+        if found.outcome == OPEN:
+            _wait(found, due)
+        else:
+            yield _Step(circle, CLOSE, _close(folded, circle, on))
+            return
+    if state.ready is not None:
+        if _turn(state, mine, now, due, max(each.at for each in state.counts)):
+            yield _Step(circle, CERTIFICATE, _certificate(folded, on, state))
+        return
+    if mine in state.entitled:
+        chosen = _chosen(state, mine)
+        if chosen is not None:
+            body: dict[str, Json] = {
+                "proposal": on.record, "tally": chosen.record, "result": chosen.result.digest
+            }  # fmt: skip
+            yield _Step(circle, COUNT, body)
+            return
+    if mine in state.order and state.enough_closes and not state.tallies:
+        last = max(each.at for each in state.closes.values())
+        everybody = len(state.closes) == len(state.entitled)
+        if _turn(state, mine, now, due, last if everybody else last + STEP):
+            tally = _tally(on, state)
+            if tally is not None:
+                yield _Step(circle, TALLY, tally)
+
+
+def _wait(found: Count, due: _Due) -> None:
+    """The end of a question, from when on it can be closed."""
+    end = found.final_at or found.deadline
+    if end is not None:
+        due.by(end)
+
+
+def _turn(state: Progress, mine: PartyId, now: datetime, due: _Due, since: datetime) -> bool:
+    """Whether a party's turn has come; else its moment is noted."""
+    last = len(state.order)
+    place = state.order.index(mine) if mine in state.order else last
+    if place == last and mine not in state.entitled:
+        return False
+    moment = since + place * STEP
+    if now >= moment:
+        return True
+    due.by(moment)
+    return False
+
+
+def _close(folded: Folded, circle: Circle, on: Tabled) -> dict[str, Json]:
+    heads = [dep for dep in journal.heads_in(folded, circle) if dep.circle == circle.id]
+    return {"proposal": on.record, "heads": [dep.to_json() for dep in heads]}
+
+
+def _tally(on: Tabled, state: Progress) -> dict[str, Json] | None:
+    """A tally of all closes that are here; None where they leave the question open."""
+    closes = sorted(state.closes.values(), key=lambda each: each.record)
+    try:
+        result = tally_of(on, closes)
+    except RefusedError:
+        return None
+    named: list[Json] = [each.record for each in closes]
+    return {"proposal": on.record, "closes": named, "result": result.to_json()}
+
+
+def _chosen(state: Progress, mine: PartyId) -> Tally | None:
+    """The tally that a party is to count after now: of one value, the first in the order first."""
+    done = {each.result.digest for each in state.counts if each.party == mine}
+    value = state.signed(mine)
+    open_ = [
+        each
+        for each in state.tallies
+        if each.result.digest not in done and value in (None, each.result.value)
+    ]
+    return min(open_, key=lambda each: (state.order.index(each.party), each.record), default=None)
+
+
+def _certificate(folded: Folded, on: Tabled, state: Progress) -> dict[str, Json]:
+    result = state.ready
+    assert result is not None  # noqa: S101 - asked for before
+    counts: dict[PartyId, Record] = {}
+    for each in state.counts:
+        record = folded.history.get(each.record)
+        if each.result.digest == result.digest and record is not None:
+            counts.setdefault(each.party, record)
+    opening = folded.history.get(on.record)
+    assert opening is not None  # noqa: S101 - it is on the table
+    return write_proof(opening, result, [counts[party] for party in sorted(counts)])

@@ -1,0 +1,173 @@
+"""Where a question stands between the nodes: in words, for people and machines.
+
+What is shown follows from the records here (`agreement.closing`, `node.decided`); nothing is
+done. Both sides of a split, and certificates that contradict each other, are shown and never
+chosen between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.closing import (
+    CERTIFIED,
+    CONTRADICTED,
+    SPLIT,
+    Progress,
+    progress,
+)
+from allied.agreement.fold import is_contradicted
+from allied.agreement.matters import AMENDMENT, ANNEX, OF_INCIDENTS, OF_THE_REGISTER
+from allied.agreement.tally import ADOPTED
+from allied.errors import AlliedError
+from allied.node.decided import decisions_on
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allied.agreement.certified import Certified
+    from allied.agreement.outcome import Count
+    from allied.agreement.tabled import Tabled
+    from allied.node.folds import Folded
+    from allied.record.ids import PartyId, RecordId
+
+FOLLOWS: Final = "follows"
+"""The stage of a question on which nobody votes."""
+
+_ASKED: Final = {
+    "voting": "votes",
+    "closing": "closes",
+    "tallying": "a tally",
+    "counting": "counts",
+    "certifying": "the certificate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """One outcome that nodes have counted, or that a certificate proves.
+
+    Attributes:
+        value: digest of what is decided; sides of one outcome may differ in who stood where.
+        certificate: the record that proves it; None while nothing does.
+    """
+
+    value: str
+    outcome: str
+    parties: tuple[PartyId, ...]
+    certificate: RecordId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidView:
+    """A step of a node that has no effect, and the code of why."""
+
+    record: RecordId
+    party: PartyId
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecidingView:
+    """How far the nodes have agreed on a count.
+
+    Attributes:
+        stage: voting, closing, tallying, counting, certifying, certified; split or
+            contradicted, where it is frozen and people have to put it anew; follows.
+        awaited_for: votes, closes, a tally, counts, the certificate; empty for nothing.
+        awaited: whose step is next.
+        obstructing: voters who have kept silent for long.
+        size: how many hands make a certificate; `tolerates` of them may cheat.
+        sides: what was counted or proved, by whom.
+        certificate: the record that proves the decision; None without one.
+        outcome: what is proved; empty while nothing is.
+        effect: what follows from it, or why nothing does.
+    """
+
+    stage: str
+    awaited_for: str
+    awaited: tuple[PartyId, ...]
+    obstructing: tuple[PartyId, ...]
+    size: int
+    tolerates: int
+    closed: tuple[PartyId, ...]
+    sides: tuple[SideView, ...]
+    invalid: tuple[InvalidView, ...]
+    certificate: RecordId | None
+    outcome: str
+    effect: str
+
+
+def deciding_view(folded: Folded, on: Tabled, count: Count, at: datetime) -> DecidingView:
+    """How far a question is decided, as the records here have it at `at`."""
+    found = decisions_on(folded, on)
+    try:
+        state = progress(on, folded.state.custodians(on.opening.knows))
+    except AlliedError as refused:
+        return _undecidable(refused.code)
+    if not state.entitled:
+        return _undecidable("")
+    stage = state.stage(count)
+    if found:
+        stage = CONTRADICTED if is_contradicted(found) else CERTIFIED
+    frozen = stage in (CERTIFIED, CONTRADICTED)
+    proved = found[0] if stage == CERTIFIED else None
+    return DecidingView(
+        stage=stage,
+        awaited_for=_ASKED.get(stage, ""),
+        awaited=() if frozen else count.awaited if stage == "voting" else state.awaited(count),
+        obstructing=() if frozen else state.obstructing(count, at),
+        size=state.size,
+        tolerates=state.tolerates,
+        closed=tuple(sorted(state.closes)),
+        sides=_sides(state, found),
+        invalid=tuple(
+            InvalidView(each.record, each.party, each.kind, each.reason) for each in state.invalid
+        ),
+        certificate=proved.certificate if proved else None,
+        outcome=proved.result.outcome if proved else "",
+        effect=_effect(on, proved, stage, state),
+    )
+
+
+def _sides(state: Progress, found: Sequence[Certified]) -> tuple[SideView, ...]:
+    """What was counted, most hands first; what a certificate proves, in its place."""
+    sides = {side.value: SideView(side.value, side.outcome, side.parties) for side in state.sides}
+    for each in found:
+        value, outcome = each.result.value, each.result.outcome
+        known = sides.get(value)
+        parties = {*each.signed_by, *(known.parties if known else ())}
+        first = known.certificate if known and known.certificate else each.certificate
+        sides[value] = SideView(value, outcome, tuple(sorted(parties)), first)
+    return tuple(sides.values())
+
+
+def _effect(on: Tabled, proved: Certified | None, stage: str, state: Progress) -> str:
+    if stage == CONTRADICTED:
+        return "none: two certificates contradict each other; it is frozen, people decide"
+    if stage == SPLIT:
+        return "none: the nodes are split over the count; it is frozen, and may be put anew"
+    if proved is None:
+        return f"none yet: {state.size} of {len(state.entitled)} have to count the same"
+    if proved.result.outcome != ADOPTED:
+        return f"none: {proved.result.outcome}"
+    kind = on.question.matter.kind
+    if kind in (AMENDMENT, ANNEX):
+        return "none here yet: nodes hold the first text only"
+    since = proved.at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if kind in OF_THE_REGISTER:
+        return f"in the register since {since}"
+    if kind in OF_INCIDENTS:
+        return f"in the evaluation of the incident since {since}"
+    return "its words, for people: nothing in register or evaluation follows from it"
+
+
+def _undecidable(code: str) -> DecidingView:
+    """A question on which no nodes agree: nobody votes on it, or its rule cannot be applied."""
+    why = "nobody votes on it" if not code else f"its rule cannot be applied ({code})"
+    return DecidingView(
+        FOLLOWS, "", (), (), 0, 0, (), (), (), None, "", f"none: {why}, so nothing is proved"
+    )
