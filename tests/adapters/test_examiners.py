@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -125,6 +127,39 @@ def test_a_helper_that_is_killed_is_done_without(after: int, whole: bool) -> Non
         assert flat(helped.examine(many(3), whole=whole)) == flat(
             Alone().examine(many(3), whole=whole)
         )
+
+
+@pytest.mark.parametrize("after", [1, 5, 39])
+def test_a_helper_that_is_stopped_is_waited_for_only_so_long(
+    monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    monkeypatch.setattr(examiners, "_PATIENCE", 0.3)
+    monkeypatch.setattr(examiners, "_ENDING_SECONDS", 0.1)
+    expected = flat(Alone().examine(large(40), whole=True))
+    with ExitStack() as stack:
+        helped = Helped(stack, alone_until=-1)
+        list(helped.examine(many(2), whole=True))
+        helper = helped._helper
+        assert helper is not None
+        assert helper.poll() is None  # the twin that goes on
+
+        def stopping() -> Iterator[Row]:
+            for number, each in enumerate(large(40)):
+                if number == after:
+                    helper.send_signal(signal.SIGSTOP)
+                yield each
+
+        started = time.monotonic()
+        assert flat(helped.examine(stopping(), whole=True)) == expected
+        assert helped._gone
+        assert time.monotonic() - started < 20
+    assert helper.poll() == -signal.SIGKILL
+
+
+def large(count: int) -> Iterator[Row]:
+    """Rows of more bytes than a pipe holds."""
+    raws = [encoded(indicator(n, name="a" * 20_000)) for n in range(1, 9)]
+    return (row(*raws, at=8 * number) for number in range(count))
 
 
 def test_a_helper_that_cannot_be_started_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:

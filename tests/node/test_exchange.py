@@ -11,7 +11,7 @@ import pytest
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError, UnverifiedError
-from allied.node import agreements, items, ledger, messages, sharing
+from allied.node import agreements, items, ledger, messages, sharing, sweeping
 from allied.node.pages import ItemsAnswer, ItemsPage, SentItem
 from allied.record.ids import Digest
 from tests.exchange.samples import identity, indicator, malware, tlp
@@ -378,3 +378,29 @@ def test_a_changed_ledger_is_found_out(tmp_path: Path, change: str) -> None:
         ledger.verify(reading, river.organisation.id)
     assert refusal.value.code == "ledger.broken"
     assert refusal.value.facts["row"] == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("DELETE FROM statements", id="it is gone"),
+        pytest.param("UPDATE statements SET raw = :spoilt", id="it is spoilt"),
+    ],
+)
+def test_an_item_whose_statement_is_lost_is_said_to_be_unproved(
+    tmp_path: Path, change: str
+) -> None:
+    sunset = b"    duty: should\n    sunset: {after: 9 days, then: expire}\n"
+    network, pact = allied(tmp_path, DEMO.replace(b"    duty: should\n", sunset))
+    river = network.houses[RIVER]
+    share(river, pact, OPEN)
+    shown = items.show(river.node, river.organisation, str(OPEN["id"]))  # the twin that holds
+    assert shown.shared_at == network.clock.now()
+    run_sql(river, change, **({"spoilt": b"{}"} if "spoilt" in change else {}))
+    refused(
+        "store.no-statement",
+        lambda: items.show(river.node, river.organisation, str(OPEN["id"])),
+    )
+    network.advance(timedelta(days=9))
+    assert sweeping.sweep(river.node)  # it ends all the same: nothing waits for its statement
+    assert objects(river, pact) == set()

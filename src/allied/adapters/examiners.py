@@ -11,8 +11,9 @@ Words used here:
     frame      a length of four bytes, and so many bytes; the same in both directions
 
 Rules. At most `_SENT` rows are with the helper and `_WAITING` windows are held, so memory does
-not grow with the bundle. A helper that cannot be started, ends, is killed or answers nonsense
-is done without: what it owed is examined here, and the rest too. It gets no secrets, not even
+not grow with the bundle. A helper that cannot be started, ends, is killed, answers nonsense, or
+neither takes nor gives a byte for `_PATIENCE` seconds (somebody has stopped it) is done
+without: what it owed is examined here, and the rest too. It gets no secrets, not even
 by its environment, and ends when this process does.
 """
 
@@ -47,7 +48,9 @@ _WORTH_SENDING: Final = 64 * 2**10
 _MOST_SENT: Final = 4 * 2**20
 _SENT: Final = 3
 _WAITING: Final = 8
+_PATIENCE: Final = 30.0
 _ENDING_SECONDS: Final = 5.0
+_CHUNK: Final = 2**20
 _MODULE: Final = "allied.adapters.examiner_process"
 
 
@@ -229,7 +232,10 @@ def _helper() -> Iterator[subprocess.Popen[bytes]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
+        bufsize=0,  # what is read ahead would hide from `select`
     )
+    for pipe in (process.stdin, process.stdout):
+        os.set_blocking(_pipe(pipe).fileno(), False)
     try:
         yield process
     finally:
@@ -250,9 +256,16 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _write(pipe: IO[bytes], content: bytes) -> None:
-    pipe.write(LENGTH.pack(len(content)))
-    pipe.write(content)
-    pipe.flush()
+    """Send one frame.
+
+    Raises:
+        OSError: it is not taken; TimeoutError for one that nobody reads.
+    """
+    left = memoryview(LENGTH.pack(len(content)) + content)
+    while left:
+        if not select([], [pipe], [], _PATIENCE)[1]:
+            raise TimeoutError
+        left = left[os.write(pipe.fileno(), left[:_CHUNK]) :]
 
 
 def _read(pipe: IO[bytes]) -> bytes:
@@ -260,12 +273,21 @@ def _read(pipe: IO[bytes]) -> bytes:
 
     Raises:
         EOFError: there is none, or only a part of one.
+        OSError: TimeoutError where nothing more comes.
     """
-    start = pipe.read(LENGTH.size)
-    if len(start) < LENGTH.size:
+    (size,) = LENGTH.unpack(_exactly(pipe, LENGTH.size))
+    if size > MOST_FRAME:
         raise EOFError
-    (size,) = LENGTH.unpack(start)
-    content = pipe.read(size) if size <= MOST_FRAME else b""
-    if len(content) < size:
-        raise EOFError
-    return content
+    return _exactly(pipe, size)
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    found = bytearray()
+    while len(found) < size:
+        if not select([pipe], [], [], _PATIENCE)[0]:
+            raise TimeoutError
+        part = os.read(pipe.fileno(), min(size - len(found), _CHUNK))
+        if not part:
+            raise EOFError
+        found += part
+    return bytes(found)

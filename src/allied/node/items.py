@@ -199,6 +199,7 @@ def show(
     Raises:
         NotFoundError: `item.unknown`, the organisation holds no such item; `item.withdrawn`,
             it held it once.
+        UnverifiedError: `store.no-statement`, nothing proves any more whose item it is.
     """
     with node.store.read() as reading:
         folded, row = find(node, reading, organisation, name, within)

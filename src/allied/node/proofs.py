@@ -13,8 +13,9 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from allied.errors import NotFoundError
+from allied.errors import NotFoundError, UnverifiedError
 from allied.exchange.statement import Kept, place_of
+from allied.record.canonical import digest
 
 if TYPE_CHECKING:
     from allied.node.ports import Reading
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
 
 _REMEMBERED: Final = 16 * 2**20
 """Bytes of trees, as they are stored."""
+
+
+def statement_of(reading: Reading, statement: Digest) -> bytes:
+    """The bytes of an originator's statement, as they were held against its key.
+
+    Raises:
+        UnverifiedError: `store.no-statement`, it is not here, or its bytes are others now.
+    """
+    raw = reading.statement(statement)
+    if raw is None or digest(raw) != statement:
+        raise UnverifiedError(
+            "store.no-statement",
+            "the originator's statement on this item is missing or spoilt in the store, so nothing"
+            " proves whose item it is",
+            hint="restore a backup, or delete the item and fetch it again; `allied doctor`",
+        )
+    return raw
 
 
 class _Trees:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from allied.exchange import derivation
 from allied.exchange.lineage import ItemName, Product, products_of
 from allied.exchange.statement import made_at
-from allied.node import verdicts
+from allied.node import proofs, verdicts
 from allied.node.rows import RemarkRow
 from allied.record.ids import PartyId
 
@@ -47,16 +47,24 @@ class DerivedView:
 
 
 def shared_at(reading: Reading, row: ItemRow) -> datetime:
-    """When its originator shared an item, by its signed statement."""
-    return made_at(reading.statement(row.statement) or b"")
+    """When its originator shared an item, by its signed statement.
+
+    Raises:
+        UnverifiedError: `store.no-statement`.
+    """
+    return made_at(proofs.statement_of(reading, row.statement))
 
 
 def made_from(reading: Reading, folded: Folded, row: ItemRow) -> tuple[DerivedView, ...]:
-    """What an item was made from, by its originator's signed word; empty for most items."""
+    """What an item was made from, by its originator's signed word; empty for most items.
+
+    Raises:
+        UnverifiedError: `store.no-statement`.
+    """
     handling = verdicts.classes_of(reading, folded.row.id).by_id[row.class_id]
     found = []
     for each in derivation.named_in(handling):
-        made = derivation.read(reading.statement(each.name) or b"", None)
+        made = derivation.read(proofs.statement_of(reading, each.name), None)
         found.append(DerivedView(made.how, made.originators, made.at, each.name))
     return tuple(found)
 

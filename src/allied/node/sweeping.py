@@ -23,9 +23,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from allied.errors import UnverifiedError
 from allied.exchange import keeping
 from allied.exchange.statement import made_at
-from allied.node import ledger, verdicts
+from allied.node import ledger, proofs, verdicts
 from allied.node.folds import Folded
 from allied.record.ids import PartyId
 
@@ -102,7 +103,7 @@ def ends_of(reading: Reading, folded: Folded, row: ItemRow) -> Ends:
         return Ends()
     handling = verdicts.classes_of(reading, folded.row.id).by_id[row.class_id]
     kept = keeping.keeping(folded.instrument.terms, handling, party)
-    shared = made_at(reading.statement(row.statement) or b"") if kept.by_sharing else None
+    shared = _shared_at(reading, row) if kept.by_sharing else None
     over = kept.over(shared or row.received_at, row.received_at)
     relaxes = kept.relaxes_at(row.type, shared) if shared else None
     tlp = kept.relaxes_to
@@ -344,16 +345,27 @@ class _Plan:
             after = page[-1].seq
 
     def _ends(self, kept: Keeping, row: ItemRow) -> tuple[Over | None, datetime | None]:
-        shared = self._shared_at(row.statement) if kept.by_sharing else row.received_at
+        shared = self._shared_at(row) if kept.by_sharing else row.received_at
         relaxes = kept.relaxes_at(row.type, shared) if kept.by_sharing else None
         return kept.over(shared, row.received_at), relaxes
 
-    def _shared_at(self, statement: Digest) -> datetime:
-        if statement not in self._shared:
+    def _shared_at(self, row: ItemRow) -> datetime:
+        if row.statement not in self._shared:
             if len(self._shared) >= _MOST_KEPT:
                 self._shared.clear()
-            self._shared[statement] = made_at(self._reading.statement(statement) or b"")
-        return self._shared[statement]
+            self._shared[row.statement] = _shared_at(self._reading, row)
+        return self._shared[row.statement]
+
+
+def _shared_at(reading: Reading, row: ItemRow) -> datetime:
+    """When an item was shared; when it came, where the statement that says so is lost.
+
+    One spoilt statement must not keep everything else from ending.
+    """
+    try:
+        return made_at(proofs.statement_of(reading, row.statement))
+    except UnverifiedError:
+        return row.received_at
 
 
 _KEPT: Final[dict[tuple[Digest, HandlingClass, PartyId], Keeping]] = {}

@@ -33,6 +33,7 @@ from sqlalchemy import (
     column,
     create_engine,
     event,
+    false,
     func,
     literal,
     select,
@@ -230,6 +231,8 @@ def among(
 ) -> ColumnElement[bool]:
     """Whether a column's value is one of `values`, however many they are."""
     listed = list(values)
+    if not listed:
+        return false()  # an empty list says nothing of the type that a server compares with
     kind = BigInteger() if listed and isinstance(listed[0], int) else Text()
     if connection.dialect.name != "sqlite":
         return wanted == any_(literal(listed, ARRAY(kind)))
