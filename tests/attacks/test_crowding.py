@@ -53,6 +53,7 @@ def test_a_party_cannot_open_incarnations_without_end_and_the_others_still_speak
         written(replace(first.header, incarnation=MAX_INCARNATION + 1), {"records": []}, signer)
     assert refusal.value.code == "record.sequence"
     slip_in(northgate, first, last)
-    harbour.sync()
-    assert {first.id, last.id} <= set(folded(harbour, pact).state.verdicts)
+    refused = [code for each in harbour.sync() for code in each.refused]
+    assert refused == ["record.incarnation-key"] * 2
+    assert not {first.id, last.id} & set(folded(harbour, pact).state.verdicts)
     assert attack(harbour, pact).reported_by == HARBOUR

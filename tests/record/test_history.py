@@ -67,7 +67,7 @@ def worlds(draw: st.DrawFn, *, forks: bool = True, liars: bool = False) -> list[
 
     A liar says of a record it cites that it stands at another number.
     """
-    chains = [a_chain(0), a_chain(1), a_chain(2), a_chain(0, 1), a_chain(1, 0, 1)]
+    chains = [a_chain(0), a_chain(1), a_chain(2), a_chain(0, 1), a_chain(1, 1)]
     records: list[Record] = []
     for number in range(draw(st.integers(1, 14))):
         chain = draw(st.sampled_from(chains))

@@ -96,7 +96,7 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
         raise NotFoundError("agreement.unknown", "no agreement here goes by that id")
     instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
     rows = reading.records(agreement)
-    past = history(read(stored.raw) for stored in rows)
+    past = history((read(stored.raw) for stored in rows), instrument.circles.size)
     state = fold(instrument, past, _Keepers(reading).of)
     if not rows:
         return Folded(row, instrument, past, state, 0)

@@ -7,7 +7,11 @@ records and has no opinion on what they mean.
 Words used here:
     parents   the record before it in the chain, and the records its deps name
     settled   held, and all parents are settled
-    frozen    stands at or after the number its chain signed twice
+    voice     what one issuer says in one circle, under all its incarnations
+    parts     of a chain: signed one number twice, or began as a later incarnation that does
+              not count what an earlier one said; see `fork`
+    frozen    stands at or after the number at which its chain parts, and is not kept
+    kept      stands there and was acknowledged before; see `witness`
     line      an unfrozen chain, by number
     clock     for each line the highest sequence in a record's past
 
@@ -23,11 +27,12 @@ before them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from typing import Final, NamedTuple, TypeAlias
 
 from allied.record.canonical import MAX_INTEGER
-from allied.record.ids import RecordId
+from allied.record.fork import is_beyond
+from allied.record.ids import CircleId, OrganisationId, RecordId
 from allied.record.record import ChainKey, Dep, Record
 
 MISTAKEN: Final = "history.not-its-parent"
@@ -56,20 +61,26 @@ class Causality:
     Attributes:
         records: every record held, by id.
         doubled: the ids at every number of a chain that was signed more than once.
-        frozen: the lowest number signed twice, by chain; given at the start.
+        frozen: the number at which a chain parts, by chain; given at the start.
+        kept: the records beyond it that count all the same; given at the start.
         depth: of settled records, 1 more than the deepest parent.
         waiting: of parked records, the parents that are not settled.
         refused: of records that can never be settled, why.
-        outdated: a chain parts before the number at which it was said to; start again.
+        outdated: a chain parts before the number at which it was said to, or more of one is
+            acknowledged; start again.
         aside: settled records that are frozen.
         contested: settled records that claim to be earlier than the one before them.
         spots: of settled records that are not frozen.
         lines: the chain of each line.
+        arrived: what was settled by the last `add`, frozen or not, parents first.
     """
 
-    def __init__(self, frozen: Mapping[ChainKey, int]) -> None:
+    def __init__(
+        self, frozen: Mapping[ChainKey, int], kept: AbstractSet[RecordId] = frozenset()
+    ) -> None:
         """Start empty, with the chains known to part."""
         self.frozen = frozen
+        self.kept = kept
         self.records: dict[RecordId, Record] = {}
         self.doubled: dict[tuple[ChainKey, int], set[RecordId]] = {}
         self.depth: dict[RecordId, int] = {}
@@ -83,6 +94,8 @@ class Causality:
         self._numbers: dict[ChainKey, int] = {}
         self._positions: dict[ChainKey, dict[int, RecordId]] = {}
         self._absorbed: dict[int, set[RecordId]] = {}
+        self._lives: dict[tuple[CircleId, OrganisationId], set[int]] = {}
+        self.arrived: list[Record] = []
         self._children: dict[RecordId, list[tuple[RecordId, _Claim]]] = {}
 
     def add(self, records: Iterable[Record]) -> list[Record]:
@@ -91,6 +104,7 @@ class Causality:
         Parents come before children in what is returned.
         """
         settled: list[Record] = []
+        self.arrived = []
         for record in records:
             header = record.header
             chain, sequence = header.chain, header.sequence
@@ -103,11 +117,80 @@ class Causality:
                 self.doubled.setdefault((chain, sequence), {first}).add(record.id)
                 if sequence < self.frozen.get(chain, MAX_INTEGER + 1):
                     self.outdated = True
+            self._live(record)
             if self._children and record.id in self._children:
                 self._meet_children(record)
             if self._meet_parents(record):
                 self._settle_from(record, settled)
         return settled
+
+    def parting(self) -> dict[ChainKey, int]:
+        """The chains that part, and where."""
+        found: dict[ChainKey, int] = {}
+        for chain, sequence in self.doubled:
+            found[chain] = min(sequence, found.get(chain, sequence))
+        for (circle, issuer), lives in self._lives.items():
+            for incarnation in sorted(lives)[1:]:
+                chain = ChainKey(circle, issuer, incarnation)
+                if found.get(chain) != 1 and self._contradicted(chain, found):
+                    found[chain] = 1
+        return found
+
+    def evidence(self, chain: ChainKey, sequence: int) -> tuple[Record, Record]:
+        """Of a chain that parts there, the two records that show it; the same for everybody."""
+        doubled = self.doubled.get((chain, sequence))
+        if doubled:
+            low, high, *_ = sorted(doubled)
+            return self.records[low], self.records[high]
+        found = self._contradicted(chain, self.frozen)
+        if found is None:
+            raise AssertionError("a chain is said to part and does not")
+        return found
+
+    def _live(self, record: Record) -> None:
+        """Note a record's incarnation; see whether it contradicts another life of its issuer."""
+        header = record.header
+        chain = header.chain
+        lives = self._lives.setdefault(chain[:2], set())
+        lives.add(chain.incarnation)
+        if len(lives) == 1 or self.outdated:
+            return
+        if header.sequence == 1 and self.frozen.get(chain) != 1:
+            self.outdated = self._contradicted(chain, self.frozen) is not None
+        if header.sequence >= self.frozen.get(chain, MAX_INTEGER + 1):
+            return
+        for later in sorted(each for each in lives if each > chain.incarnation):
+            other = chain._replace(incarnation=later)
+            first = self._positions[other].get(1)
+            if first is not None and self.frozen.get(other) != 1:
+                self.outdated = self.outdated or is_beyond(record, self.records[first])
+
+    def _contradicted(
+        self, chain: ChainKey, found: Mapping[ChainKey, int]
+    ) -> tuple[Record, Record] | None:
+        """The first record of a chain and one of an earlier incarnation that it does not count.
+
+        What was set aside itself contradicts nobody.
+        """
+        first = self._positions[chain].get(1)
+        if first is None:
+            return None
+        opening = self.records[first]
+        counted = {dep[:3]: dep.sequence for dep in opening.header.deps}
+        for incarnation in sorted(self._lives[chain[:2]]):
+            if incarnation >= chain.incarnation:
+                break
+            earlier = chain._replace(incarnation=incarnation)
+            limit = found.get(earlier, MAX_INTEGER + 1)
+            least = counted.get(earlier, 0)
+            numbers = self._positions[earlier]
+            if limit == 1:
+                continue  # nothing of it counts
+            for sequence in sorted(each for each in numbers if least < each < limit):
+                record = self.records[numbers[sequence]]
+                if is_beyond(record, opening):
+                    return record, opening
+        return None
 
     def known(self, at: Spot, line: int) -> int:
         """The highest sequence of `line` in the past of the record at `at`; 0 for none."""
@@ -126,6 +209,7 @@ class Causality:
         ready = [record]
         while ready:
             at = ready.pop()
+            self.arrived.append(at)
             if self._settle(at):
                 settled.append(at)
             if not self._children:
@@ -208,7 +292,8 @@ class Causality:
             deepest = max(deepest, depth[dep.id])
         depth[record.id] = deepest + 1
         chain = header.chain
-        if header.sequence >= self.frozen.get(chain, MAX_INTEGER + 1):
+        beyond = header.sequence >= self.frozen.get(chain, MAX_INTEGER + 1)
+        if beyond and record.id not in self.kept:
             self.aside.add(record.id)
             return False
         if previous is None:

@@ -114,6 +114,14 @@ class Standing:
             self._pairs[names] = found
         return found
 
+    def size(self, circle: CircleId) -> int:
+        """How many members a standing circle has; 0 for a circle that is none of them."""
+        for each in (self.all, self.voters, *self.bodies.values()):
+            if each.id == circle:
+                return len(each.members)
+        pairs = itertools.combinations(sorted(self.all.members), 2)
+        return 2 if any(self.pair(*pair).id == circle for pair in pairs) else 0
+
     def of(self, party: PartyId) -> Mapping[CircleId, Circle]:
         """Every standing circle that `party` is in, its pairs included."""
         circles = [self.all, self.voters, *self.bodies.values()]

@@ -1,8 +1,14 @@
-"""The proof that an organisation signed one number twice.
+"""The proof that an organisation told two stories: two records that contradict each other.
 
-Two records of one issuer in one chain with one sequence number and different ids are all
-the proof there is: both bear the issuer's signature, so no third party has to be
-believed. Which of the two is right is not decided here nor by any hash; people decide.
+Both bear the issuer's signature, so no third party has to be believed. There are two ways
+to contradict oneself. Either two records of one chain have one number and different ids;
+which of them is right is not decided here nor by any hash, people decide. Or an
+organisation began a later incarnation in a circle, and its first record there, which says
+by its deps how far each earlier incarnation went, says less than another record of an
+earlier one shows: it goes on in two lives side by side.
+
+An incarnation that begins with a `key.revoke` is not contradicted by what bears a key that
+this names: a thief of old keys could else undo every new life of their owner.
 
 Rule: a proof is verified with nothing but the issuer's identity. The first of its two
 records is the one with the lower id, so that two finders write the same proof; that
@@ -55,7 +61,8 @@ class Fork(NamedTuple):
 
     Attributes:
         chain: the chain that parts.
-        sequence: the number that was signed twice.
+        sequence: the number that was signed twice; 1 for a later incarnation that does not
+            count what an earlier one said.
         records: the two ids, sorted.
     """
 
@@ -93,18 +100,41 @@ def verify(proof: ForkProof, identity: Identity, *, rules: int = RULES) -> Fork:
     for record in (a, b):
         require_issued(record, identity, rules=rules)
     low, high = sorted((a.id, b.id))
-    return Fork(a.header.chain, a.header.sequence, (low, high))
+    later = max(a.header, b.header, key=lambda header: header.incarnation)
+    return Fork(later.chain, later.sequence, (low, high))
+
+
+def is_beyond(earlier: Record, opening: Record) -> bool:
+    """Whether the first record of a later incarnation counts less than `earlier` shows.
+
+    Args:
+        earlier: of the same issuer in the same circle, under an earlier incarnation.
+        opening: number 1 of the later one.
+    """
+    header = earlier.header
+    counted = 0
+    for dep in opening.header.deps:
+        if dep[:3] == header.chain:
+            counted = dep.sequence
+    if header.sequence <= counted:
+        return False
+    revoked = opening.body.get("keys") if opening.header.kind == "key.revoke" else None
+    return not (isinstance(revoked, list) and header.key in revoked)
 
 
 def _require_fork(a: Record, b: Record) -> None:
     one, other = a.header, b.header
-    if (
-        a.id == b.id
-        or one.agreement != other.agreement
-        or one.chain != other.chain
-        or one.sequence != other.sequence
-    ):
-        raise UnverifiedError("fork.no-fork", "two records do not contradict each other")
+    if a.id != b.id and one.agreement == other.agreement and one.chain[:2] == other.chain[:2]:
+        if one.incarnation == other.incarnation and one.sequence == other.sequence:
+            return
+        earlier, later = sorted((a, b), key=lambda record: record.header.incarnation)
+        if (
+            earlier.header.incarnation < later.header.incarnation
+            and later.header.sequence == 1
+            and is_beyond(earlier, later)
+        ):
+            return
+    raise UnverifiedError("fork.no-fork", "two records do not contradict each other")
 
 
 def _envelope(value: Json) -> bytes:

@@ -11,13 +11,16 @@ Words used here:
                rests on
     parked     waits for records that are not complete
     refused    can never be complete: it says of a record it cites what is not so
-    fork       one number of one chain signed twice
-    frozen     at or after a fork: kept, and in no order
+    fork       a chain parts: one number signed twice, or a later incarnation that does not
+               count what an earlier one said; see `fork`
+    frozen     at or after a fork, and not acknowledged before: stored, and in no order
     contested  claims to be earlier than the record before it in its chain
 
 Rules. A record never comes before what it rests on, and its place relative to another
 never changes as more arrive. Which branch of a fork is right is never decided here: all
-records of the chain from the fork on are frozen. A record of another issuer that rests
+records of the chain from the fork on are frozen, except what more than two thirds of the
+circle's members had acknowledged before they knew of another branch (`witness`): nobody
+takes back what it said by saying something else. A record of another issuer that rests
 on a frozen one keeps its place and knows whatever lies behind it. Order says nothing
 about time, and who comes first in it has no advantage.
 """
@@ -25,7 +28,7 @@ about time, and who comes first in it has no advantage.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TypeAlias
@@ -33,8 +36,9 @@ from typing import NamedTuple, TypeAlias
 from allied.errors import NotFoundError, UsageError
 from allied.record.causality import Causality, Spot
 from allied.record.fork import ForkProof, prove
-from allied.record.ids import RecordId
+from allied.record.ids import CircleId, RecordId
 from allied.record.record import ChainKey, Record
+from allied.record.witness import Witnesses
 
 Heads: TypeAlias = Mapping[ChainKey, tuple[int, RecordId]]
 """For each chain the highest sequence held complete, and the id at it."""
@@ -46,6 +50,14 @@ class Range(NamedTuple):
     chain: ChainKey
     first: int
     last: int
+
+
+SizeOf: TypeAlias = Callable[[CircleId], int]
+"""How many members a circle has; 0 where that is not known."""
+
+
+def _unknown(_: CircleId) -> int:
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +74,9 @@ class History:
         refused: ids of refused records, and why: `history.not-its-parent`, or
             `history.past-refused` for what rests on those.
         heads: of each chain with anything in `order`.
-        forks: one proof for each chain that parts, at its lowest such number.
+        forks: one proof for each chain that parts, at its lowest such number; by chain.
         frozen: for each of those chains, that number.
+        kept: ids of the records at or after it that are in `order` all the same.
         aside: ids of the records that are frozen and complete.
         contested: ids of records in `order` whose claimed time runs backwards.
     """
@@ -77,6 +90,9 @@ class History:
     frozen: Mapping[ChainKey, int]
     aside: frozenset[RecordId]
     contested: frozenset[RecordId]
+    kept: frozenset[RecordId] = frozenset()
+    size_of: SizeOf = field(default=_unknown, repr=False, compare=False)
+    _witnesses: Witnesses | None = field(default=None, repr=False, compare=False)
     _causality: Causality = field(default_factory=lambda: Causality({}), repr=False, compare=False)
     # One token: whoever takes it may let the causality grow in place.
     _claim: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
@@ -118,17 +134,18 @@ class History:
         given = list(records)
         _require_one_agreement([*given, *islice(known.records.values(), 1)])
         if not self._take():
-            return history([*self._own(), *given])
+            return history([*self._own(), *given], self.size_of)
         fresh = _unique(given, known.records)
         if not fresh:
             self._claim.append(True)
             return self
         if any(each.id in known.records for each in fresh):
-            return history([*known.records.values(), *fresh])
+            return history([*known.records.values(), *fresh], self.size_of)
         settled = known.add(fresh)
-        if known.outdated:
-            return history(known.records.values())
-        return _seen(known, self, settled)
+        witnesses = self._witnesses
+        if known.outdated or (witnesses and witnesses.see(known.arrived)):
+            return history(known.records.values(), self.size_of)
+        return _seen(known, self, settled, self.size_of, witnesses)
 
     def _own(self) -> Iterator[Record]:
         """The records this history was made of, whatever the causality has taken in since."""
@@ -150,10 +167,13 @@ class History:
         return spot
 
 
-def history(records: Iterable[Record]) -> History:
+def history(records: Iterable[Record], size_of: SizeOf = _unknown) -> History:
     """Build the history of `records`, in any order, with or without copies.
 
     Of two envelopes of one payload the shorter is kept, or the one with lesser bytes.
+
+    Args:
+        size_of: of standing circles; of opened ones the records say it.
 
     Raises:
         UsageError: `history.two-agreements`.
@@ -166,13 +186,14 @@ def history(records: Iterable[Record]) -> History:
     held.sort(key=lambda record: record.header.claimed_at)
     causality = Causality({})
     settled = causality.add(held)
-    if causality.outdated:
-        frozen: dict[ChainKey, int] = {}
-        for chain, sequence in causality.doubled:
-            frozen[chain] = min(sequence, frozen.get(chain, sequence))
-        causality = Causality(frozen)
+    witnesses = None
+    frozen = causality.parting()
+    if frozen:
+        witnesses = Witnesses(frozen, size_of)
+        witnesses.see(causality.arrived)
+        causality = Causality(frozen, witnesses.kept())
         settled = causality.add(held)
-    return _seen(causality, None, settled)
+    return _seen(causality, None, settled, size_of, witnesses)
 
 
 def ranges_missing(mine: Heads, theirs: Heads) -> tuple[Range, ...]:
@@ -210,7 +231,13 @@ def _require_one_agreement(records: Iterable[Record]) -> None:
         raise UsageError("history.two-agreements", "a history is of one agreement")
 
 
-def _seen(known: Causality, before: History | None, settled: list[Record]) -> History:
+def _seen(
+    known: Causality,
+    before: History | None,
+    settled: list[Record],
+    size_of: SizeOf,
+    witnesses: Witnesses | None,
+) -> History:
     """The history that `known` stands for, `settled` being new in it since `before`."""
     depth = known.depth
     new = sorted([(depth[record.id], record.id, record) for record in settled])
@@ -238,16 +265,14 @@ def _seen(known: Causality, before: History | None, settled: list[Record]) -> Hi
         refused=dict(known.refused),
         heads=heads,
         forks=tuple(
-            _proof(known, chain, sequence) for chain, sequence in sorted(known.frozen.items())
+            prove(*known.evidence(chain, sequence))
+            for chain, sequence in sorted(known.frozen.items())
         ),
         frozen=dict(known.frozen),
         aside=frozenset(known.aside),
         contested=frozenset(known.contested),
+        kept=frozenset(known.kept),
+        size_of=size_of,
+        _witnesses=witnesses,
         _causality=known,
     )
-
-
-def _proof(known: Causality, chain: ChainKey, sequence: int) -> ForkProof:
-    """The proof with the two lowest ids, so that everybody finds the same."""
-    low, high, *_ = sorted(known.doubled[chain, sequence])
-    return prove(known.records[low], known.records[high])
