@@ -12,7 +12,8 @@ Words used here:
 Rules. An organisation closes when a question has closed as counted here, and once. The first in
 the order tallies as soon as everybody has closed; where somebody stays silent, each waits one
 step longer than who comes before. An organisation counts for one value only, and for the tally
-of who comes first in the order. It never waits for people, and never decides for them.
+of who comes first in the order. It never waits for people, and never decides for them. A
+certificate that its bearer's later lies would take away is said again by whoever holds it.
 """
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ def _steps(folded: Folded, organisation: Organisation, now: datetime, due: _Due)
     mine = folded.instrument.party(organisation.id)
     if mine is None or mine not in folded.state.standing(folded.instrument, now).bound:
         return
+    yield from _restated(folded, organisation)
     asked = {each.header.circle for each in folded.state.statements if each.header.kind == OPENING}
     for circle in visibility.circles(folded, organisation.id).values():
         if circle.id not in asked:
@@ -156,6 +158,28 @@ def _steps(folded: Folded, organisation: Organisation, now: datetime, due: _Due)
         for on in table.tabled:
             if on.record not in decided:
                 yield from _steps_on(folded, circle, on, mine, now, due)
+
+
+def _restated(folded: Folded, organisation: Organisation) -> Iterator[_Step]:
+    """Certificates that only a chain holds that was set aside since: said again, by us.
+
+    What was proved stays proved, whatever its bearer signed later.
+    """
+    aside = [folded.history.get(each) for each in folded.history.aside]
+    proofs = [each for each in aside if each is not None and each.header.kind == CERTIFICATE]
+    if not proofs:
+        return
+    said = {
+        each.body.get("proposal")
+        for each in folded.history.order
+        if each.header.kind == CERTIFICATE
+        and (folded.state.verdicts[each.id].effect or each.header.issuer == organisation.id)
+    }
+    circles = visibility.circles(folded, organisation.id)
+    for record in sorted(proofs, key=lambda each: each.id):
+        circle = circles.get(record.header.circle)
+        if circle is not None and record.body.get("proposal") not in said:
+            yield _Step(circle, CERTIFICATE, dict(record.body))
 
 
 def _steps_on(

@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from allied.agreement.certified import embedded
 from allied.agreement.fold import read_listing, read_opening
 from allied.errors import AlliedError, ConflictError, UnverifiedError
 from allied.node import leaving, renewals
@@ -272,6 +273,8 @@ def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
     check_deps(record, circles)
     require_issued(record, identities.of(header.issuer))
     identities.require_before_parting(record)
+    for each in embedded(record):  # the counts in a certificate prove by themselves, also later
+        require_issued(each, identities.of(each.header.issuer))
     return record
 
 

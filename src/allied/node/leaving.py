@@ -61,13 +61,14 @@ def sight(folded: Folded, organisation: OrganisationId, at: datetime) -> Sight |
     if left is None:
         return None
     shared, visible = shared_circles(folded), folded.state.circles_of(folded.instrument, party)
+    told = folded.state.put_out_by(party)  # or it would never hear that it is out
     last: dict[ChainKey, tuple[int, RecordId]] = {}
     named: set[Digest] = set()
     others: set[Digest] = set()
     for record in folded.history.order:
         header = record.header
         within = header.circle in shared
-        reads = header.issuer == organisation or header.claimed_at <= left
+        reads = header.issuer == organisation or header.claimed_at <= left or record.id in told
         if within and reads:
             last[header.chain] = (header.sequence, record.id)
         if within or header.circle in visible:
