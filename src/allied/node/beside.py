@@ -32,7 +32,10 @@ class ReadingBeside(Protocol):
     def withdrawn_names(
         self, agreement: AgreementId, holder: OrganisationId, items: Iterable[str]
     ) -> frozenset[tuple[OrganisationId, str, str]]:
-        """Originator, id and version of withdrawn items of some objects."""
+        """Originator, id and version of withdrawn items of some objects.
+
+        Those that were spoilt (`rows.SPOILT`) are not named: they may come again.
+        """
         ...
 
     def remarks(

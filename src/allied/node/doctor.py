@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError
-from allied.node import ledger_proofs, witness
+from allied.node import ledger_proofs, scrubbing, witness
 from allied.node.account import StoreAccount
 from allied.record.identity import open_chain
 
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from allied.node.ledger_proofs import Checked
     from allied.node.node import Node
     from allied.node.ports import Reading
+    from allied.node.rows import Organisation
 
 LOW_DISK = 1 << 30
 SILENT = timedelta(hours=24)
+LAST_BACKUP = "backup:last"
+"""The cursor that remembers when the last backup was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,21 @@ def _organisations(node: Node, reading: Reading) -> Iterator[Examined]:
             yield Examined(name, "ok", _kept(held))
         except AlliedError as broken:
             yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+        yield _bytes(reading, organisation)
+
+
+def _bytes(reading: Reading, organisation: Organisation) -> Examined:
+    """Whether what a disk has spoilt of the items came again."""
+    name = f"bytes of {organisation.label}"
+    missing = scrubbing.spoilt(reading, organisation.id)
+    if missing:
+        return Examined(
+            name,
+            "problem",
+            f"{missing} items were spoilt on disk and are withheld: share them again, let others"
+            f" do so, or restore a backup [{scrubbing.CODE}]",
+        )
+    return Examined(name, "ok", "no item is withheld because a disk has spoilt it")
 
 
 def _kept(held: Checked) -> str:

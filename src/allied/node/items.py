@@ -279,6 +279,7 @@ _GONE: Final = {
     "retention": "the time for which the clause lets it be kept was over",
     "deleted": "it was deleted here",
     "relabelled": "it got another marking",
+    "spoilt": "its bytes were spoilt on disk",
 }
 """Why an item left, in words; the keys are those of `WithdrawnRow`."""
 

@@ -16,6 +16,9 @@ from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, Rec
 RELABELLED: Final = "relabelled"
 """Why an item stands among the withdrawn ones that goes on under another number and class."""
 
+SPOILT: Final = "spoilt"
+"""Why an item stands among the withdrawn ones whose bytes were spoilt; it may come again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Organisation:

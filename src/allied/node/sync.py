@@ -40,6 +40,7 @@ from allied.node import (
     recalls,
     release,
     renewals,
+    scrubbing,
     sweeping,
     visibility,
 )
@@ -112,7 +113,16 @@ def sync(
     Returns:
         One outcome per hosted organisation and peer, also for those that failed.
     """
-    outcomes = []
+    outcomes = ask_all(node, keys, only=only, due_only=due_only)
+    settle(node, keys)
+    return outcomes
+
+
+def ask_all(
+    node: Node, keys: Keys, *, only: OrganisationId | None = None, due_only: bool = False
+) -> Sequence[Outcome]:
+    """As `sync`, but sign nothing except the questions."""
+    outcomes: list[Outcome] = []
     with node.store.read() as reading:
         organisations, known = reading.organisations(), reading.peers()
     now = node.clock.now()
@@ -122,13 +132,13 @@ def sync(
         if due_only and peer.next_try_at is not None and peer.next_try_at > now:
             continue
         outcomes += [_with_peer(node, keys, each, peer) for each in organisations]
-    settle(node, keys)
     return outcomes
 
 
 def settle(node: Node, keys: Keys) -> None:
     """What needs no other node: end what is over, deliver to neighbours, write receipts."""
     sweeping.sweep(node)
+    scrubbing.scrub(node)
     with node.store.read() as reading:
         organisations = reading.organisations()
     for organisation in organisations:

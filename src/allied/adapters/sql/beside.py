@@ -24,7 +24,7 @@ from allied.adapters.sql.schema import (
     remarks,
     withdrawn,
 )
-from allied.node.rows import ItemRow, RemarkRow, WithdrawnRow
+from allied.node.rows import SPOILT, ItemRow, RemarkRow, WithdrawnRow
 from allied.record.ids import OrganisationId
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def withdrawn_names(
     query = select(withdrawn.c.originator, withdrawn.c.id, withdrawn.c.modified).where(
         withdrawn.c.holder == holder,
         withdrawn.c.agreement == agreement,
+        withdrawn.c.reason != SPOILT,
         among(connection, withdrawn.c.id, sorted(set(objects))),
     )
     return frozenset((row[0], row[1], row[2]) for row in connection.execute(query))

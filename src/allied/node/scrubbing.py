@@ -1,0 +1,155 @@
+"""Whether the bytes of items are still what was stored, looked at a little in each round.
+
+Pages of items are made of stored bytes, unparsed, so bytes that a disk has spoilt would go out
+as they are. Every recipient would refuse them, as they do not fit the originator's statement;
+but other tools that read over TAXII, feeds or REST cannot. So every round hashes some of what
+is held, until all of it was looked at; a day later it begins again. What does not hold leaves
+every view, and is asked for again from whom it came.
+
+Words used here:
+    pass      once over everything that an organisation holds under an agreement
+    spoilt    its bytes are not what its digest says
+
+Rules. A round looks at no more than `ITEMS` items and `BYTES` bytes of each organisation and
+agreement, and reads nothing where a pass is done. An item that was spoilt stands among the
+withdrawn ones, with the bytes that were found, and may come again; one's own is shared again
+from its source, or comes with a backup. Each stands in the disclosure ledger.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from allied.node import ledger
+from allied.node.additions import withdrawn
+from allied.node.rows import SPOILT
+from allied.node.sweeping import ENDED
+from allied.record.canonical import digest
+from allied.record.ids import PartyId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allied.node.node import Node
+    from allied.node.ports import Reading, Writing
+    from allied.node.rows import AgreementRow, ItemRow
+    from allied.record.ids import OrganisationId
+
+ITEMS: Final = 2_000
+BYTES: Final = 4 * 2**20
+EVERY: Final = timedelta(days=1)
+CODE: Final = "store.item-bytes"
+VIA: Final = "scrub"
+
+
+def scrub(node: Node) -> int:
+    """Look at the next items of every hosted organisation; returns how many are spoilt."""
+    with node.store.read() as reading:
+        organisations, agreements = reading.organisations(), reading.agreements()
+    return sum(_scrub(node, one.id, row) for one in organisations for row in agreements)
+
+
+def spoilt(reading: Reading, holder: OrganisationId) -> int:
+    """How many items were found spoilt and have not come again.
+
+    Cost: one pass over what was withdrawn.
+    """
+    found = 0
+    for row in reading.agreements():
+        gone = {
+            (each.item.originator, each.item.id, each.item.modified)
+            for each in withdrawn(reading, row.id, holder)
+            if each.reason == SPOILT
+        }
+        for originator, name, modified in gone:
+            held = reading.items(
+                row.id, holder, limit=1, originator=originator, item=name, modified=modified
+            )
+            found += not held
+    return found
+
+
+def _scrub(node: Node, holder: OrganisationId, row: AgreementRow) -> int:
+    """One round for one organisation and agreement."""
+    at = node.clock.now()
+    name = f"scrub:{holder}:{row.id}"
+    with node.store.read() as reading:
+        said = reading.cursor(name)
+        begun, _, place = said.partition(" ")
+        if begun and not place and at < _instant(begun) + EVERY:
+            return 0
+        rows = _fitting(reading.items(row.id, holder, after=int(place or 0), limit=ITEMS))
+        if not rows and not place:
+            return 0
+        bad = _bad(reading, rows)
+    begun = begun if place else f"{int(at.timestamp())}"
+    with node.store.write() as writing:
+        found = _bad(writing, bad)  # what has left meanwhile is nobody's any more
+        if found:
+            party = node.folds.of(writing, row.id).instrument.party(holder)
+            _withhold(writing, row, party or PartyId("-"), found, at)
+        writing.set_cursor(name, f"{begun} {rows[-1].seq}" if rows else begun)
+    if found:
+        node.notifier.changed(row.id)
+    return len(found)
+
+
+def _fitting(rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
+    """As many as are looked at in one round; at least the first."""
+    total = 0
+    for number, row in enumerate(rows):
+        total += row.size
+        if number and total > BYTES:
+            return rows[:number]
+    return rows
+
+
+def _bad(reading: Reading, rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
+    """Those of some items that are held, and whose bytes are not theirs."""
+    bodies = reading.item_bytes(rows)
+    return [
+        row for row in rows if row.digest in bodies and digest(bodies[row.digest]) != row.digest
+    ]
+
+
+def _withhold(
+    writing: Writing,
+    agreement: AgreementRow,
+    party: PartyId,
+    rows: Sequence[ItemRow],
+    at: datetime,
+) -> None:
+    """Take items out of every view, and ask for them again where they came from."""
+    holder = rows[0].holder
+    writing.withdraw_items(rows, SPOILT, "", at, erase=False)
+    for via in sorted({row.via for row in rows} - {holder}):
+        for asked in ("items", "seen", "near"):
+            name = f"{asked}:{holder}:{via}:{agreement.id}"
+            if writing.cursor(name):
+                writing.set_cursor(name, "")
+    ledger.append(
+        writing,
+        holder,
+        [
+            ledger.Entry(
+                agreement=agreement.id,
+                recipient=party,
+                outcome=ENDED,
+                code=CODE,
+                art="",
+                class_id=row.class_id,
+                first=row.seq,
+                last=row.seq,
+                count=1,
+                via=VIA,
+                proof="",
+                at=at,
+            )
+            for row in rows
+        ],
+    )
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromtimestamp(int(text), UTC)
