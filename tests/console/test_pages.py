@@ -114,20 +114,27 @@ def test_a_proposal_shows_the_count_and_whom_it_awaits(stage: Stage, river: Test
     shown = river.get(f"/proposals/{stage.proposal}").text
 
     assert f'href="/proposals/{stage.proposal}"' in listed
-    assert "Nothing takes effect by these counts yet." in listed
+    assert "A decision takes effect by its certificate." in listed
     assert "As counted here; effect: none yet" in shown
+    assert "Agreed between the nodes" in shown
+    assert "votes of" in shown
     assert "You have not spoken yet" in shown
     assert "Yes from river" in shown
     assert "term: 5 years" in shown
     assert "Odd &lt;script&gt;alert(1)&lt;/script&gt; ⟨U+202E⟩" in shown
 
 
-def test_a_proposal_of_others_does_not_exist(stage: Stage, river: TestClient) -> None:
+def test_a_proposal_that_is_not_there_does_not_exist(river: TestClient) -> None:
     assert river.get("/proposals/" + "0" * 64).status_code == 404
     assert river.get("/proposals/x").status_code == 404
+
+
+def test_who_has_no_vote_on_another_text_reads_it_all_the_same(stage: Stage) -> None:
     with reader(stage.house("northgate")) as client:
-        assert client.get(f"/proposals/{stage.proposal}").status_code == 404
-        assert "No question has been put" in client.get("/proposals").text
+        shown = client.get(f"/proposals/{stage.proposal}").text
+        assert "no vote" in client.get("/proposals").text
+    assert "term: 5 years" in shown
+    assert "You have not spoken yet" not in shown
 
 
 def test_an_observer_sees_only_what_came_to_it(stage: Stage) -> None:

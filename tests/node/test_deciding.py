@@ -10,7 +10,8 @@ import pytest
 
 from allied.agreement.closing import PATIENCE, STEP
 from allied.agreement.matters import Matter
-from allied.node import proposals
+from allied.errors import UsageError
+from allied.node import incidents, obligations, proposals
 from allied.node.proposals import Wish, Word
 from allied.node.tables import PROVED, ProposalView
 from allied.record.canonical import Json
@@ -38,12 +39,30 @@ parties:
   - {ids: [river, harbour, northgate, quay]}
 bodies:
   council: {chair: {rotation: vote, period: 1 year}, rule: {kind: simple-majority, CHEATS}}
+  board: {members: [river, harbour], rule: {kind: simple-majority}}
 articles:
   - art: "1"
     type: membership
     rule: {kind: absolute-majority}
     suspension: {rule: council, recuse: subject, pairwise: allowed}
     expulsion: {rule: council, recuse: subject}
+  - art: "2"
+    type: collective-response
+    trigger: {incident: [attack.cyber], severity: at least severe, attribution: not-needed}
+    decision: {body: council}
+    duties: [{do: assist, modality: must}]
+"""
+RAID = b"""\
+format: incident/1
+id: raid
+title: A raid
+versions:
+  - known_at: 2026-11-23T03:30:00Z
+    facts:
+      kind: attack.cyber
+      occurred_at: 2026-11-23T03:30:00Z
+      severity: SEVERITY
+      acts: [{against: river, target: systems}]
 """
 DAYS = timedelta(days=4, seconds=1)
 
@@ -217,6 +236,76 @@ def _plain() -> Wish:
 
 def _id(view: ProposalView) -> Any:
     return view.id
+
+
+# --- incidents --------------------------------------------------------------------------
+
+
+def reported(network: Network, severity: bytes = b"severe") -> str:
+    network.advance(timedelta(hours=1))
+    house = network.houses[RIVER]
+    raw = RAID.replace(b"SEVERITY", severity)
+    (view,) = incidents.report(house.node, house.actor, raw, "raid.yaml", "pact")
+    network.settle(1)
+    return view.id
+
+
+def owed(network: Network) -> set[frozenset[str]]:
+    """Who owes something, as each node has it."""
+    return {
+        frozenset(each.debtor for each in obligations.list_obligations(
+            house.node, house.organisation) if each.state == "owed")
+        for house in network.houses.values()
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("votes", "debtors"),
+    [
+        pytest.param(ALL_YES, {HARBOUR, NORTHGATE, QUAY}, id="adopted"),
+        pytest.param(ALL_NO, set(), id="rejected"),
+    ],
+)
+def test_a_response_that_waits_for_a_decision(
+    tmp_path: Path, votes: dict[str, str], debtors: set[str]
+) -> None:
+    network = council(tmp_path)
+    raid = reported(network)
+    before = owed(network)
+    name = decide(network, "decision", votes, art="2", incident=raid)
+
+    assert before == {frozenset()}
+    assert owed(network) == {frozenset(debtors)}
+    assert one_state(network)
+    assert show(network, QUAY, name).deciding.stage == "certified"
+
+
+def test_what_a_body_finds_is_a_fact_for_everybody(tmp_path: Path) -> None:
+    network = council(tmp_path)
+    raid = reported(network, b"low")
+    decide(network, "decision", ALL_YES, art="2", incident=raid)
+    before = owed(network)
+    board = {RIVER: "yes", HARBOUR: "yes"}
+    decide(network, "finding", board, body="board", incident=raid, field="severity", value="severe")
+    found = owed(network)
+    decide(network, "finding", board, body="board", incident=raid, field="ended", value="yes")
+
+    assert before == {frozenset()}
+    assert found == {frozenset({HARBOUR, NORTHGATE, QUAY})}
+    assert owed(network) == {frozenset()}
+    assert one_state(network)
+
+
+def test_a_fact_is_found_to_be_what_it_can_be(tmp_path: Path) -> None:
+    network = council(tmp_path)
+    raid = reported(network)
+    for field, value in (("severity", "mild"), ("weather", "yes")):
+        with pytest.raises(UsageError) as refusal:
+            put(network, RIVER, "finding", body="board", incident=raid, field=field, value=value)
+        assert refusal.value.code == "proposal.no-finding"
+    assert put(
+        network, RIVER, "finding", body="board", incident=raid, field="severity", value="high"
+    )
 
 
 # --- cuts and late nodes ----------------------------------------------------------------

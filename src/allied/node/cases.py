@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from allied.errors import AlliedError, NotFoundError, UsageError
+from allied.node.decided import taken_in
 from allied.node.departed import left_at
 from allied.record import blob
 from allied.record.canonical import encode
@@ -149,7 +150,14 @@ def cases_in(
         return Cases((), ())
     instrument = folded.instrument
     register = folded.state.register(instrument)
-    return fold(instrument.terms, register, statements, at, members=circle.members)
+    return fold(
+        instrument.terms,
+        register,
+        statements,
+        at,
+        members=circle.members,
+        decided=taken_in(folded, circle),
+    )
 
 
 def _statements(folded: Folded, circle: Circle, again: frozenset[CircleId]) -> Iterator[Statement]:

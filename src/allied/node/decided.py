@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.certified import certified, read_proof
 from allied.agreement.closing import CERTIFICATE
-from allied.agreement.matters import OF_THE_REGISTER
+from allied.agreement.fold import is_contradicted
+from allied.agreement.matters import OF_INCIDENTS, OF_THE_REGISTER
 from allied.errors import AlliedError
+from allied.node.questions import table_of
+from allied.response.taken import taken
 
 if TYPE_CHECKING:
     from allied.agreement.certified import Certified
     from allied.agreement.tabled import OnTable, Tabled
     from allied.node.folds import Folded
+    from allied.record.circle import Circle
     from allied.record.ids import RecordId
+    from allied.response.taken import Taken
 
 
 def decided_in(folded: Folded, table: OnTable) -> Mapping[RecordId, tuple[Certified, ...]]:
@@ -47,3 +52,22 @@ def decisions_on(folded: Folded, on: Tabled) -> tuple[Certified, ...]:
         except AlliedError:
             continue  # it proves nothing
     return tuple(found)
+
+
+def taken_in(folded: Folded, circle: Circle) -> Mapping[RecordId, Taken]:
+    """What was decided and found on the incidents of a circle, by the first certificate of each.
+
+    Certificates that contradict each other say nothing.
+    """
+    statements = folded.state.statements
+    if not any(
+        each.header.kind == CERTIFICATE and each.header.circle == circle.id for each in statements
+    ):
+        return {}
+    found: dict[RecordId, Taken] = {}
+    for its in decided_in(folded, table_of(folded, circle)).values():
+        if its[0].matter.kind in OF_INCIDENTS and not is_contradicted(its):
+            act = taken(folded.instrument.terms.id, its[0])
+            if act is not None:
+                found[its[0].certificate] = act
+    return found

@@ -41,7 +41,7 @@ from allied.errors import AlliedError, ExhaustedError, RefusedError
 from allied.node import journal, visibility
 from allied.node.decided import decided_in
 from allied.node.node import Actor
-from allied.node.tables import table_of
+from allied.node.questions import table_of
 from allied.record.canonical import Json
 from allied.record.ids import PartyId
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement.matters import AMENDMENT, OF_INCIDENTS, OF_THE_REGISTER, Matter
+from allied.agreement.matters import AMENDMENT, FINDING, OF_INCIDENTS, OF_THE_REGISTER, Matter
 from allied.agreement.moments import moment, moment_text
 from allied.agreement.question import Question, question
 from allied.agreement.silence import later
@@ -39,18 +39,18 @@ from allied.errors import MalformedError, RefusedError, UsageError
 from allied.node import journal
 from allied.node.agreements import party_of, resolve
 from allied.node.cases import find_case
+from allied.node.questions import table_of, table_with
 from allied.node.tables import (
     ProposalView,
     Seat,
     find,
     proposal_view,
     seats,
-    table_of,
-    table_with,
 )
 from allied.record import blob
 from allied.record.circle import covers
 from allied.record.ids import RecordId
+from allied.response.incident_file import is_finding
 
 if TYPE_CHECKING:
     from allied.node.folds import Folded
@@ -245,6 +245,12 @@ def _plan(
                 hint="report it under this one first",
             )
         matter, circle = replace(matter, incident=case.case.id), case.circle
+    if matter.kind == FINDING and matter.field and not is_finding(matter.field, matter.value):
+        raise UsageError(
+            "proposal.no-finding",
+            "no body can find that fact to be that",
+            hint="a fact as incident files have it: `ended` and `yes`, `severity` and `severe`",
+        )
     asked = question(folded.instrument.terms, stands, matter, now)
     _require_content(wish)
     deadline = _instant(wish.deadline, now, folded.instrument.terms.timezone)

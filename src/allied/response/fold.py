@@ -32,7 +32,7 @@ from allied.record.ids import PartyId, RecordId
 from allied.response.calling import entitlement
 from allied.response.evaluate import Prepared, evaluate, prepare
 from allied.response.fact_words import VERSIONS_LIMIT
-from allied.response.incident import Facts, Incident, Invocation, Version
+from allied.response.incident import Decision, Facts, Finding, Incident, Invocation, Version
 from allied.response.incident_file import facts_json, from_body
 from allied.response.moment import begin
 from allied.response.obligation import (
@@ -47,10 +47,12 @@ from allied.response.obligation import (
 )
 from allied.response.results import Evaluation, Note, Obligation
 from allied.response.statement import Statement, in_order
+from allied.response.taken import Taken
 
 REPORT: Final = "incident.report"
 FACTS: Final = "incident.facts"
 INVOKE: Final = "incident.invoke"
+CERTIFICATE: Final = "decision.certificate"
 _NOT_FOLDED: Final = frozenset({"incident.finding", "incident.decision", "incident.close"})
 
 
@@ -168,6 +170,7 @@ class _Draft:
     report: Statement
     stated: list[Stated] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    taken: list[tuple[Statement, Decision | Finding]] = field(default_factory=list)
     moves: list[Statement] = field(default_factory=list)
 
 
@@ -178,6 +181,7 @@ def fold(
     at: datetime,
     *,
     members: frozenset[PartyId] | None = None,
+    decided: Mapping[RecordId, Taken] | None = None,
 ) -> Cases:
     """Fold the statements of one circle into its cases.
 
@@ -188,6 +192,8 @@ def fold(
         at: an aware instant in UTC, for what follows from the calendar.
         members: of the circle; nobody else owes anything here, because nobody owes what it
             cannot see. None where the circle is that of all parties.
+        decided: what was decided or found on incidents, by the certificate that proves it; one
+            for each question.
 
     Cost: one evaluation of an incident for each statement of facts or call about it or its
     campaign, and one pass over all statements.
@@ -195,7 +201,7 @@ def fold(
     prepared = prepare(Register({agreement.id: agreement}, register.events))
     said = in_order(records)
     ignored: list[Ignored] = []
-    drafts = _read(prepared, agreement, said, ignored)
+    drafts = _read(prepared, agreement, said, ignored, decided or {})
     wide = prepared.adds_up(agreement.id)
     cases = []
     opened: list[Opened] = []
@@ -221,7 +227,11 @@ def fold(
 
 
 def _read(
-    prepared: Prepared, agreement: Agreement, said: Iterable[Statement], ignored: list[Ignored]
+    prepared: Prepared,
+    agreement: Agreement,
+    said: Iterable[Statement],
+    ignored: list[Ignored],
+    decided: Mapping[RecordId, Taken],
 ) -> list[_Draft]:
     drafts: dict[str, _Draft] = {}
     for statement in said:
@@ -239,6 +249,12 @@ def _read(
                 reason = _state(found, statement)
             else:
                 _call(prepared, agreement, found, statement)
+        elif statement.kind == CERTIFICATE:
+            act = decided.get(statement.record)
+            found = drafts.get(act.incident) if act else None
+            if act and found and _held(statement, found.report) and _has_room(found):
+                found.taken.append((statement, act.act))
+                found.moves.append(statement)
         elif statement.kind in _NOT_FOLDED:
             reason = "not-decided-here"
         if reason:
@@ -248,6 +264,10 @@ def _read(
                 )
             )
     return list(drafts.values())
+
+
+def _has_room(draft: _Draft) -> bool:
+    return len(draft.taken) < VERSIONS_LIMIT
 
 
 def _held(statement: Statement, earlier: Statement) -> bool:
@@ -315,6 +335,11 @@ def _incident(
     """
     orders = {move.record: move.order for move in draft.moves}
     campaign = draft.report.text("campaign")
+    taken = [
+        replace(act, at=min(begin(act.at), at))
+        for statement, act in draft.taken
+        if upto is None or statement.order <= upto
+    ]
     return Incident(
         id=draft.report.record,
         campaign=campaign if 0 < len(campaign) <= 64 else None,
@@ -328,6 +353,8 @@ def _incident(
             for call in draft.calls
             if call.effective and (upto is None or orders[call.record] <= upto)
         ),
+        findings=tuple(act for act in taken if isinstance(act, Finding)),
+        decisions=tuple(act for act in taken if isinstance(act, Decision)),
     )
 
 

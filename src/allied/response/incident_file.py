@@ -303,6 +303,12 @@ def _before(field: str, rescue: Rescue) -> bool:
     return moment is not None and start is not None and end(moment) < begin(start)
 
 
+def is_finding(field: str, value: str) -> bool:
+    """Whether a body can find `field` to be `value`, in one word."""
+    words = _WORDS.get(field)
+    return value in words if words is not None else field == "attribution.to"
+
+
 def _check_finding(finding: Finding, node: Node, reading: Reading) -> None:
     words = _WORDS.get(finding.field)
     if isinstance(finding.value, Attribution):

@@ -43,8 +43,9 @@ def open_question(
             "--matter",
             "-m",
             help=(
-                "What is decided: admission, vetting, suspension, expulsion, amendment, annex,"
-                " decision, governance, body, exception, disclosure."
+                "What is decided: admission, vetting, suspension, reinstatement, expulsion,"
+                " election, amendment, annex, decision, finding, governance, body, exception,"
+                " disclosure."
             ),
         ),
     ],
@@ -71,7 +72,13 @@ def open_question(
         str, typer.Option("--body", help="The body that is asked, where no clause says so.")
     ] = "",
     incident: Annotated[
-        str, typer.Option("--incident", help="The incident that a response waits on.")
+        str, typer.Option("--incident", help="The incident that is decided on.")
+    ] = "",
+    field: Annotated[
+        str, typer.Option("--field", help="For a finding: the fact that the body fixes.")
+    ] = "",
+    value: Annotated[
+        str, typer.Option("--value", help="For a finding: what the fact is found to be.")
     ] = "",
     deadline: Annotated[
         str,
@@ -115,6 +122,8 @@ def open_question(
         annex=annex,
         body=body,
         incident=incident,
+        field=field,
+        value=value,
     )
     media, content = _content(text or asked.about)
     wish = use.Wish(asked, content, media, deadline, silence, dict(map(_condition, state or [])))

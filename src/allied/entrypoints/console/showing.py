@@ -51,6 +51,9 @@ _STATES: Final = {
     "adopted": GOOD, "rejected": BAD, "silence-broken": BAD, "withdrawn": QUIET,
     "abstain": QUIET, "objected": BAD, "silent": GOOD, "present": WAITING, "absent": WAITING,
     "not-reached": WAITING,
+    # how far the nodes have agreed on a count
+    "voting": WAITING, "closing": WAITING, "tallying": WAITING, "counting": WAITING,
+    "certifying": WAITING, "certified": GOOD, "split": BAD, "contradicted": BAD, "follows": QUIET,
 }  # fmt: skip
 
 
