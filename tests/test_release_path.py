@@ -25,6 +25,7 @@ MAY_READ_BYTES = {
     "node/correlation.py": "which values items name; what it gives out is narrowed to the asker",
     "node/dataset.py": "what the organisation itself shared, held against a new release of it",
     "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",
+    "node/scrubbing.py": "whether they are still what was stored; nothing is handed out",
     "adapters/sql/reading.py": "the store answering the port",
     "adapters/sql/writing.py": "the store giving items another number; nothing is handed out",
 }
@@ -35,6 +36,7 @@ MAY_DECIDE = {
     "node/arrivals.py": "whether who passed an item on was allowed to; nothing leaves by it",
     "entrypoints/cli/passing.py": "an originator's answer to a question; a use case of that name",
     "node/sharing.py": "the verdicts shown to the author and written down before anything leaves",
+    "node/sync.py": "what was voted on is decided; a use case of that name",
     "exchange/policy.py": "what goes along with something is decided as that is",
     "exchange/channels.py": "the verdict over an agreement as a whole",
 }
@@ -47,12 +49,16 @@ MAY_ASK_RELEASE = {
 }
 MAY_ASK_WITHDRAWN = {
     "adapters/sql/writing.py": "the store, to erase what is kept of them",
+    "node/additions.py": "the walk along them, for those that stand here",
     "node/items.py": "why an item is gone; its bytes are not read",
     "node/browsing.py": "whether something was here; its bytes are not read",
     "node/disclosures.py": "the numbers that an object had",
     "node/pushing.py": "what was pushed to a neighbour and has to be taken away there",
     "node/recall_views.py": "what a recall was about",
     "node/recalls.py": "what a recall is about",
+    "node/receipts.py": "what was released of what has left since",
+    "node/remarks.py": "whether an object of that name was here",
+    "node/scrubbing.py": "how many were spoilt and have not come again",
     "node/sight_exchange.py": "whether a token would have seen it",
 }
 MAY_COLLECT = {
@@ -160,7 +166,11 @@ RULES: dict[str, tuple[Callable[[], set[str]], dict[str, str]]] = {
     "who asks for a page": (lambda: calls_of("release", "page"), MAY_ASK_RELEASE),
     "who speaks to a database": (lambda: importers(DATABASES), {}),
     "who asks for withdrawn items": (
-        lambda: members("withdrawn"),
+        lambda: (
+            members("withdrawn")
+            | calls_of("additions", "withdrawn")
+            | calls_of("recall_views", "left_here")
+        ),
         MAY_ASK_WITHDRAWN,
     ),
     "who looks through the eyes of a token": (lambda: callers("Collections"), MAY_COLLECT),
