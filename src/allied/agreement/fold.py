@@ -16,6 +16,8 @@ speaks of the circle that it stands in: narrower ones are not named where others
 what stands there keeps its effect, and duties accepted before leaving go on. A decision that puts
 a party out, or suspends it, carries the cut that was counted.
 
+A notice of leaving runs from when enough others had acknowledged it (`agreement.noticed`).
+
 A decision has its effect through a certificate (`agreement.certified`), by what had closed and
 not by when the certificate was written. Of two certificates that say different things about one
 question neither has an effect for whoever knows both: people decide.
@@ -41,7 +43,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from allied.agreement.certified import certified, read_proof
 from allied.agreement.effects import events_of, is_cut_off
 from allied.agreement.events import INVITED
+from allied.agreement.knowing import custodians_of, is_contradicted, known_events
 from allied.agreement.matters import OF_THE_REGISTER
+from allied.agreement.noticed import Notice, acknowledged
 from allied.agreement.revocation import Revocation, is_beyond, read_revocation, standing_ones
 from allied.agreement.standing import (
     NOTICE,
@@ -57,7 +61,7 @@ from allied.agreement.wording import read_matter
 from allied.errors import AlliedError, MalformedError, RefusedError
 from allied.record import circle as circles
 from allied.record.canonical import digest, encode
-from allied.record.ids import PartyId, PersonId, person_id
+from allied.record.ids import PartyId, PersonId, RecordId, person_id
 from allied.record.keys import PublicKey
 from allied.record.kinds import rule
 from allied.record.record import read_deps
@@ -71,7 +75,7 @@ if TYPE_CHECKING:
     from allied.record.canonical import Json
     from allied.record.circle import Circle
     from allied.record.history import History
-    from allied.record.ids import CircleId, KeyId, OrganisationId, RecordId
+    from allied.record.ids import CircleId, KeyId, OrganisationId
     from allied.record.record import ChainKey, Record
 
     Knows: TypeAlias = Callable[[RecordId], bool]
@@ -113,6 +117,7 @@ class State:
         sources: of each event, the record that it comes from.
         decided: by question, what certificates prove on matters of the register.
         custody: by party, who keeps its acts key, as of each record by which it signed.
+        notices: of leaving, by record, with who acknowledged them.
     """
 
     alias: str
@@ -127,6 +132,7 @@ class State:
     sources: tuple[RecordId, ...] = ()
     decided: Mapping[RecordId, tuple[Certified, ...]] = field(default_factory=dict)
     custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]] = field(default_factory=dict)
+    notices: Mapping[RecordId, Notice] = field(default_factory=dict)
 
     def register(self, instrument: Instrument) -> Register:
         """The register of this one agreement."""
@@ -134,13 +140,14 @@ class State:
 
     def known(self, instrument: Instrument, knows: Knows, at: datetime) -> Register:
         """The register as a record of `at` knows it."""
-        found = _known(zip(self.sources, self.events, strict=True), self.decided, knows)
+        sourced = zip(self.sources, self.events, strict=True)
+        found = known_events(sourced, self.decided, self.notices, knows)
         events = tuple(replace(event, at=min(event.at, at)) for _, event in found)
         return Register({self.alias: instrument.terms}, events)
 
     def custodians(self, knows: Knows) -> Mapping[PartyId, str]:
         """Who keeps the acts key of each party, as a record knows it."""
-        return _custodians(self.custody, knows)
+        return custodians_of(self.custody, knows)
 
     def put_out_by(self, party: PartyId) -> frozenset[RecordId]:
         """The certificates that put a party out or suspended it: it has to hear of them."""
@@ -229,9 +236,10 @@ class _Folding:
     known_removals: Mapping[OrganisationId, Sequence[_Removal]] = field(default_factory=dict)
     decided: dict[RecordId, list[Certified]] = field(default_factory=dict)
     custody: dict[PartyId, list[tuple[RecordId, str]]] = field(default_factory=dict)
+    notices: dict[RecordId, Notice] = field(default_factory=dict)
     revocations: list[tuple[Record, Revocation]] = field(default_factory=list)
     known_revocations: Sequence[Revocation] = ()
-    _pasts: dict[tuple[frozenset[RecordId], datetime | None], Register] = field(
+    _pasts: dict[tuple[frozenset[tuple[RecordId, datetime]], datetime | None], Register] = field(
         default_factory=dict
     )
 
@@ -255,7 +263,7 @@ class _Folding:
     def state(self) -> State:
         """The frozen result."""
         proposers = [self.instrument.party(each.header.issuer) for each in self.proposals]
-        sourced = _known(self._sourced(), self.decided, lambda _: True)
+        sourced = known_events(self._sourced(), self.decided, self.notices, lambda _: True)
         return State(
             alias=self.instrument.terms.id,
             proposed_by=proposers[0] if proposers else None,
@@ -269,6 +277,7 @@ class _Folding:
             sources=tuple(source for source, _ in sourced),
             decided={question: tuple(its) for question, its in self.decided.items()},
             custody=self.custody,
+            notices=self.notices,
         )
 
     def removals(self) -> dict[OrganisationId, list[_Removal]]:
@@ -349,9 +358,10 @@ class _Folding:
         if not self._knows_any(record, [each.id for each in self.proposals]):
             return "none", frozenset(), frozenset()
         claimed = record.header.claimed_at
-        known = _known(self._sourced(), self.decided, self._knowing(record.id))
+        known = known_events(self._sourced(), self.decided, self.notices, self._knowing(record.id))
         ahead = any(event.at > claimed for _, event in known)
-        key = (frozenset(source for source, _ in known), claimed if ahead else None)
+        sources = frozenset((source, event.at) for source, event in known)
+        key = (sources, claimed if ahead else None)
         register = self._pasts.get(key)
         if register is None:
             terms = self.instrument.terms
@@ -433,6 +443,8 @@ class _Folding:
                 heads = {dep.chain: dep.sequence for dep in read_deps(record.body.get("cut"))}
                 self.cuts.setdefault(header.issuer, _Cut(record, heads))
                 self.events.append((record, self._event(NOTICE, party, record)))
+                self.notices[record.id] = Notice(header.claimed_at)
+                self.statements.append(record)
             case "circle.open":
                 opening = read_opening(self.instrument, record)
                 self.opened.setdefault(opening.id, opening)
@@ -444,7 +456,16 @@ class _Folding:
                 self.revocations.append((record, read_revocation(record)))
                 self.statements.append(record)
             case _:
+                self._acknowledge(record, party)
                 self.statements.append(record)
+
+    def _acknowledge(self, record: Record, party: PartyId) -> None:
+        """Note which notices of leaving a receipt names."""
+        if record.header.kind == "receipt" and self.notices:
+            for each in acknowledged(record):
+                notice = self.notices.get(RecordId(each))
+                if notice is not None and self.history.knows(record.id, RecordId(each)):
+                    notice.hear(record, party)
 
     def _decide(self, record: Record) -> None:
         """Let a decision on a matter of the register have its effect, if it is proved."""
@@ -461,7 +482,7 @@ class _Folding:
         stays = self.history.knows(record.id, opening.id)
         knows = self._knowing(opening.id if stays else record.id)
         at = opening.header.claimed_at
-        known = _known(self._sourced(), self.decided, knows)
+        known = known_events(self._sourced(), self.decided, self.notices, knows)
         events = tuple(replace(event, at=min(event.at, at)) for _, event in known)
         terms = self.instrument.terms
         said = Said(OPEN, party, opening.body, at, opening.id, opening.header.sequence, knows)
@@ -473,7 +494,7 @@ class _Folding:
             said,
             sides=lambda *_: None,
         ).tabled[0]
-        custodians = _custodians(self.custody, knows)
+        custodians = custodians_of(self.custody, knows)
         found = certified(proof, record.id, on, custodians, self.instrument.party)
         self.decided.setdefault(opening.id, []).append(found)
         self.events += [(record, event) for event in events_of(terms, found)]
@@ -534,36 +555,6 @@ def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:
         raise _malformed_listing()
     key = PublicKey.from_json({"alg": body.get("alg"), "key": body.get("key")})
     return person_id(body.get("person")), key, body.get("ends") is True
-
-
-def is_contradicted(decided: Sequence[Certified]) -> bool:
-    """Whether certificates of one question say different things."""
-    return len({each.result.value for each in decided}) > 1
-
-
-def _known(
-    events: Iterable[tuple[RecordId, Event]],
-    decided: Mapping[RecordId, Sequence[Certified]],
-    knows: Knows,
-) -> list[tuple[RecordId, Event]]:
-    """The events that somebody knows; those of certificates that contradict each other are none."""
-    void: set[RecordId] = set()
-    for its in decided.values():
-        if is_contradicted(its):
-            known = [each for each in its if knows(each.certificate)]
-            if is_contradicted(known):
-                void.update(each.certificate for each in known)
-    return [(source, event) for source, event in events if source not in void and knows(source)]
-
-
-def _custodians(
-    custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]], knows: Knows
-) -> dict[PartyId, str]:
-    """Who keeps the acts key of each party, as of the first record it signed by that is known."""
-    return {
-        party: next((keeper for record, keeper in its if knows(record)), "")
-        for party, its in custody.items()
-    }
 
 
 _WORD: Final = {

@@ -68,6 +68,7 @@ _FROM = "from:"
 _MOST_RECEIPTED = 5_000
 _ACKNOWLEDGED = frozenset(
     {
+        "agreement.withdraw",
         "exchange.recall",
         "exchange.recall-answer",
         "incident.report",

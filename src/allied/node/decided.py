@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.certified import certified, read_proof
 from allied.agreement.closing import CERTIFICATE
-from allied.agreement.fold import is_contradicted
+from allied.agreement.knowing import is_contradicted
 from allied.agreement.matters import OF_INCIDENTS, OF_THE_REGISTER
 from allied.errors import AlliedError
 from allied.node.questions import table_of

@@ -18,7 +18,7 @@ from allied.agreement.closing import (
     Progress,
     progress,
 )
-from allied.agreement.fold import is_contradicted
+from allied.agreement.knowing import is_contradicted
 from allied.agreement.matters import AMENDMENT, ANNEX, OF_INCIDENTS, OF_THE_REGISTER
 from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError
