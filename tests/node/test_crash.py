@@ -18,6 +18,7 @@ from tests.node.hands import (
     HARBOUR,
     NORTHGATE,
     RIVER,
+    allied,
     attack,
     folded,
     heads,
@@ -149,3 +150,23 @@ def test_a_unit_left_in_the_middle_leaves_no_trace(tmp_path: Path) -> None:
     network.settle()
     assert RIVER in state(network.houses[HARBOUR], pact).signatures
     assert Wish().to == ()
+
+
+def test_a_share_of_many_batches_that_dies_in_one_is_finished_by_sharing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are stored behind the reading, in another thread: its death is this one's."""
+    monkeypatch.setattr("allied.node.sharing.BATCH", 2)
+    network, pact = allied(tmp_path)
+    river = network.houses[RIVER]
+    seven = [indicator(number) for number in range(1, 8)]
+    fragile(river, Fuse(12))
+    with pytest.raises(Killed):
+        share(river, pact, *seven)
+    reopened(river)
+    before = len(held(river, pact))
+    assert 0 < before < 7
+    assert before % 2 == 0
+    again = share(river, pact, *seven)
+    assert (again.admitted, again.stored) == (7, 7 - before)
+    assert len(held(river, pact)) == 7

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from allied.errors import UsageError
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -117,3 +119,10 @@ class Shared:
     broken: str = ""
     warnings: tuple[Warned, ...] = ()
     recipients: dict[PartyId, Tally] = field(default_factory=dict)
+
+
+def known_at(wish: Wish, at: datetime) -> datetime | None:
+    """When the author says that it became known; UsageError `share.known-at` if it cannot be."""
+    if wish.known_at is not None and wish.known_at > at:
+        raise UsageError("share.known-at", "it cannot become known after it is shared")
+    return wish.known_at

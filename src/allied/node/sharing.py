@@ -14,6 +14,8 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from allied.agreement.values import Tlp
@@ -33,13 +35,12 @@ from allied.exchange.survey import survey
 from allied.exchange.topics import forbidden
 from allied.node import deriving, ledger, recalls, verdicts
 from allied.node.agreements import party_of, resolve
+from allied.node.behind import Behind
 from allied.node.rows import ItemBatch
-from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish
+from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish, known_at
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from allied.exchange.handling import HandlingClass
     from allied.exchange.marking import Definition
     from allied.exchange.statement import Signed
@@ -107,6 +108,22 @@ def share(
     return sharing.run(source)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """One batch that is decided on and signed, and not stored yet.
+
+    Attributes:
+        by_class: its members by the key of their class.
+        statements: what was signed over which members of which class.
+        classes: all classes of the share so far, by key.
+    """
+
+    batch: Sequence[Accepted]
+    by_class: Mapping[Digest, Sequence[Accepted]]
+    statements: Sequence[tuple[Digest, Sequence[Accepted], Signed]]
+    classes: Mapping[Digest, HandlingClass]
+
+
 class _Sharing:
     """One share under way."""
 
@@ -139,7 +156,7 @@ class _Sharing:
         self._channels = channels_at(terms, standing)
         self._tightening = _tightening(wish, folded)
         self._made: deriving.Made | None = None
-        self._known_at = _known_at(wish, self._at)
+        self._known_at = known_at(wish, self._at)
         self._tightens = bool(wish.tlp or wish.to or wish.caveats)
         self._marked_before = 0
         with node.store.read() as reading:
@@ -172,7 +189,11 @@ class _Sharing:
 
     def run(self, source: Source) -> Shared:
         """Both passes."""
-        with self._node.scratch() as scratch, self._node.examiner() as examiner:
+        with (
+            self._node.scratch() as scratch,
+            self._node.examiner() as examiner,
+            Behind() as behind,
+        ):
             found = survey(
                 source,
                 scratch,
@@ -210,11 +231,15 @@ class _Sharing:
                     batch.append(outcome)
                     size += len(outcome.raw)
                     if len(batch) >= BATCH or size >= _BATCH_BYTES:
-                        self._admit(batch, intake.classes)
+                        if ready := self._admitted(batch, intake.classes):
+                            behind.do(partial(self._store, ready))
                         batch, size = [], 0
                 else:
                     self._pass_over(outcome)
-            self._admit(batch, intake.classes)
+            ready = self._admitted(batch, intake.classes)
+            behind.wait()
+            if ready:
+                self._store(ready)
         arts = {verdict.art for each in self._verdicts.values() for _, verdict in each}
         known_at = self._known_at
         terms = self._folded.instrument.terms
@@ -380,8 +405,10 @@ class _Sharing:
 
     # --- storing ------------------------------------------------------------------------
 
-    def _admit(self, batch: Sequence[Accepted], classes: Mapping[Digest, HandlingClass]) -> None:
-        """Decide, sign and store one batch, in one unit."""
+    def _admitted(
+        self, batch: Sequence[Accepted], classes: Mapping[Digest, HandlingClass]
+    ) -> _Ready | None:
+        """Decide on one batch and sign it; None where there is nothing to store."""
         by_class: dict[Digest, list[Accepted]] = {}
         for accepted in batch:
             members = by_class.get(accepted.key)
@@ -393,21 +420,24 @@ class _Sharing:
             self._count(key, len(members))
         self._tell_admitted(batch)
         if self._keys is None or not batch:
-            return
+            return None
         signer = self._keys.signer(self._organisation.id, "automatic")
         statements = [
             (key, part, self._state(part, signer))
             for key, members in by_class.items()
             for part in _parts(members)
         ]
+        return _Ready(batch, by_class, statements, classes)
+
+    def _store(self, ready: _Ready) -> None:
+        """Store one batch, in one unit; see `Behind` for the thread that does it."""
+        batch, by_class = ready.batch, ready.by_class
         with self._node.store.write() as writing:
-            self._store_classes(writing, classes, by_class)
-            for _, _, signed in statements:
+            self._store_classes(writing, ready.classes, by_class)
+            for _, _, signed in ready.statements:
                 writing.add_statement(signed.digest, signed.raw)
                 writing.add_tree(signed.digest, signed.kept.packed())
-            added = writing.add_batches(
-                [self._batch(*each) for each in statements],
-            )
+            added = writing.add_batches([self._batch(*each) for each in ready.statements])
             self._result.stored += added.stored
             if not self.on_behalf:
                 said = (accepted.head.id for accepted in batch)
@@ -533,13 +563,6 @@ def _parts(members: Sequence[Accepted]) -> Iterator[Sequence[Accepted]]:
     """Members of a class, no more at a time than one statement holds."""
     for start in range(0, len(members), MAX_ITEMS):
         yield members[start : start + MAX_ITEMS]
-
-
-def _known_at(wish: Wish, at: datetime) -> datetime | None:
-    """When the author says that it became known; UsageError `share.known-at` if it cannot be."""
-    if wish.known_at is not None and wish.known_at > at:
-        raise UsageError("share.known-at", "it cannot become known after it is shared")
-    return wish.known_at
 
 
 def _tightening(wish: Wish, folded: Folded) -> Tightening:
