@@ -361,6 +361,38 @@ def test_one_hand_makes_no_certificate_however_many_keys_it_keeps() -> None:
     assert council.progress().ready is not None
 
 
+# --- whatever stands in a body ----------------------------------------------------------
+
+COUNCIL = closed("yes", "yes", "no")
+TALLY_SAID = COUNCIL.tally("birch")
+COUNCIL.tell(TALLY_SAID)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=5)
+    | st.sampled_from([COUNCIL.opening.record, TALLY_SAID.record, "0" * 64, "adopted"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["circle", "id", "incarnation", "issuer", "sequence", "proposal", "text", "outcome",
+         "reason", "closed_at", "positions", "cut"]), inner, max_size=7),
+    max_leaves=8,
+)  # fmt: skip
+STEP_KEYS = st.sampled_from(["heads", "closes", "result", "tally", "proposal", "more"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["decision.close", "decision.tally", "decision.count"]),
+    st.dictionaries(STEP_KEYS, ANYTHING, max_size=4),
+)
+def test_whatever_a_step_says_reading_it_ends_and_says_so(kind: str, body: dict[str, Json]) -> None:
+    pen = Pen(PartyId("cedar"), incarnation=3)
+    pen.hear(*COUNCIL.pens["cedar"].known.values())
+    said = pen.write(kind, {"proposal": COUNCIL.opening.record, **body}, END)
+    found = COUNCIL.progress(pen)
+
+    assert [each.party for each in found.tallies] == ["birch"]
+    assert found.ready is None
+    assert said.record not in {each.record for each in found.closes.values()}
+
+
 # --- no order of arrival gives two ------------------------------------------------------
 
 CUT_OFF = st.lists(st.sampled_from(SEVEN), min_size=0, max_size=4, unique=True)

@@ -110,10 +110,12 @@ def read_proof(body: Mapping[str, Json]) -> Proof:
         read_result(body["result"]),
         tuple(_record(each) for each in counts),
     )
-    named = {body["proposal"], proof.result.proposal, proof.opening.id}
-    named |= {each.body.get("proposal") for each in proof.counts}
+    question = proof.opening.id
+    named = [body["proposal"], proof.result.proposal]
+    named += [each.body.get("proposal") for each in proof.counts]
     kinds = {each.header.kind for each in proof.counts}
-    if len(named) > 1 or kinds != {COUNT} or proof.opening.header.kind != OPEN:
+    is_one = all(each == question for each in named) and kinds == {COUNT}
+    if not is_one or proof.opening.header.kind != OPEN:
         raise RefusedError("decision.other-question", "a certificate is not about one question")
     return proof
 
@@ -158,9 +160,7 @@ def certified(
     asked = on.question
     entitled = roll(asked.rule, on.proposal, asked.electorate).entitled
     if proof.result.entitled != entitled:
-        raise RefusedError(
-            "decision.other-voters", "a certificate names other voters"
-        )
+        raise RefusedError("decision.other-voters", "a certificate names other voters")
     wanted = proof.result.digest
     signed = set()
     for each in proof.counts:

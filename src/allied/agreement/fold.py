@@ -207,10 +207,15 @@ class _Cut:
 
 @dataclass(frozen=True, slots=True)
 class _Removal:
-    """A decision that puts a party out or suspends it, and how far it was counted."""
+    """A decision that puts a party out or suspends it, and how far it was counted.
+
+    Attributes:
+        rests_on: the opening of the question: what it knew cannot be taken back.
+    """
 
     circle: CircleId
     certificates: tuple[RecordId, ...]
+    rests_on: tuple[RecordId, ...]
     counted: Mapping[ChainKey, int]
 
 
@@ -283,7 +288,7 @@ class _Folding:
     def removals(self) -> dict[OrganisationId, list[_Removal]]:
         """How far each party that a decision put out, or suspended, was counted."""
         found: dict[OrganisationId, list[_Removal]] = {}
-        for its in self.decided.values():
+        for opening, its in self.decided.items():
             party = is_cut_off(its[0])
             if not party or is_contradicted(its):
                 continue
@@ -293,7 +298,9 @@ class _Folding:
             certificates = tuple(each.certificate for each in its)
             organisation = self.instrument.organisation(PartyId(party))
             everybody = self.instrument.circles.all.id
-            found.setdefault(organisation, []).append(_Removal(everybody, certificates, counted))
+            rests_on = (opening,) if opening in self.verdicts else certificates
+            removal = _Removal(everybody, certificates, rests_on, counted)
+            found.setdefault(organisation, []).append(removal)
         return found
 
     def _sourced(self) -> Iterable[tuple[RecordId, Event]]:
@@ -392,6 +399,7 @@ class _Folding:
             and record.id not in removal.certificates
             and header.sequence > removal.counted.get(header.chain, 0)
             and not self._knows_any(record, removal.certificates)
+            and not any(self.history.knows(each, record.id) for each in removal.rests_on)
             for removal in self.known_removals.get(header.issuer, ())
         )
 
