@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from allied import __version__
+from allied.adapters import backups
+from allied.adapters.backup import Lockable, Opener, new_recipient, recipient_secret
 from allied.adapters.bundles import source
 from allied.adapters.clock import SystemChance, SystemClock
 from allied.adapters.folder import DataFolder, default_root
 from allied.adapters.outgoing import Outgoing
 from allied.adapters.peers import HttpPeers
 from allied.adapters.scratch import file_scratch
+from allied.adapters.sealed import RFC_9106
 from allied.adapters.settings import Settings, load, passphrase as passphrase_from
 from allied.adapters.sql import (
     SqlStore,
@@ -33,8 +39,11 @@ from allied.adapters.sql import (
 from allied.adapters.taxii import HttpServers
 from allied.adapters.vault import FileVault
 from allied.errors import ConflictError, NotFoundError, UsageError
+from allied.node.doctor import LAST_BACKUP
 from allied.node.fellows import Alone, Fellows
+from allied.node.integrity import Whole, check
 from allied.node.node import Node
+from allied.node.resuming import Resumed, resume
 from allied.record.descriptor import read as read_descriptor
 
 if TYPE_CHECKING:
@@ -43,7 +52,7 @@ if TYPE_CHECKING:
 
     from allied.adapters.sealed import Hardness
     from allied.exchange.examining import Examiner
-    from allied.node.ports import Chance, Clock
+    from allied.node.ports import Chance, Clock, Reading
     from allied.record.ids import AgreementId, KeyId, OrganisationId
 
 TEMPLATES = "allied.agreement"
@@ -264,6 +273,170 @@ def _require_fence(folder: DataFolder, store: SqlStore, settings: Settings) -> N
     folder.fence.require_current(appended)
     if settings.database:
         folder.fence.remember(appended)
+
+
+# --- backups ------------------------------------------------------------------------------
+
+
+def create_backup(
+    root: Path | None,
+    path: Path,
+    lockable: Lockable,
+    *,
+    keys: Path | None = None,
+    online: bool = False,
+    hardness: Hardness = RFC_9106,
+) -> Mapping[str, Any]:
+    """Write a backup of a node, and remember in the node when.
+
+    Args:
+        keys: where to write the sealed keys, apart; None for no keys.
+        online: also while a server serves the folder.
+
+    Raises:
+        ConflictError: `backup.exists`, `node.already-serving`.
+    """
+    opened = open_all(root)
+    chance, at = SystemChance(), SystemClock().now()
+    together = online or bool(opened.settings.database)
+    try:
+        with nullcontext() if online else opened.folder.serving(together=together):
+            with opened.store.read() as reading:
+                about = _about(reading, at)
+            made = backups.create(
+                opened.folder, opened.store, path, lockable, chance, about,
+                keys=keys, hardness=hardness,
+            )  # fmt: skip
+            with opened.store.write() as writing:
+                writing.set_cursor(LAST_BACKUP, at.isoformat())
+    finally:
+        opened.node.close()
+    return {**about, "bytes": made.size, "keys_bytes": made.keys_size}
+
+
+def _about(reading: Reading, at: datetime) -> Mapping[str, Any]:
+    """What a backup says of itself."""
+    appended = reading.appended()
+    return {
+        "made_at": at.isoformat(),
+        "release": __version__,
+        "organisations": [
+            {
+                "id": each.label,
+                "organisation": each.id,
+                "descriptors": len(reading.descriptors(each.id)),
+                "incarnation": each.incarnation,
+                "signed": appended[each.id],
+            }
+            for each in reading.organisations()
+        ],
+    }
+
+
+def verify_backup(path: Path, opener: Opener) -> tuple[Mapping[str, Any], Whole]:
+    """Open a backup in a folder that is gone afterwards, and check all that is in it."""
+    with tempfile.TemporaryDirectory(prefix="allied-") as name:
+        folder = DataFolder(Path(name))
+        about = backups.unpack(path, opener, folder.root, SystemChance())
+        opened = assemble(folder, Settings(database=""))
+        try:
+            return about, check(opened.node)
+        finally:
+            opened.node.close()
+
+
+def restore_backup(
+    path: Path, opener: Opener, into: Path, *, keys: Path | None = None
+) -> Mapping[str, Any]:
+    """Make a new data folder out of a backup; see `allied.adapters.backups.restore`."""
+    chance, at = SystemChance(), SystemClock().now()
+    about = backups.restore(path, opener, DataFolder(into), chance, at, keys=keys)
+    assemble(DataFolder(into), Settings(database="")).node.close()
+    return about
+
+
+def backup_key(path: Path) -> str:
+    """Write what opens backups made for it; its public part. See `adapters.backup`."""
+    return new_recipient(path, SystemChance())
+
+
+def backup_opener(passphrase: Callable[[], str], secret: Path | None) -> Opener:
+    """What opens a backup: the file of a recipient, or else a passphrase that is asked for."""
+    return Opener(secret=recipient_secret(secret)) if secret else Opener(passphrase())
+
+
+def backup_lockable(passphrase: Callable[[], str], recipient: str) -> Lockable:
+    """Who may open a new backup: a recipient by its public part, or else a passphrase.
+
+    Raises:
+        UsageError: `backup.recipient`.
+    """
+    if not recipient:
+        return Lockable(passphrase())
+    try:
+        raw = bytes.fromhex(recipient)
+    except ValueError:
+        raw = b""
+    return Lockable(recipient=raw or b"?")
+
+
+def backup_passphrase(file: Path | None, ask: Callable[[], str]) -> str:
+    """The passphrase of backups, which is another than that of the keys.
+
+    From `file`, ALLIED_BACKUP_PASSPHRASE_FILE, ALLIED_BACKUP_PASSPHRASE, or asked for.
+    """
+    named = {
+        name.replace("_BACKUP", ""): value
+        for name, value in os.environ.items()
+        if name in {"ALLIED_BACKUP_PASSPHRASE", "ALLIED_BACKUP_PASSPHRASE_FILE"}
+    }
+    return passphrase_from(file, named, ask)
+
+
+def resume_node(
+    root: Path | None,
+    passphrase: Callable[[], str],
+    *,
+    recovery: Sequence[Path] = (),
+    without_unreached: bool = False,
+) -> Sequence[Resumed]:
+    """Let a node that was put back from a backup go on; see `allied.node.resuming`.
+
+    Raises:
+        ConflictError: `resume.not-needed`; as `resuming.resume`.
+    """
+    opened = open_all(root)
+    node, folder = opened.node, opened.folder
+    try:
+        with folder.serving(together=bool(opened.settings.database)):
+            _require_behind(opened)
+            secret = passphrase()
+            done = resume(
+                node,
+                node.vault.unlock(secret, unguarded=True),
+                fence=folder.fence.numbered(),
+                recovery=[str(each) for each in recovery],
+                passphrase=secret,
+                without_unreached=without_unreached,
+            )
+            folder.fence.require_current(opened.store.appended())
+            folder.restored.unlink(missing_ok=True)
+            return done
+    finally:
+        node.close()
+
+
+def _require_behind(opened: Opened) -> None:
+    """Return if nothing may be signed on this database as it is."""
+    try:
+        require_fence(opened)
+    except ConflictError:
+        return
+    raise ConflictError(
+        "resume.not-needed",
+        "this node was not put back from a copy; it can sign as it is",
+        hint="`allied serve`",
+    )
 
 
 def find_passphrase(file: Path | None, ask: Callable[[], str]) -> str:

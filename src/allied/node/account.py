@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,9 +24,26 @@ class StoreAccount:
     unsafe: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in a database that is not as it was put in.
+
+    Attributes:
+        code: `store.pages`, `store.item-bytes` or `store.blob-bytes`.
+        count: how many.
+    """
+
+    code: str
+    count: int
+
+
 class Accounted(Protocol):
-    """A store that can say what it is."""
+    """A store that can say what it is, and whether it is sound."""
 
     def account(self) -> StoreAccount:
         """What the database says of itself."""
+        ...
+
+    def faults(self) -> Sequence[Fault]:
+        """What is not as it was put in; reads everything, in one snapshot."""
         ...

@@ -119,9 +119,14 @@ def sync(
 
 
 def ask_all(
-    node: Node, keys: Keys, *, only: OrganisationId | None = None, due_only: bool = False
+    node: Node,
+    keys: Keys,
+    *,
+    only: OrganisationId | None = None,
+    due_only: bool = False,
+    items: bool = True,
 ) -> Sequence[Outcome]:
-    """As `sync`, but sign nothing except the questions."""
+    """As `sync`, without what follows. Without items nothing is signed except the questions."""
     outcomes: list[Outcome] = []
     with node.store.read() as reading:
         organisations, known = reading.organisations(), reading.peers()
@@ -131,7 +136,7 @@ def ask_all(
             continue
         if due_only and peer.next_try_at is not None and peer.next_try_at > now:
             continue
-        outcomes += [_with_peer(node, keys, each, peer) for each in organisations]
+        outcomes += [_with_peer(node, keys, each, peer, items=items) for each in organisations]
     return outcomes
 
 
@@ -239,10 +244,14 @@ def _from_neighbours(node: Node, keys: Keys, organisation: Organisation) -> None
             writing.set_cursor(name, mark)
 
 
-def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -> Outcome:
+def _with_peer(
+    node: Node, keys: Keys, organisation: Organisation, peer: Peer, *, items: bool
+) -> Outcome:
     outcome = Outcome(organisation.label, peer.label)
     try:
-        _with_renewed(node, keys, organisation, peer, outcome)
+        _with_renewed(
+            lambda: _Exchange(node, keys, organisation, peer, items=items), node, peer, outcome
+        )
     except (UnreachableError, UnverifiedError, MalformedError) as problem:
         outcome.problem, outcome.message = problem.code, problem.message
         peers.failed(node, peer, problem.code)
@@ -260,7 +269,7 @@ def _with_peer(node: Node, keys: Keys, organisation: Organisation, peer: Peer) -
 
 
 def _with_renewed(
-    node: Node, keys: Keys, organisation: Organisation, peer: Peer, outcome: Outcome
+    exchange: Callable[[], _Exchange], node: Node, peer: Peer, outcome: Outcome
 ) -> None:
     """Exchange with a peer, after fetching its identity again where it has changed its keys."""
     begun = node.clock.now()
@@ -275,11 +284,11 @@ def _with_renewed(
     with node.store.read() as reading:
         renewals.require_one_identity(reading, peer.id)
     try:
-        _Exchange(node, keys, organisation, peer).run(outcome, begun)
+        exchange().run(outcome, begun)
     except UnverifiedError as problem:
         if problem.code != "peer.bad-signature" or not renewals.refresh(node, peer):
             raise
-        _Exchange(node, keys, organisation, peer).run(outcome, begun)
+        exchange().run(outcome, begun)
 
 
 def exchange_given(
@@ -318,8 +327,11 @@ class _Exchange:
         organisation: Organisation,
         peer: Peer,
         given: Ask | None = None,
+        *,
+        items: bool = True,
     ) -> None:
         """Ask over the network, or whatever was `given` instead of it."""
+        self._items = items
         self._node = node
         self._keys = keys
         self._organisation = organisation
@@ -386,6 +398,8 @@ class _Exchange:
         if len(outcome.refused) == before and not self._parked(agreement):
             self._heard(agreement, begun)
         whole = self._blobs(agreement, outcome)
+        if not self._items:
+            return False
         outcome.items += arrivals.pull(
             self._node,
             self._keys,

@@ -16,21 +16,23 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from allied.adapters.sql import forms
+from allied.adapters.sql import copying, forms
 from allied.adapters.sql.account import account
 from allied.adapters.sql.dialect import WRITES
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
+from allied.adapters.sql.soundness import faults
 from allied.adapters.sql.writing import SqlWriting
 from allied.errors import AlliedError, ExhaustedError
-from allied.node.account import StoreAccount
+from allied.node.account import Fault, StoreAccount
 from allied.record.ids import OrganisationId
 
 _LOG: Final = logging.getLogger("allied.store")
@@ -146,6 +148,16 @@ class SqlStore:
         """See `Accounted.account`."""
         with self._snapshot() as connection:
             return account(connection, forms.name_of(self._secret))
+
+    def faults(self) -> Sequence[Fault]:
+        """See `Accounted.faults`."""
+        with self._snapshot() as connection:
+            return faults(connection)
+
+    def copy(self, target: Path) -> None:
+        """One consistent state as a SQLite file, while others go on; see `copying.copy`."""
+        with self._snapshot() as connection:
+            copying.copy(connection, target)
 
     def close(self) -> None:
         """Close all connections; a unit that is still open ends on its own."""

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from allied.entrypoints.cli import (
     agreements,
+    backup,
     carrying,
     correlating,
     datasets,
@@ -54,6 +55,7 @@ _NOUNS: Final[Mapping[str, typer.Typer]] = {
     "person": people.persons,
     "token": people.tokens,
     "key": keys.app,
+    "backup": backup.app,
     "peer": peers.app,
     "agreement": agreements.app,
     "item": exchange.items,
@@ -80,7 +82,7 @@ def build(noun: str = "") -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for verbs in (node, exchange, carrying, incidents, whatif):
+    for verbs in (node, backup, exchange, carrying, incidents, whatif):
         verbs.add_to(app)
     for name, its_verbs in _NOUNS.items():
         if noun in ("", name):
