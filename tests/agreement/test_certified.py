@@ -314,8 +314,8 @@ def test_who_is_put_out_is_heard_as_far_as_it_was_counted(
     assert legal(state) == stands
     assert state.verdicts[counted.id].effect
     assert state.verdicts[beyond.id].code == code
-    assert bool(state.put_out_by(NORTHGATE_P)) == bool(code)
-    assert not state.put_out_by(RIVER_P)
+    assert len(state.about(NORTHGATE_P)) == 1
+    assert not state.about(RIVER_P)
 
 
 def test_what_the_question_knew_is_not_taken_back() -> None:

@@ -11,7 +11,7 @@ import pytest
 from allied.agreement.closing import PATIENCE, STEP
 from allied.agreement.matters import Matter
 from allied.errors import UsageError
-from allied.node import incidents, obligations, proposals
+from allied.node import agreements, incidents, obligations, proposals
 from allied.node.proposals import Wish, Word
 from allied.node.tables import PROVED, ProposalView
 from allied.record.canonical import Json
@@ -184,6 +184,25 @@ def test_who_is_suspended_has_no_vote_until_that_is_ended(tmp_path: Path) -> Non
     assert QUAY not in entitled
     assert legal(network, QUAY) == {"bound"}
     assert QUAY in show(network, RIVER, after).count.entitled
+    assert one_state(network)
+
+
+def test_who_was_put_out_comes_back_by_a_decision_and_its_own_signature(tmp_path: Path) -> None:
+    network = council(tmp_path)
+    decide(network, "expulsion", OTHERS_YES, party=QUAY)
+    quay = network.houses[QUAY]
+    agreements.sign(quay.node, quay.actor, "pact")
+    network.settle(2)
+    uninvited = legal(network, QUAY)
+    decide(network, "admission", OTHERS_YES, party=QUAY)
+    invited = legal(network, QUAY)
+    agreements.sign(quay.node, quay.actor, "pact")
+    network.advance(timedelta(seconds=1))
+    network.settle(3)
+
+    assert uninvited == {"expelled"}
+    assert "bound" not in invited
+    assert legal(network, QUAY) == {"bound"}
     assert one_state(network)
 
 

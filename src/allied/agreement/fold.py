@@ -149,13 +149,13 @@ class State:
         """Who keeps the acts key of each party, as a record knows it."""
         return custodians_of(self.custody, knows)
 
-    def put_out_by(self, party: PartyId) -> frozenset[RecordId]:
-        """The certificates that put a party out or suspended it: it has to hear of them."""
+    def about(self, party: PartyId) -> frozenset[RecordId]:
+        """The certificates on a party that put it out, or let it in: it has to hear of them."""
         return frozenset(
             each.certificate
             for its in self.decided.values()
             for each in its
-            if is_cut_off(each) == party
+            if each.matter.party == party
         )
 
     def standing(self, instrument: Instrument, at: datetime) -> Standing:

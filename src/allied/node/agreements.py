@@ -259,7 +259,7 @@ def sign(node: Node, actor: Actor, name: str) -> AgreementView:
         }
 
     def ready(reading: Reading, folded: Folded, party: PartyId) -> None:
-        if party in folded.state.signatures:
+        if party in folded.state.signatures and not _is_out(folded, party, node.clock.now()):
             raise ConflictError("agreement.signed-already", f"{party} has signed it already")
         for binding in folded.instrument.genesis.parties.values():
             require_confirmed(reading, binding.organisation)
@@ -368,6 +368,12 @@ def party_of(folded: Folded, organisation: Organisation) -> PartyId:
             "agreement.unknown", f"{organisation.label} is no party of that agreement"
         )
     return party
+
+
+def _is_out(folded: Folded, party: PartyId, at: datetime) -> bool:
+    """Whether a party was in and is out: invited again, it signs again."""
+    stands = folded.state.standing(folded.instrument, at).parties[party]
+    return bool(stands.spells) and stands.legal in ("former", "expelled", "invited")
 
 
 def _require_nobody_mistaken(reading: Reading, instrument: Instrument) -> None:

@@ -61,7 +61,7 @@ def sight(folded: Folded, organisation: OrganisationId, at: datetime) -> Sight |
     if left is None:
         return None
     shared, visible = shared_circles(folded), folded.state.circles_of(folded.instrument, party)
-    told = folded.state.put_out_by(party)  # or it would never hear that it is out
+    told = folded.state.about(party)  # or it would never hear that it is out, or in again
     last: dict[ChainKey, tuple[int, RecordId]] = {}
     named: set[Digest] = set()
     others: set[Digest] = set()
