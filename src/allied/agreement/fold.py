@@ -57,6 +57,7 @@ from allied.agreement.standing import (
     standing,
 )
 from allied.agreement.tabled import OPEN, Said, with_next
+from allied.agreement.tally import ADOPTED
 from allied.agreement.wording import read_matter
 from allied.errors import AlliedError, MalformedError, RefusedError
 from allied.record import circle as circles
@@ -155,7 +156,7 @@ class State:
             each.certificate
             for its in self.decided.values()
             for each in its
-            if each.matter.party == party
+            if each.matter.party == party and each.result.outcome == ADOPTED
         )
 
     def standing(self, instrument: Instrument, at: datetime) -> Standing:
