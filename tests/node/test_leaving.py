@@ -8,12 +8,25 @@ from pathlib import Path
 import pytest
 
 from allied.agreement.values import Tlp
-from allied.node import agreements, incidents, journal, leaving, obligations, recalls, release
+from allied.node import (
+    agreements,
+    incidents,
+    journal,
+    leaving,
+    obligations,
+    organisations,
+    peers,
+    recalls,
+    release,
+)
 from allied.node.cases import ObligationView
 from allied.node.messages import ItemsQuestion
+from allied.node.node import Actor
 from allied.node.pages import ItemsAnswer
 from allied.node.recall_views import list_recalls
+from allied.node.rows import Organisation
 from allied.record.canonical import Json
+from allied.record.identity import open_chain
 from allied.record.ids import AgreementId, PartyId
 from tests.exchange.samples import indicator, tlp
 from tests.node.hands import (
@@ -25,10 +38,12 @@ from tests.node.hands import (
     attack,
     folded,
     held,
+    propose,
     share,
     state,
+    three,
 )
-from tests.node.network import House, Network
+from tests.node.network import PASSPHRASE, House, Network
 
 MEMBERS = DEMO.replace(b"kind: agency, role: observer", b"kind: agency")
 NOW = MEMBERS.replace(b"withdrawal: {notice: 90 days", b"withdrawal: {notice: immediately")
@@ -255,3 +270,37 @@ def test_only_who_has_left_is_held_back(tmp_path: Path) -> None:
     assert leaving.tops(here, northgate.organisation.id, at)
     assert leaving.tops(here, "0" * 64, at) is None  # type: ignore[arg-type]
     assert state(northgate, pact).signatures
+
+
+def test_who_has_left_reads_nothing_new_on_a_node_that_it_shares_either(tmp_path: Path) -> None:
+    network = three(tmp_path)
+    river, harbour, _ = network.houses.values()
+    made = organisations.found(
+        river.node, label="delta", name="Delta", url="", person="lee", passphrase=PASSPHRASE
+    )
+    river.keys = river.node.vault.unlock(PASSPHRASE)
+    delta = Actor(made.organisation, river.keys, "lee")
+    named = b"{id: northgate, name: Northgate CERT, kind: agency}"
+    assert named in NOW
+    pact = propose(river, NOW.replace(named, b"{id: delta, name: Delta, kind: company}"))
+    for actor in (river.actor, delta):
+        agreements.sign(river.node, actor, pact)
+    for offered in harbour.node.peers.introduce(river.url, allowed_private=True):
+        chosen = peers.Offered(open_chain(offered.descriptors), offered.descriptors)
+        peers.add(harbour.node, river.url, chosen, confirmed=True)
+    harbour.sync()
+    agreements.sign(harbour.node, harbour.actor, pact)
+    network.settle()
+    attack(harbour, pact, "before-it-left")
+    network.settle()
+    agreements.withdraw(river.node, delta, pact)
+    network.settle()
+    network.advance(timedelta(hours=1))
+    attack(harbour, pact, "after-it-left")
+    network.settle()
+
+    def known(organisation: Organisation) -> set[str]:
+        return {each.alias for each in incidents.list_incidents(river.node, organisation)}
+
+    assert known(river.organisation) == {"before-it-left", "after-it-left"}
+    assert known(made.organisation) == {"before-it-left"}

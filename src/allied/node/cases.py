@@ -8,7 +8,7 @@ evidence are put back from the blobs that are held. What follows is decided in `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from allied.node.ports import Reading
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
-    from allied.record.ids import AgreementId, CircleId, PartyId, RecordId
+    from allied.record.ids import AgreementId, CircleId, OrganisationId, PartyId, RecordId
+    from allied.record.record import Record
 
 T = TypeVar("T")
 
@@ -120,32 +121,45 @@ def matters(
         party = folded.instrument.party(organisation.id)
         if party is None:
             continue
-        circles = folded.state.circles_of(folded.instrument, party)
-        again = _said_again(folded, party, circles.values(), at)
-        for circle in circles.values():
-            cases = cases_in(folded, circle, at, again if circle.id not in again else frozenset())
+        gone = _gone(folded, organisation, party, at)
+        for circle in folded.state.circles_of(folded.instrument, party).values():
+            cases = cases_in(folded, circle, at, gone if circle.kind != "pair" else None)
             for case in cases.cases:
                 yield Matter(folded, circle, cases, case)
 
 
-def _said_again(
-    folded: Folded, party: PartyId, circles: Iterable[Circle], at: datetime
-) -> frozenset[CircleId]:
-    """The circles in which somebody who has left is told what its duties need; see `accrued`."""
-    if left_at(folded.state.standing(folded.instrument, at), party) is None:
-        return frozenset()
-    return frozenset(each.id for each in circles if each.kind == "pair")
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """Somebody who has left, and the circles in which it is told what its duties need."""
+
+    organisation: OrganisationId
+    left: datetime
+    again: frozenset[CircleId]
+
+    def reads(self, record: Record) -> bool:
+        """Whether a record in a circle of more than two is for it; see `node.leaving`."""
+        header = record.header
+        return header.issuer == self.organisation or header.claimed_at <= self.left
 
 
-def cases_in(
-    folded: Folded, circle: Circle, at: datetime, again: frozenset[CircleId] = frozenset()
-) -> Cases:
+def _gone(folded: Folded, organisation: Organisation, party: PartyId, at: datetime) -> _Gone | None:
+    """What of an agreement is for an organisation that has left; None where it has not."""
+    left = left_at(folded.state.standing(folded.instrument, at), party)
+    if left is None:
+        return None
+    circles = folded.state.circles_of(folded.instrument, party).values()
+    return _Gone(
+        organisation.id, left, frozenset(each.id for each in circles if each.kind == "pair")
+    )
+
+
+def cases_in(folded: Folded, circle: Circle, at: datetime, gone: _Gone | None = None) -> Cases:
     """The cases of one circle.
 
     Args:
-        again: circles in which statements of this one are said again for one who has left.
+        gone: whose view it is, where it has left; only of circles of more than two.
     """
-    statements = list(_statements(folded, circle, again))
+    statements = list(_statements(folded, circle, gone))
     if not any(statement.kind.startswith("incident.") for statement in statements):
         return Cases((), ())
     instrument = folded.instrument
@@ -160,20 +174,19 @@ def cases_in(
     )
 
 
-def _statements(folded: Folded, circle: Circle, again: frozenset[CircleId]) -> Iterator[Statement]:
+def _statements(folded: Folded, circle: Circle, gone: _Gone | None) -> Iterator[Statement]:
     found = folded.state.statements
     records = [each for each in found if each.header.circle == circle.id]
-    if again:
-        known = {(each.header.issuer, each.header.kind, encode(each.body)) for each in records}
-        records = [
-            each
+    if gone is not None:
+        records = [each for each in records if gone.reads(each)]
+        known = {_said(each) for each in records}
+        again = {
+            each.id
             for each in found
-            if each.header.circle == circle.id
-            or (
-                each.header.circle in again
-                and (each.header.issuer, each.header.kind, encode(each.body)) not in known
-            )
-        ]
+            if each.header.circle in gone.again and _said(each) not in known
+        }
+        shown = {each.id for each in records} | again
+        records = [each for each in found if each.id in shown]
     for order, record in enumerate(records):
         party = folded.instrument.party(record.header.issuer)
         if party is None:
@@ -190,6 +203,11 @@ def _statements(folded: Folded, circle: Circle, again: frozenset[CircleId]) -> I
             order=order,
             knows=knows,
         )
+
+
+def _said(record: Record) -> tuple[OrganisationId, str, bytes]:
+    """Who said what: the same for a statement and for its being said again."""
+    return record.header.issuer, record.header.kind, encode(record.body)
 
 
 def find_case(
