@@ -22,6 +22,7 @@ from allied import __version__
 from allied.adapters import backups
 from allied.adapters.backup import Lockable, Opener, new_recipient, recipient_secret
 from allied.adapters.bundles import source
+from allied.adapters.certificate import certificate_ends
 from allied.adapters.clock import SystemChance, SystemClock
 from allied.adapters.folder import DataFolder, default_root
 from allied.adapters.outgoing import Outgoing
@@ -38,8 +39,8 @@ from allied.adapters.sql import (
 )
 from allied.adapters.taxii import HttpServers
 from allied.adapters.vault import FileVault
-from allied.errors import ConflictError, NotFoundError, UsageError
-from allied.node.doctor import LAST_BACKUP
+from allied.errors import AlliedError, ConflictError, NotFoundError, UsageError
+from allied.node.checkups import LAST_BACKUP, Around, Certificate
 from allied.node.fellows import Alone, Fellows
 from allied.node.integrity import Whole, check
 from allied.node.node import Node
@@ -437,6 +438,30 @@ def _require_behind(opened: Opened) -> None:
         "this node was not put back from a copy; it can sign as it is",
         hint="`allied serve`",
     )
+
+
+def around(root: Path | None) -> Around:
+    """What this machine says of a data folder, for `doctor`."""
+    opened = open_all(root)
+    try:
+        blocked = ""
+        try:
+            require_fence(opened)
+        except AlliedError as refused:
+            blocked = refused.code
+    finally:
+        opened.node.close()
+    place = opened.folder.root.resolve()
+    files = sorted(each.name for each in place.parent.glob(f"{place.name}-recovery-*.txt"))
+    return Around(disk_free(root), tuple(files), _watched(opened.settings), blocked)
+
+
+def _watched(settings: Settings) -> Certificate | None:
+    """The certificate that the settings name, and when it ends."""
+    if not settings.certificate:
+        return None
+    path = Path(settings.certificate)
+    return Certificate(path.name, certificate_ends(path))
 
 
 def find_passphrase(file: Path | None, ask: Callable[[], str]) -> str:

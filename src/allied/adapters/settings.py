@@ -45,6 +45,8 @@ class Settings(BaseSettings):
         admin: "HOST:PORT" for metrics and health, or empty for none.
         database: the address of a PostgreSQL database, or empty for SQLite in the data folder; it
             may hold a password, so it is never shown.
+        certificate: a file with the certificate of the proxy in front, whose end `doctor` watches;
+            or empty.
         sync_seconds: how long a serving node waits before it asks its peers by itself.
         busy_seconds: how long a write waits for another process.
         log_level: from which level on something is logged.
@@ -59,6 +61,7 @@ class Settings(BaseSettings):
     port: Port = 8811
     admin: str = ""
     database: Annotated[str, Field(repr=False, max_length=4_096)] = ""
+    certificate: Annotated[str, Field(max_length=4_096)] = ""
     sync_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     busy_seconds: Annotated[float, Field(gt=0, le=3_600)] = 15.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"

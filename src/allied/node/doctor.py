@@ -1,19 +1,20 @@
 """What is wrong, or soon will be, with this node: one finding per check.
 
-Looks at the store, the disk, the identities, the peers and their clocks, the disclosure
-ledgers and the chains of every agreement. It changes nothing and asks nobody outside.
+Looks at the store, the disk, the identities, the peers and their clocks, keys and backups, the
+disclosure ledgers, decisions and the chains of every agreement. It changes nothing and asks
+nobody outside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allied.errors import AlliedError
-from allied.node import ledger_proofs, scrubbing, witness
+from allied.node import checkups, integrity, ledger_proofs, scrubbing, witness
 from allied.node.account import StoreAccount
+from allied.node.checkups import Around, Examined
 from allied.record.identity import open_chain
 
 if TYPE_CHECKING:
@@ -24,35 +25,47 @@ if TYPE_CHECKING:
 
 LOW_DISK = 1 << 30
 SILENT = timedelta(hours=24)
-LAST_BACKUP = "backup:last"
-"""The cursor that remembers when the last backup was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """One finding; `state` is ok, warning or problem."""
+def examine(
+    node: Node, *, free_bytes: int = 0, around: Around | None = None, deep: bool = False
+) -> Sequence[Examined]:
+    """Every finding, in a fixed order.
 
-    check: str
-    state: str
-    text: str
-
-
-def examine(node: Node, *, free_bytes: int) -> Sequence[Examined]:
-    """Every finding, in a fixed order."""
-    findings = [_disk(free_bytes), _database(node.store.account())]
+    Args:
+        free_bytes: where the data folder lies; used where nothing more is known (`around`).
+        deep: read the whole database, and compute every digest and signature again.
+    """
+    around = around or Around(free_bytes)
+    findings = [_disk(around.free_bytes), _database(node.store.account())]
     with node.store.read() as reading:
+        findings += checkups.look(node, reading, around)
         findings += _organisations(node, reading)
         findings += _peers(node, reading)
         findings += _agreements(node, reading)
         findings += _witnessed(node, reading)
+    findings += checkups.decisions(node)
+    if deep:
+        findings += _whole(node)
     return findings
+
+
+def _whole(node: Node) -> Iterator[Examined]:
+    """Whether everything is as it was signed and stored."""
+    whole = integrity.check(node)
+    for each in whole.findings:
+        text = f"{each.count}: {each.text} [{each.code}]"
+        yield Examined(f"store: {each.subject}", "problem", text, "store")
+    if not whole.findings:
+        text = f"{whole.records} records, {whole.ledger_rows} ledger rows and every item hold"
+        yield Examined("store", "ok", text, "store")
 
 
 def _disk(free_bytes: int) -> Examined:
     free = f"{free_bytes / 2**30:.1f} GiB free"
     if free_bytes < LOW_DISK // 10:
-        return Examined("disk", "problem", f"{free}: almost full")
-    return Examined("disk", "ok" if free_bytes >= LOW_DISK else "warning", free)
+        return Examined("disk", "problem", f"{free}: almost full", "disk")
+    return Examined("disk", "ok" if free_bytes >= LOW_DISK else "warning", free, "disk")
 
 
 def _database(account: StoreAccount) -> Examined:
@@ -60,31 +73,36 @@ def _database(account: StoreAccount) -> Examined:
     if account.unsafe:
         off = " and ".join(account.unsafe)
         danger = f"{off} is off, so a power cut can lose what was signed"
-        return Examined("database", "problem", f"{text}: {danger}")
-    return Examined("database", "ok", text)
+        return Examined("database", "problem", f"{text}: {danger}", "database")
+    return Examined("database", "ok", text, "database")
 
 
 def _organisations(node: Node, reading: Reading) -> Iterator[Examined]:
     organisations = reading.organisations()
     if not organisations:
-        yield Examined("organisations", "problem", "none is hosted here; start with `allied init`")
+        yield Examined(
+            "organisations",
+            "problem",
+            "none is hosted here; start with `allied init`",
+            "organisations",
+        )
     for organisation in organisations:
         name = f"identity of {organisation.label}"
         try:
             open_chain(reading.descriptors(organisation.id))
-            yield Examined(name, "ok", "its chain of descriptors holds")
+            yield Examined(name, "ok", "its chain of descriptors holds", "identity")
         except AlliedError as broken:
-            yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+            yield Examined(name, "problem", f"{broken.message} [{broken.code}]", "identity")
         if not reading.people(organisation.id):
             yield Examined(
-                f"people of {organisation.label}", "warning", "nobody may act for it yet"
+                f"people of {organisation.label}", "warning", "nobody may act for it yet", "people"
             )
         name = f"ledger of {organisation.label}"
         try:
             held = ledger_proofs.check_in(node, reading, organisation)
-            yield Examined(name, "ok", _kept(held))
+            yield Examined(name, "ok", _kept(held), "ledger")
         except AlliedError as broken:
-            yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+            yield Examined(name, "problem", f"{broken.message} [{broken.code}]", "ledger")
         yield _bytes(reading, organisation)
 
 
@@ -98,8 +116,9 @@ def _bytes(reading: Reading, organisation: Organisation) -> Examined:
             "problem",
             f"{missing} items were spoilt on disk and are withheld: share them again, let others"
             f" do so, or restore a backup [{scrubbing.CODE}]",
+            "bytes",
         )
-    return Examined(name, "ok", "no item is withheld because a disk has spoilt it")
+    return Examined(name, "ok", "no item is withheld because a disk has spoilt it", "bytes")
 
 
 def _kept(held: Checked) -> str:
@@ -117,10 +136,15 @@ def _witnessed(node: Node, reading: Reading) -> Iterator[Examined]:
         return  # said of the agreement that cannot be read
     if found:
         yield Examined(
-            name, "problem", f"{found} have shown two pasts; `allied ledger witnessed` names them"
+            name,
+            "problem",
+            f"{found} have shown two pasts; `allied ledger witnessed` names them",
+            "partners-ledgers",
         )
     else:
-        yield Examined(name, "ok", "no contradiction among the roots they have signed")
+        yield Examined(
+            name, "ok", "no contradiction among the roots they have signed", "partners-ledgers"
+        )
 
 
 def _peers(node: Node, reading: Reading) -> Iterator[Examined]:
@@ -128,17 +152,21 @@ def _peers(node: Node, reading: Reading) -> Iterator[Examined]:
     for peer in reading.peers():
         name = f"peer {peer.label}"
         if peer.confirmed_at is None:
-            yield Examined(name, "warning", "its fingerprint is not confirmed; nothing goes to it")
+            yield Examined(
+                name, "warning", "its fingerprint is not confirmed; nothing goes to it", "peer"
+            )
         elif peer.failures:
             yield Examined(
-                name, "warning", f"{peer.failures} failures in a row [{peer.last_problem}]"
+                name, "warning", f"{peer.failures} failures in a row [{peer.last_problem}]", "peer"
             )
         elif peer.seen_at is None:
-            yield Examined(name, "warning", "it has not answered yet")
+            yield Examined(name, "warning", "it has not answered yet", "peer")
         elif now - peer.seen_at > SILENT:
-            yield Examined(name, "warning", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC")
+            yield Examined(
+                name, "warning", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC", "peer"
+            )
         else:
-            yield Examined(name, "ok", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC")
+            yield Examined(name, "ok", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC", "peer")
 
 
 def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:
@@ -147,21 +175,32 @@ def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:
         try:
             folded = node.folds.of(reading, row.id)
         except AlliedError as broken:
-            yield Examined(name, "problem", f"{broken.message} [{broken.code}]")
+            yield Examined(name, "problem", f"{broken.message} [{broken.code}]", "agreement")
             continue
         history = folded.history
         if history.frozen:
+            who = {folded.instrument.party(chain.issuer) or "?" for chain in history.frozen}
             yield Examined(
                 name,
                 "problem",
-                f"{len(history.frozen)} chains part: a number was signed twice",
+                f"{len(history.frozen)} chains part, of {', '.join(sorted(who))}: a number was"
+                " signed twice; people decide",
+                "agreement",
             )
         elif history.contested:
             yield Examined(
-                name, "warning", f"{len(history.contested)} records claim times that run backwards"
+                name,
+                "warning",
+                f"{len(history.contested)} records claim times that run backwards",
+                "agreement",
             )
         else:
-            yield Examined(name, "ok", f"{len(history.order)} records in order")
+            yield Examined(name, "ok", f"{len(history.order)} records in order", "agreement")
         waiting = len(reading.parked(row.id))
         if waiting:
-            yield Examined(name, "warning", f"{waiting} records wait for others to arrive")
+            yield Examined(
+                name, "warning", f"{waiting} records wait for others to arrive", "agreement"
+            )
+
+
+__all__ = ["Around", "Examined", "examine"]

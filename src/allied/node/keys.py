@@ -280,6 +280,7 @@ class _Renewal:
                 also(writing)
             writing.replace_descriptors(organisation.id, (*self.identity.raws, self.raw))
             writing.set_organisation(changed)
+            writing.set_cursor(f"renewed:{organisation.id}", node.clock.now().isoformat())
         node.vault.promote(organisation.id, keep_sealing="sealing" in seeds)
         self._keep(self.after)
         node.notifier.changed(None)

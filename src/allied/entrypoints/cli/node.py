@@ -230,13 +230,20 @@ def status(folder: Folder = None, as_json: AsJson = False) -> None:
         say("Nothing awaits you.")
 
 
-def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
-    """Look at clock, disk, keys, peers, ledger and chains; exit status 8 on problems."""
-    from allied.bootstrap import disk_free
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compute every digest and signature again, too.")
+    ] = False,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at clock, disk, keys, peers, backup, ledger, chains; exit status 8 on problems."""
+    from allied.bootstrap import around
     from allied.node.doctor import examine
 
+    here = around(folder)
     with opened(folder) as node:
-        findings = examine(node, free_bytes=disk_free(folder))
+        findings = examine(node, around=here, deep=deep)
     if as_json:
         give({"findings": findings}, as_json=True)
     else:
