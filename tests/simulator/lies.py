@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 NOBODY: Final = RecordId("0" * 64)
 
 
-def _note(world: World, house: House, **more: object) -> Record:
-    body: dict[str, Json] = {"lie": len(world.story)}
+def _note(world: World, house: House, text: str = "", **more: object) -> Record:
+    body: dict[str, Json] = {"lie": next(world.count), "text": text}
     return crafted(house, world.pact, "redaction.answer", body, **more)  # type: ignore[arg-type]
 
 
@@ -49,10 +49,10 @@ def rests_on_nothing(world: World, house: House) -> Record:
     return _note(world, house, deps=(Dep(circle, other, 0, 900, NOBODY),))
 
 
-def leaves_a_gap(world: World, house: House) -> Record:
+def leaves_a_gap(world: World, house: House, text: str = "") -> Record:
     """Follows a record of its own that it shows nobody."""
     hidden = _note(world, house)
-    return _note(world, house, after=hidden)
+    return _note(world, house, text, after=hidden)
 
 
 def another_life(world: World, house: House) -> Record:
@@ -114,7 +114,8 @@ def oversized(world: World, house: House) -> bytes:
 
 
 def in_anothers_name(world: World, house: House) -> bytes:
-    return _changed(world, house, issuer=world.houses[world.honest[0]].organisation.id)
+    other = world.houses[world.honest[0]].organisation.id
+    return _changed(world, house, issuer=other, deps=[])
 
 
 def of_a_stranger(world: World, house: House) -> bytes:
@@ -141,7 +142,7 @@ def without_a_date(world: World, house: House) -> bytes:
 
 
 REFUSED: Final[Mapping[str, tuple[Callable[[World, House], bytes], str]]] = {
-    "cut off": (truncated, "envelope.not-json"),
+    "cut off": (truncated, "canonical.not-json"),
     "citing itself": (self_citing, "record.deps"),
     "larger than its kind may be": (oversized, "record.too-large"),
     "in the name of another": (in_anothers_name, "record.key-unknown"),

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 from allied.node import leaving, visibility
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode
+from allied.record.fork import carried
 from allied.record.history import history
-from allied.record.record import ChainKey, Record
+from allied.record.record import ChainKey, Record, read
 
 if TYPE_CHECKING:
     from allied.record.ids import CircleId, RecordId
@@ -211,8 +212,15 @@ def require_exposed(world: World, tree: str, folded: Folded) -> None:
     for (chain, number), records in branches.items():
         if len(records) > 1 and chain.circle in visible and not has_left(world, tree):
             assert folded.history.frozen.get(chain, number + 1) <= number, f"{tree} has no proof"
+    said = {
+        (chain.circle, chain.issuer)
+        for record in folded.history.order
+        for chain in [read(each).header.chain for each in carried(record)]
+    }
     for chain in folded.history.frozen:
         assert world.labels[chain.issuer] not in world.honest, "an honest party is accused"
+        if not has_left(world, tree):
+            assert (chain.circle, chain.issuer) in said, f"{tree} has no proof in writing"
 
 
 def require_nothing_waits(world: World, tree: str) -> None:
@@ -227,7 +235,7 @@ def require_blobs(world: World, tree: str) -> None:
     if has_left(world, tree):
         return
     with world.houses[tree].node.store.read() as reading:
-        wanted = dict(reading.wanted_blobs(world.pact, 10_000))
+        wanted = [each.blob for each in reading.wanted_after(world.pact, 0, 10_000)]
     for other in world.up:
         with world.houses[other].node.store.read() as reading:
             held = [blob for blob in wanted if reading.blob(blob) is not None]

@@ -173,7 +173,8 @@ class World:
         self.slipped: list[bytes] = []
         self._weather: Iterator[str] = itertools.repeat(FINE)
         self._copies: dict[str, Path] = {}
-        self._count = itertools.count(1)
+        self.count = itertools.count(1)
+        self.replaced: Mapping[tuple[str, str], bytes] = {}
         for tree in grove.trees:
             self.houses[tree] = self._open(tree, root / tree)
         self.labels: Mapping[OrganisationId, str] = {
@@ -278,7 +279,7 @@ class World:
         with suppress(ConflictError), house.node.store.write() as writing:
             folded = house.node.folds.of(writing, self.pact)
             reference = journal.keep_blob(
-                house.node, writing, folded, circle, f"remark {next(self._count)}".encode()
+                house.node, writing, folded, circle, f"remark {next(self.count)}".encode()
             )
             return journal.append(
                 house.node, writing, house.actor, folded, circle, kind, {"remark": reference}
@@ -288,7 +289,7 @@ class World:
     def reports(self, tree: str) -> None:
         """An attack is reported and the clause invoked, as far as the party may."""
         self._tell(f"{tree} reports an attack and calls for help")
-        raw = (_ATTACK % {"number": next(self._count), "party": tree}).encode()
+        raw = (_ATTACK % {"number": next(self.count), "party": tree}).encode()
         house = self.houses[tree]
         with suppress(AlliedError):
             (view,) = incidents.report(house.node, house.actor, raw, "incident.yaml", self.pact)
@@ -323,12 +324,14 @@ class World:
             if tree not in self.down:
                 self.pulls(tree, weather=weather)
 
-    def pulls(self, tree: str, other: str = "", weather: Sequence[str] = ()) -> None:
+    def pulls(
+        self, tree: str, other: str = "", weather: Sequence[str] = ()
+    ) -> Sequence[sync.Outcome]:
         """One party pulls from another, or from everybody."""
         self._weather = itertools.cycle(weather) if weather else itertools.repeat(FINE)
         house = self.houses[tree]
         try:
-            sync.sync(house.node, house.keys, only=self._id(other) if other else None)
+            return sync.sync(house.node, house.keys, only=self._id(other) if other else None)
         finally:
             self._weather = itertools.repeat(FINE)
 
@@ -413,6 +416,7 @@ class World:
         """The liar puts a record of its own making into its store, to be fetched like any."""
         self._tell(f"{LIAR} makes a record {how}")
         house = self.houses[LIAR]
+        self.slipped.append(record.raw)  # what rests on nothing no node would offer by itself
         with house.node.store.write() as writing:
             writing.add_records([journal.as_row(record)])
         house.node = replace(house.node, folds=Folds())
@@ -475,6 +479,7 @@ class Lines:
                 )
         except NotFoundError as unknown:
             raise UnreachableError("peer.not-found", "they do not know us") from unknown
+        answer = world.replaced.get((house.label, verb), answer)
         world.heard[key] = answer
         if weather == LOST_ANSWER:
             raise UnreachableError("peer.timeout", "the answer was lost")

@@ -50,6 +50,7 @@ from allied.node.rows import ItemBatch
 from allied.record.canonical import digest
 from allied.record.identity import open_chain
 from allied.record.ids import Digest, PartyId
+from allied.record.record import ChainKey
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -453,7 +454,10 @@ def acknowledge(node: Node, keys: Keys, organisation: Organisation) -> int:
     for agreement in due:
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
+            frozen = folded.history.frozen
             for circle, records in _unacknowledged(folded, organisation):
+                if ChainKey(circle.id, organisation.id, organisation.incarnation) in frozen:
+                    continue  # it has told two stories here; people decide
                 journal.append(
                     node,
                     writing,

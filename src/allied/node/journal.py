@@ -30,6 +30,7 @@ from allied.node.rows import RecordRow
 from allied.record import blob
 from allied.record.circle import check_deps, covers
 from allied.record.envelope import assented, parse
+from allied.record.fork import carried
 from allied.record.identity import Identity, open_chain
 from allied.record.ids import Digest
 from allied.record.kinds import rule
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from allied.record.keys import PublicKey
 
 PARKED_PER_ISSUER = 2_000
+PARKED_BYTES_PER_ISSUER = 16 * 2**20
+"""Room for the largest record there may be, twice, or for 2,000 ordinary ones."""
 MAX_CUT = 3_000
 """Heads in a cut: as many as fit into the body of a withdrawal."""
 
@@ -224,12 +227,15 @@ def take_in(
     parked = {record: raw for record, _, raw in writing.parked(folded.row.id)}
     fresh: dict[RecordId, Record] = {}
     spare: dict[RecordId, list[Record]] = {}
-    for raw in dict.fromkeys((*raws, *parked.values())):
+    pending = list(dict.fromkeys((*raws, *parked.values())))
+    for raw in pending:  # which grows by what proofs of forks carry
         try:
             record = _acceptable(raw, folded, identities)
         except AlliedError as refusal:
             result.refused.append(refusal.code)
             continue
+        if not folded.holds(record.id):
+            pending += carried(record)
         if folded.holds(record.id):
             result.known += 1
         elif record.id in fresh:
@@ -249,7 +255,12 @@ def take_in(
     for record_id in sorted(waiting - set(parked)):
         record = fresh[record_id]
         result.parked += writing.park(
-            folded.row.id, record.id, record.header.issuer, record.raw, limit=PARKED_PER_ISSUER
+            folded.row.id,
+            record.id,
+            record.header.issuer,
+            record.raw,
+            limit=PARKED_PER_ISSUER,
+            limit_bytes=PARKED_BYTES_PER_ISSUER,
         )
     return result
 

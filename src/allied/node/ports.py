@@ -46,6 +46,7 @@ from allied.node.rows import (
     StatusRow,
     Token,
     Version,
+    WantedBlob,
     WarningListRow,
 )
 from allied.record.ids import (
@@ -133,8 +134,8 @@ class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, ReadingNeig
 
     def blob(self, blob: Digest) -> tuple[AgreementId, CircleId, bytes] | None: ...
 
-    def wanted_blobs(self, agreement: AgreementId, limit: int) -> Sequence[tuple[Digest, CircleId]]:
-        """Blobs that records name and this node does not hold yet."""
+    def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:
+        """Blobs that records name and this node does not hold, by place, after `place`."""
         ...
 
     def handling_classes(self, agreement: AgreementId) -> Sequence[HandlingClassRow]: ...
@@ -352,8 +353,14 @@ class Writing(
         raw: bytes,
         *,
         limit: int,
+        limit_bytes: int,
     ) -> bool:
-        """Keep a record that waits for its past; False when `limit` of that issuer wait already."""
+        """Keep a record that waits for its past.
+
+        Returns:
+            False when `limit` records of that issuer wait already, or with this one more than
+            `limit_bytes` of them would.
+        """
         ...
 
     def unpark(self, records: Iterable[RecordId]) -> None: ...

@@ -118,6 +118,15 @@ class RecordRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedBlob:
+    """A blob that a record names and this node does not hold; `place` grows as they are named."""
+
+    place: int
+    blob: Digest
+    circle: CircleId
+
+
+@dataclass(frozen=True, slots=True)
 class HandlingClassRow:
     """One combination of what policy looks at; `key` is the digest of `value`."""
 

@@ -22,7 +22,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from allied.errors import MalformedError, UnverifiedError
+from allied.errors import AlliedError, MalformedError, UnverifiedError
 from allied.record.canonical import Json
 from allied.record.identity import Identity
 from allied.record.ids import RecordId
@@ -71,6 +71,9 @@ class Fork(NamedTuple):
     records: tuple[RecordId, RecordId]
 
 
+PROOF: Final = "fork.proof"
+"""The kind of record whose body is `{"proof": ...}`, see `ForkProof.to_json`."""
+
 _MAX_TEXT: Final = (MAX_ENVELOPE_BYTES + 2) // 3 * 4
 
 
@@ -102,6 +105,24 @@ def verify(proof: ForkProof, identity: Identity, *, rules: int = RULES) -> Fork:
     low, high = sorted((a.id, b.id))
     later = max(a.header, b.header, key=lambda header: header.incarnation)
     return Fork(later.chain, later.sequence, (low, high))
+
+
+def carried(record: Record) -> list[bytes]:
+    """The two envelopes in a `fork.proof` record, to be judged like any others.
+
+    Only what stands in the record's own circle: nobody learns through a proof what it may not
+    see. What cannot be read carries nothing.
+    """
+    if record.header.kind != PROOF:
+        return []
+    try:
+        proof = ForkProof.from_json(record.body.get("proof"))
+        both = [proof.first, proof.second]
+        if all(read(each).header.circle == record.header.circle for each in both):
+            return both
+    except AlliedError:
+        pass
+    return []
 
 
 def is_beyond(earlier: Record, opening: Record) -> bool:

@@ -262,7 +262,8 @@ def test_a_number_of_an_own_chain_is_given_once(
 
 def test_parked_records_are_bounded_per_issuer_and_agreement(store: Store) -> None:
     def park(word: str, issuer: str = "harbour", under: AgreementId = PACT) -> bool:
-        return writing.park(under, rows.rid(word), rows.org(issuer), word.encode(), limit=2)
+        record, issuing = rows.rid(word), rows.org(issuer)
+        return writing.park(under, record, issuing, word.encode(), limit=2, limit_bytes=5)
 
     with store.write() as writing:
         assert park("c")
@@ -281,20 +282,49 @@ def test_parked_records_are_bounded_per_issuer_and_agreement(store: Store) -> No
         ]
 
 
+@pytest.mark.parametrize(
+    ("size", "fits"), [pytest.param(6, True, id="just"), pytest.param(7, False, id="too large")]
+)
+def test_parked_records_are_bounded_in_bytes_too(store: Store, size: int, fits: bool) -> None:
+    def park(word: str, raw: bytes) -> bool:
+        record = rows.rid(word)
+        return writing.park(PACT, record, rows.org("harbour"), raw, limit=9, limit_bytes=10)
+
+    with store.write() as writing:
+        assert park("a", b"1234")
+        assert park("b", bytes(size)) == fits
+        assert park("c", b""), "there is room for what takes none"
+
+
 def test_a_blob_is_wanted_until_it_is_held(store: Store) -> None:
     with store.write() as writing:
         writing.want_blobs(PACT, ALL, [hexed("two"), hexed("one"), hexed("two")])
         writing.want_blobs(PACT, ALL, [hexed("one"), hexed("three")])
         writing.want_blobs(TREATY, PAIR, [hexed("elsewhere")])
-        assert list(writing.wanted_blobs(PACT, 2)) == [(hexed("two"), ALL), (hexed("one"), ALL)]
+        first = writing.wanted_after(PACT, 0, 2)
+        assert [(each.blob, each.circle) for each in first] == [
+            (hexed("two"), ALL),
+            (hexed("one"), ALL),
+        ]
         writing.add_blob(PACT, PAIR, hexed("one"), b"salted \x00 bytes")
         writing.add_blob(PACT, PAIR, hexed("one"), b"salted \x00 bytes")
         writing.want_blobs(PACT, ALL, [hexed("one")])
     with store.read() as reading:
-        wanted = [blob for blob, _ in reading.wanted_blobs(PACT, 10)]
-        assert wanted == [hexed("two"), hexed("three")]
+        wanted = reading.wanted_after(PACT, 0, 10)
+        assert [each.blob for each in wanted] == [hexed("two"), hexed("three")]
+        assert list(reading.wanted_after(PACT, wanted[0].place, 10)) == [wanted[1]]
         assert reading.blob(hexed("one")) == (PACT, PAIR, b"salted \x00 bytes")
         assert reading.blob(hexed("two")) is None
+
+
+def test_the_place_of_a_wanted_blob_is_never_given_again(store: Store) -> None:
+    with store.write() as writing:
+        writing.want_blobs(PACT, ALL, [hexed("one"), hexed("two")])
+        last = writing.wanted_after(PACT, 0, 9)[-1].place
+        for name in ("one", "two"):
+            writing.add_blob(PACT, ALL, hexed(name), b"here")
+        writing.want_blobs(PACT, ALL, [hexed("three")])
+        assert [each.place > last for each in writing.wanted_after(PACT, 0, 9)] == [True]
 
 
 # --- the ledger -------------------------------------------------------------------------

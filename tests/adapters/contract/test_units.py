@@ -22,7 +22,9 @@ EVERY_CHANGE: dict[str, Callable[[Writing], object]] = {
     "an agreement": lambda writing: writing.add_agreement(rows.agreement("other")),
     "records": lambda writing: writing.add_records([rows.record("r")]),
     "a claim": lambda writing: writing.claim_sequence(ALL, RIVER, 0, 9, rows.rid("r")),
-    "a parked record": lambda writing: writing.park(PACT, rows.rid("p"), RIVER, b"p", limit=5),
+    "a parked record": lambda writing: writing.park(
+        PACT, rows.rid("p"), RIVER, b"p", limit=5, limit_bytes=5
+    ),
     "a wanted blob": lambda writing: writing.want_blobs(PACT, ALL, [hexed("b")]),
     "a blob": lambda writing: writing.add_blob(PACT, ALL, hexed("b"), b"b"),
     "a class": lambda writing: writing.handling_class(PACT, hexed("new"), b"v"),

@@ -38,6 +38,7 @@ from allied.node.rows import (
     StatusRow,
     Token,
     Version,
+    WantedBlob,
     WarningListRow,
     WithdrawnRow,
 )
@@ -225,12 +226,13 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
         row = self._first(select(table).where(table.c.digest == blob))
         return None if row is None else (row.agreement, row.circle, row.raw)
 
-    def wanted_blobs(self, agreement: AgreementId, limit: int) -> Sequence[tuple[Digest, CircleId]]:
-        """See `Reading.wanted_blobs`; in the order in which they were named."""
+    def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:
+        """See `Reading.wanted_after`; in the order in which they were named."""
         table = schema.wanted
-        query = select(table.c.blob, table.c.circle).where(table.c.agreement == agreement)
+        query = select(table.c.place, table.c.blob, table.c.circle)
+        query = query.where(table.c.agreement == agreement, table.c.place > place)
         rows = self._all(query.order_by(table.c.place).limit(max(limit, 0)))
-        return [(row.blob, row.circle) for row in rows]
+        return [WantedBlob(row.place, row.blob, row.circle) for row in rows]
 
     # --- items ----------------------------------------------------------------------------
 

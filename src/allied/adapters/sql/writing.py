@@ -253,15 +253,17 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
         raw: bytes,
         *,
         limit: int,
+        limit_bytes: int,
     ) -> bool:
-        """See `Writing.park`; the limit holds per issuer and agreement."""
+        """See `Writing.park`; the limits hold per issuer and agreement."""
         table = schema.parked
         if self._first(select(table.c.place).where(table.c.record == record)):
             return True
-        waiting = select(func.count()).where(
+        waiting = select(func.count(), func.sum(func.length(table.c.raw))).where(
             table.c.agreement == agreement, table.c.issuer == issuer
         )
-        if self._connection.execute(waiting).scalar_one() >= limit:
+        count, size = self._connection.execute(waiting).one()
+        if count >= limit or int(size or 0) + len(raw) > limit_bytes:
             return False
         self._do(table.insert().values(agreement=agreement, record=record, issuer=issuer, raw=raw))
         return True
@@ -277,12 +279,13 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
         table = schema.blobs
         condition = among(self._connection, table.c.digest, wanted)
         held = {row.digest for row in self._all(select(table.c.digest).where(condition))}
-        rows = [
-            {"blob": blob, "agreement": agreement, "circle": circle}
-            for blob in wanted
-            if blob not in held
-        ]
-        if rows:
+        new = [blob for blob in wanted if blob not in held]
+        if new:
+            first = self._take("wanted", len(new))  # a place is never given twice
+            rows = [
+                {"place": place, "blob": blob, "agreement": agreement, "circle": circle}
+                for place, blob in enumerate(new, first)
+            ]
             statement = insert(self._connection, schema.wanted).on_conflict_do_nothing()
             self._do(statement, rows)
 

@@ -1,0 +1,120 @@
+"""What a party sends that nobody may believe: refused with a code, counted, nobody else hurt."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from allied.errors import MalformedError
+from allied.node import journal, messages
+from allied.node.messages import MAX_HEADS, Head, Heads
+from allied.record.canonical import MAX_INTEGER, encode
+from allied.record.ids import OrganisationId, RecordId
+from tests.simulator import lies, promises
+from tests.simulator.world import LIAR, TREES, Grove, World
+
+
+@pytest.fixture(scope="module")
+def grove() -> Iterator[Grove]:
+    with tempfile.TemporaryDirectory(prefix="allied-bad-") as root:
+        yield Grove.planted(Path(root) / "grove", TREES[:4])
+
+
+@pytest.fixture
+def world(grove: Grove, tmp_path: Path) -> Iterator[World]:
+    found = World(grove, tmp_path / "world")
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("how", lies.REFUSED)
+def test_a_record_that_cannot_be_is_refused_with_a_code_and_the_rest_goes_on(
+    world: World, how: str
+) -> None:
+    make, code = lies.REFUSED[how]
+    world.offers(make(world, world.houses[LIAR]), how)
+    world.says(LIAR)
+    ash = world.houses["ash"]
+    before = len(world.rows("ash"))
+    outcomes = world.pulls("ash", LIAR)
+    assert [each.refused for each in outcomes] == [[code]]
+    assert len(world.rows("ash")) == before + 1  # what the liar said properly
+    with ash.node.store.read() as reading:
+        assert reading.parked(world.pact) == []
+    world.slipped.clear()
+    promises.settle(world)
+    promises.require_whole(world)
+
+
+@pytest.mark.parametrize(
+    ("how", "effect"),
+    [
+        pytest.param("that is back-dated", "effect.time-contested", id="back-dated: no effect"),
+        pytest.param("from the future", "effect", id="future-dated: kept, ordered like any"),
+        pytest.param("that cites nobody", "effect.wrong-state", id="citing nobody: its own past"),
+    ],
+)
+def test_a_claimed_time_or_a_poor_past_changes_nothing_for_others(
+    world: World, how: str, effect: str
+) -> None:
+    record = lies.TOLD[how](world, world.houses[LIAR])
+    world.slips_in(record, how)
+    world.says("ash")
+    promises.settle(world)
+    promises.require_whole(world)
+    for tree in world.honest:
+        state = world.folded(world.houses[tree]).state
+        found = state.verdicts[record.id].code or "effect"
+        assert found in {effect, "effect"}
+        assert all(verdict.effect for each, verdict in state.verdicts.items() if each != record.id)
+
+
+def test_heads_of_many_strangers_cost_a_question_and_nothing_else(world: World) -> None:
+    circle = world.instrument.circles.all.id
+    strangers = [
+        Head(circle, OrganisationId(f"{number:064x}"), 0, MAX_INTEGER, RecordId("ab" * 32))
+        for number in range(1, MAX_HEADS + 1)
+    ]
+    vector = Heads(world.pact, tuple(strangers)).encode()
+    world.says(LIAR)
+    world.replaced = {(LIAR, messages.HEADS): vector}
+    start = time.process_time()
+    world.pulls("ash", LIAR)
+    assert time.process_time() - start < 10
+    world.replaced = {}
+    promises.settle(world)
+    promises.require_whole(world)
+
+
+def test_a_vector_of_a_million_issuers_is_refused_before_it_is_read() -> None:
+    row = b'["' + b"a" * 64 + b'","' + b"b" * 64 + b'",0,1,"' + b"c" * 64 + b'"]'
+    vector = b'{"agreement":"' + b"d" * 64 + b'","heads":[' + b",".join([row] * 1_000_000) + b"]}"
+    assert len(vector) > messages.ANSWER_LIMITS[messages.HEADS]
+    assert len(vector) > messages.QUESTION_LIMITS[messages.HEADS]
+    start = time.process_time()
+    with pytest.raises(MalformedError):
+        Heads.decode(vector)
+    assert time.process_time() - start < 1
+    Heads.decode(encode({"agreement": "d" * 64, "heads": []}))  # the twin
+
+
+def test_what_waits_is_bounded_in_bytes_and_takes_nobody_elses_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    liar, ash = world.houses[LIAR], world.houses["ash"]
+    made = [lies.leaves_a_gap(world, liar, "x" * 60_000) for _ in range(6)]
+    room = 4 * len(made[0].raw) + 1_000
+    monkeypatch.setattr(journal, "PARKED_BYTES_PER_ISSUER", room)
+    with ash.node.store.write() as writing:
+        folded = ash.node.folds.of(writing, world.pact)
+        taken = journal.take_in(writing, folded, [each.raw for each in made], {})
+        waiting = writing.parked(world.pact)
+    assert taken.parked == len(waiting) == 4
+    assert sum(len(raw) for *_, raw in waiting) <= room
+    world.says("birch")
+    promises.settle(world)
+    promises.require_whole(world)
