@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,22 @@ def test_from_the_question_to_the_count(node: Path) -> None:
     assert (after["count"]["outcome"], after["basis"]) == ("adopted", "as counted here")
     assert after["spoken"][1]["in_time_by"] == "its own claim"
     assert name[:12] not in proposal(node, "harbour", "list", "--open").out
+
+
+def test_nodes_prove_by_themselves_what_was_decided(node: Path) -> None:
+    name = opened(node, "--deadline", "4 days")
+    for who in ("harbour", "river"):
+        proposal(node, who, "vote", name, "yes")
+    before = proposal(node, "river", "show", name)
+    time.sleep(0.01)  # a close is later than the vote that ended it
+    assert allied("sync", "--data", node).status == 0
+    after = proposal(node, "river", "show", name)
+    said = proposal(node, "river", "show", name, "--json").value["deciding"]
+
+    assert "decided    closing: closes of harbour, river" in before.out
+    assert "basis      proved by a certificate; effect: its words, for people" in after.out
+    assert f"proof      adopted by certificate {said['certificate']}" in after.out
+    assert (said["stage"], said["closed"]) == ("certified", ["harbour", "river"])
 
 
 def test_a_dry_run_says_what_would_come_and_puts_nothing(node: Path) -> None:

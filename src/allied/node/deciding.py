@@ -18,9 +18,10 @@ certificate that its bearer's later lies would take away is said again by whoeve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certified import write_proof
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
     from allied.record.ids import AgreementId
     from allied.record.record import Record
 
-_MOST_STEPS: Final = 1_000
+_MOST_ROUNDS: Final = 50
+_AT_ONCE: Final = 500
 _MOST_IN_VAIN: Final = 3
 _NEVER: Final = "never"
 
@@ -80,8 +82,8 @@ class _Due:
         self.at = moment if self.at is None else min(self.at, moment)
 
 
-def decide(node: Node, keys: Keys, organisation: Organisation) -> int:
-    """Take every step that is due, in every agreement.
+def decide(node: Node, keys: Keys, organisations: Sequence[Organisation]) -> int:
+    """Take every step that is due, in every agreement, until those hosted here have none left.
 
     Returns:
         How many records were written.
@@ -89,6 +91,17 @@ def decide(node: Node, keys: Keys, organisation: Organisation) -> int:
     Raises:
         ExhaustedError: the store cannot go on; it is tried again next time.
     """
+    taken = 0
+    for _ in range(_MOST_ROUNDS):
+        found = sum(_decide_for(node, keys, each) for each in organisations)
+        taken += found
+        if not found or len(organisations) == 1:
+            break
+    return taken
+
+
+def _decide_for(node: Node, keys: Keys, organisation: Organisation) -> int:
+    """Take the steps of one organisation; how many there were."""
     now = node.clock.now()
     with node.store.read() as reading:
         due = [
@@ -108,21 +121,24 @@ def decide(node: Node, keys: Keys, organisation: Organisation) -> int:
 
 
 def _decide(node: Node, keys: Keys, organisation: Organisation, agreement: AgreementId) -> int:
-    """Take the steps that are due in one agreement, each in a unit of its own."""
+    """Take the steps that are due in one agreement, those of many questions in one unit."""
     taken = 0
-    while taken < _MOST_STEPS:
+    for _ in range(_MOST_ROUNDS):
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
             due = _Due()
-            now = node.clock.now()
-            step = next(_steps(folded, organisation, now, due), None)
-            if step is None:
+            steps = list(islice(_steps(folded, organisation, node.clock.now(), due), _AT_ONCE))
+            if not steps:
                 mark = f"{folded.last_row} {due.at.isoformat() if due.at else _NEVER}"
                 writing.set_cursor(_name(organisation, agreement), mark)
                 break
             actor = Actor(organisation, keys)
-            journal.append(node, writing, actor, folded, step.circle, step.kind, step.body)
-        taken += 1
+            for step in steps:  # each rests on the one before, and on what it was made of
+                record = journal.append(
+                    node, writing, actor, folded, step.circle, step.kind, step.body
+                )
+                folded = replace(folded, history=folded.history.extended([record]))
+        taken += len(steps)
     if taken:
         node.notifier.changed(agreement)
     return taken
