@@ -383,6 +383,7 @@ def after_leaving(tmp_path: Path) -> tuple[Network, str]:
     network, pact = allied(tmp_path, NOW)
     river, harbour, northgate = network.houses.values()
     agreements.withdraw(northgate.node, northgate.actor, pact)
+    network.settle()  # its notice runs from when the others have it
     network.advance(timedelta(hours=1))
     network.settle()
     share(river, pact, indicator(80, name="shared-later", object_marking_refs=tlp(Tlp.CLEAR)))
