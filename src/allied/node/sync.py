@@ -28,7 +28,9 @@ from allied.errors import (
     UnverifiedError,
 )
 from allied.node import (
+    accusing,
     arrivals,
+    blobs,
     called,
     deciding,
     freshness,
@@ -46,7 +48,6 @@ from allied.node import (
 )
 from allied.node.messages import (
     AgreementsAnswer,
-    BlobsQuestion,
     Head,
     Heads,
     ItemsQuestion,
@@ -54,12 +55,12 @@ from allied.node.messages import (
     RecordsQuestion,
     Span,
 )
-from allied.node.pages import BlobsAnswer, RecordsAnswer
+from allied.node.pages import RecordsAnswer
 from allied.node.ports import Listener, Speaker
 from allied.node.rows import AgreementRow
 from allied.record.canonical import digest, encode
 from allied.record.identity import open_chain
-from allied.record.ids import AgreementId, Digest
+from allied.record.ids import AgreementId
 from allied.record.record import ChainKey, read
 
 if TYPE_CHECKING:
@@ -78,7 +79,6 @@ _ROUNDS = 1_000
 AGREEMENTS_FROM_ONE_PEER = 500
 """How many agreements are taken in that one peer was the first to name."""
 _START = 16
-_BLOBS = 10_000
 _SALT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -151,6 +151,7 @@ def settle(node: Node, keys: Keys) -> None:
         recalls.pass_along(node, keys, organisation)
         hub_rounds.sweep(node, keys, organisation)
         arrivals.acknowledge(node, keys, organisation)
+        accusing.accuse(node, keys, organisation)
         ledger_roots.commit_due(node, keys, organisation)
     deciding.decide(node, keys, organisations)
 
@@ -362,8 +363,13 @@ class _Exchange:
             cursor = f"seen:{self._organisation.id}:{self._peer.id}:{one.id}"
             with self._node.store.read() as reading:
                 nothing_new = reading.cursor(cursor) == mark
+                wants = nothing_new and blobs.is_due(
+                    reading, self._organisation.id, self._peer.id, one.id, begun
+                )
             if nothing_new:
                 self._heard(one.id, begun)
+                if wants:
+                    self._blobs(one.id, outcome, begun)
                 continue
             try:
                 whole = self._pull(one, outcome, begun)
@@ -394,10 +400,11 @@ class _Exchange:
             self._meet(agreement, outcome)
         self._require_named(agreement)
         before = len(outcome.refused)
-        self._records(agreement, outcome)
-        if len(outcome.refused) == before and not self._parked(agreement):
+        # What waits for others' records has no say here: a liar could else keep it waiting.
+        complete = self._records(agreement, outcome) and len(outcome.refused) == before
+        if complete:
             self._heard(agreement, begun)
-        whole = self._blobs(agreement, outcome)
+        whole = self._blobs(agreement, outcome, begun) and complete
         if not self._items:
             return False
         outcome.items += arrivals.pull(
@@ -409,7 +416,7 @@ class _Exchange:
             lambda question: self.ask(messages.ITEMS, question),
             outcome.refused,
         )
-        return whole and len(outcome.refused) == before and not self._parked(agreement)
+        return whole and len(outcome.refused) == before
 
     def _is_known(self, agreement: AgreementId) -> bool:
         with self._node.store.read() as reading:
@@ -460,7 +467,8 @@ class _Exchange:
             )
         writing.set_cursor(name, str(met + 1))
 
-    def _records(self, agreement: AgreementId, outcome: Outcome) -> None:
+    def _records(self, agreement: AgreementId, outcome: Outcome) -> bool:
+        """Fetch what the peer holds further; whether everything that it shows is here then."""
         again = False
         for _ in range(_ROUNDS):
             with self._node.store.read() as reading:
@@ -472,14 +480,15 @@ class _Exchange:
             parted = self._parted(folded) if again else frozenset[ChainKey]()
             spans = _spans(folded, theirs.heads, parted)
             if not spans:
-                return
+                return True
             answer = self._fetch(agreement, spans)
             if self._store(agreement, answer, outcome):
                 again = False
             elif again or not self._parked(agreement):
-                return
+                return False
             else:
                 again = True  # something arrived that continues no chain as it is held here
+        return False
 
     def _parked(self, agreement: AgreementId) -> bool:
         with self._node.store.read() as reading:
@@ -516,30 +525,19 @@ class _Exchange:
 
     # --- blobs --------------------------------------------------------------------------
 
-    def _blobs(self, agreement: AgreementId, outcome: Outcome) -> bool:
-        """Fetch what records name; False when the peer did not give all of it.
-
-        Whatever it does not have (erased since, or never there) stands in the way of nothing
-        else.
-        """
-        asked: set[Digest] = set()
-        for _ in range(_ROUNDS):
-            with self._node.store.read() as reading:
-                wanted = dict(reading.wanted_blobs(agreement, _BLOBS))
-            batch = sorted(wanted.keys() - asked)[: messages.MAX_BLOBS]
-            if not batch:
-                return not wanted
-            question = BlobsQuestion(agreement, tuple(batch))
-            got = BlobsAnswer.decode(self.ask(messages.BLOBS, question.encode())).blobs
-            useful = {blob: raw for blob, raw in got.items() if blob in wanted}
-            if not useful:
-                asked.update(batch)
-                continue
-            with self._node.store.write() as writing:
-                for blob, raw in useful.items():
-                    writing.add_blob(agreement, wanted[blob], blob, raw)
-            outcome.blobs += len(useful)
-        return False
+    def _blobs(self, agreement: AgreementId, outcome: Outcome, begun: datetime) -> bool:
+        """Fetch what records name; False when there is more to ask for at once."""
+        fetching = blobs.Fetching(
+            self._node,
+            self._organisation.id,
+            self._peer.id,
+            agreement,
+            lambda question: self.ask(messages.BLOBS, question),
+        )
+        try:
+            return fetching.run(begun)
+        finally:
+            outcome.blobs += fetching.fetched
 
 
 def _spans(
