@@ -157,12 +157,21 @@ def answers(url: str) -> bool:
 
 def peak_so_far(process: subprocess.Popen[bytes]) -> int | None:
     """Most memory a running process had resident at once, in bytes; None where unknown."""
+    return _told(process, "VmHWM:")
+
+
+def resident(process: subprocess.Popen[bytes]) -> int | None:
+    """Memory that a running process has resident now, in bytes; None where unknown."""
+    return _told(process, "VmRSS:")
+
+
+def _told(process: subprocess.Popen[bytes], name: str) -> int | None:
     try:
         text = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
     except OSError:
         return None
     for line in text.splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
     return None
 

@@ -36,6 +36,7 @@ def test_each_measure_has_a_title_and_a_function() -> None:
         "deciding",
         "demo",
         "exchange",
+        "federation",
         "foundation",
         "ingest",
         "pages",

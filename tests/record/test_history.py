@@ -493,3 +493,11 @@ def test_hostile_deps_cost_no_more_than_their_number() -> None:
     known = history.history([child]).extended(others)
     assert child in known.order
     assert time.process_time() - start < 5
+
+
+def test_what_was_looked_at_before_it_is_stored_is_not_looked_at_again() -> None:
+    past = history.history([A1])
+    found = past.extended([A2, B1, B2])
+    assert past.grown({A2.raw, B1.raw, B2.raw}) is found
+    assert past.grown({A2.raw}) is None
+    assert past.extended([A2]) == history.history([A1, A2])  # what was not stored is not in it

@@ -105,7 +105,9 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
 
 def _extended(kept: Folded, reading: Reading) -> Folded:
     rows = reading.records(kept.row.id, after_row=kept.last_row)
-    past = kept.history.extended(read(stored.raw) for stored in rows)
+    past = kept.history.grown({stored.raw for stored in rows})
+    if past is None:
+        past = kept.history.extended(read(stored.raw) for stored in rows)
     state = fold(kept.instrument, past, _Keepers(reading).of)
     return Folded(kept.row, kept.instrument, past, state, rows[-1].row, rows[-1].id)
 

@@ -304,6 +304,7 @@ class Identities:
         self._found: dict[OrganisationId, Identity] = {}
         self.news: dict[OrganisationId, Sequence[bytes]] = {}
         self._shared: dict[OrganisationId, int] = {}
+        self._partings: dict[OrganisationId, int | None] = {}
 
     def of(self, organisation: OrganisationId) -> Identity:
         """The identity of an issuer.
@@ -343,8 +344,7 @@ class Identities:
         header = record.header
         shared = self._shared.get(header.issuer)
         if shared is None and header.issuer not in self.news:
-            found = renewals.parting(self._reading, header.issuer)
-            shared = found.shared if found else None
+            shared = self._parted(header.issuer)
         if shared is None:
             return
         purpose = rule(header.kind).key
@@ -354,6 +354,13 @@ class Identities:
                 "a record's issuer has shown two identities, and only one of them has its key",
                 hint="people have to ask the organisation over another way",
             )
+
+    def _parted(self, organisation: OrganisationId) -> int | None:
+        """How many descriptors its two stored chains have in common; None for one chain."""
+        if organisation not in self._partings:
+            found = renewals.parting(self._reading, organisation)
+            self._partings[organisation] = found.shared if found else None
+        return self._partings[organisation]
 
 
 def _believed(

@@ -28,7 +28,7 @@ about time, and who comes first in it has no advantage.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TypeAlias
@@ -96,6 +96,10 @@ class History:
     _causality: Causality = field(default_factory=lambda: Causality({}), repr=False, compare=False)
     # One token: whoever takes it may let the causality grow in place.
     _claim: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
+    # The envelopes of the last extension, and what it gave; at most one.
+    _next: list[tuple[frozenset[bytes], History]] = field(
+        default_factory=list, repr=False, compare=False
+    )
 
     def get(self, record: RecordId) -> Record | None:
         """The record with that id, in whatever state it is held, here or in an extension."""
@@ -123,6 +127,16 @@ class History:
         """
         return self._causality.clock(self._spot(record))
 
+    def grown(self, envelopes: AbstractSet[bytes]) -> History | None:
+        """What the last extension gave, if it was by records of exactly these envelopes.
+
+        Whoever has looked at records before storing them need not read them again.
+        """
+        for known, found in self._next:
+            if known == envelopes:
+                return found
+        return None
+
     def extended(self, records: Iterable[Record]) -> History:
         """The history of these records and `records`; equal to a fresh one.
 
@@ -145,7 +159,9 @@ class History:
         witnesses = self._witnesses
         if known.outdated or (witnesses and witnesses.see(known.arrived)):
             return history(known.records.values(), self.size_of)
-        return _seen(known, self, settled, self.size_of, witnesses)
+        found = _seen(known, self, settled, self.size_of, witnesses)
+        self._next[:] = [(frozenset(each.raw for each in given), found)]
+        return found
 
     def _own(self) -> Iterator[Record]:
         """The records this history was made of, whatever the causality has taken in since."""
