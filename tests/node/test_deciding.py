@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from allied.agreement.certified import read_proof, write_proof
 from allied.agreement.closing import PATIENCE, STEP
 from allied.agreement.matters import Matter
 from allied.errors import UsageError
@@ -40,6 +42,7 @@ parties:
 bodies:
   council: {chair: {rotation: vote, period: 1 year}, rule: {kind: simple-majority, CHEATS}}
   board: {members: [river, harbour], rule: {kind: simple-majority}}
+  quiet: {rule: {kind: silence, silence: {period: 4 days}}}
 articles:
   - art: "1"
     type: membership
@@ -417,6 +420,25 @@ def test_the_next_counts_where_the_first_is_silent(tmp_path: Path) -> None:
     assert show(network, RIVER, name).deciding.stage == "certified"
 
 
+def test_silence_binds_whom_a_person_s_receipt_reached_and_nobody_else(tmp_path: Path) -> None:
+    network = council(tmp_path)
+    name = put(network, RIVER, "body", body="quiet")
+    for who in (HARBOUR, NORTHGATE):
+        house = network.houses[who]
+        proposals.say(house.node, house.actor, name, Word("acknowledge"))
+    network.settle(2)
+    network.advance(DAYS)
+    network.settle(5)
+    certificate = record_of(network.houses[QUAY], "pact", "decision.certificate", _issuer(network))
+    result = certificate.body["result"]
+    assert isinstance(result, dict)
+
+    assert show(network, QUAY, name).deciding.outcome == "adopted"
+    assert result["positions"] == {
+        "river": "silent", "harbour": "silent", "northgate": "silent", "quay": "not-reached"
+    }  # fmt: skip
+
+
 # --- liars ------------------------------------------------------------------------------
 
 
@@ -426,7 +448,7 @@ def test_a_count_that_was_never_signed_makes_no_certificate(tmp_path: Path) -> N
     vote(network, name, river="no", harbour="no", northgate="no")
     network.settle(5)
     house = network.houses[NORTHGATE]
-    honest = record_of(house, "pact", "decision.certificate", _issuer(network, house))
+    honest = record_of(house, "pact", "decision.certificate", _issuer(network))
     false = crafted(house, "pact", "decision.certificate", _turned(honest))
     slip_in(house, false)
     (outcome,) = [each for each in network.houses[RIVER].sync() if each.peer == NORTHGATE]
@@ -436,8 +458,9 @@ def test_a_count_that_was_never_signed_makes_no_certificate(tmp_path: Path) -> N
     assert show(network, RIVER, name).deciding.outcome == "rejected"
 
 
-def _issuer(network: Network, house: House) -> House:
-    found = folded(house, "pact")
+def _issuer(network: Network) -> House:
+    """Whose certificate everybody holds."""
+    found = folded(network.houses[RIVER], "pact")
     record = next(each for each in found.history.order
                   if each.header.kind == "decision.certificate")  # fmt: skip
     return next(each for each in network.houses.values()
@@ -474,3 +497,36 @@ def test_a_fork_found_later_takes_nothing_back(tmp_path: Path) -> None:
     found = show(network, RIVER, name).deciding
     assert (found.stage, found.outcome) == ("certified", "adopted")
     assert found.certificate != bearer.id
+
+
+def test_certificates_that_contradict_each_other_are_shown_and_have_no_effect(
+    tmp_path: Path,
+) -> None:
+    """Three of four sign two results: more than the rule tolerates."""
+    network = council(tmp_path)
+    name = decide(network, "expulsion", {**OTHERS_YES, HARBOUR: "no", NORTHGATE: "no"}, party=QUAY)
+    house = network.houses[RIVER]
+    honest = record_of(house, "pact", "decision.certificate", _issuer(network))
+    proof = read_proof(honest.body)
+    other = replace(proof.result, outcome="adopted", reason="")
+    body: dict[str, Json] = {
+        "proposal": name, "tally": "0" * 64, "result": other.digest
+    }  # fmt: skip
+    counts = [
+        crafted(network.houses[who], "pact", "decision.count", body)
+        for who in (RIVER, HARBOUR, NORTHGATE)
+    ]
+    for who, count in zip((RIVER, HARBOUR, NORTHGATE), counts, strict=True):
+        slip_in(network.houses[who], count)
+    network.settle(2)
+    slip_in(house, crafted(house, "pact", "decision.certificate",
+                           write_proof(proof.opening, other, counts)))  # fmt: skip
+    network.settle(3)
+    shown = [show(network, who, name) for who in NAMES]
+
+    assert {each.deciding.stage for each in shown} == {"contradicted"}
+    assert {side.outcome for side in shown[0].deciding.sides} == {"adopted", "rejected"}
+    assert all(side.certificate for side in shown[0].deciding.sides)
+    assert shown[0].effect.startswith("none: two certificates contradict each other")
+    assert legal(network, QUAY) == {"bound"}
+    assert one_state(network)
