@@ -101,6 +101,9 @@ class _Story(RuleBasedStateMachine):
             return
         try:
             promises.settle(world)
+            for tree in sorted(world.down):  # one by one: each can be asked by the next
+                world.resumes(tree)
+            promises.settle(world)
             promises.require_whole(world)
         finally:
             note("\n".join(f"  {number}. {step}" for number, step in enumerate(world.story, 1)))
@@ -136,9 +139,9 @@ class Storm(_Story):
 
     @rule(tree=_TRUE, back=st.booleans())
     def restores(self, tree: str, back: bool) -> None:
-        if tree not in self.world.up:
-            return
-        if back and len(self.world.up) > 2:
+        if tree in self.world.down:
+            self.world.resumes(tree)
+        elif back and len(self.world.up) > 2:
             self.world.puts_back(tree)
         else:
             self.world.copies(tree)

@@ -32,7 +32,7 @@ from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
 from allied.adapters.settings import Settings
 from allied.bootstrap import assemble, require_fence
 from allied.errors import AlliedError, ConflictError, NotFoundError, UnreachableError
-from allied.node import agreements, incidents, journal, messages, sync
+from allied.node import agreements, incidents, journal, messages, resuming, sync
 from allied.node.answers import Answers
 from allied.node.folds import Folded, Folds
 from allied.node.ports import Introduction, Listener, Speaker
@@ -190,7 +190,8 @@ class World:
             DataFolder(folder), Settings(), clock=clock, hardness=ALMOST_NONE_FOR_TESTS
         )
         node = replace(opened.node, peers=Lines(self, tree))
-        keys = node.vault.unlock(PASSPHRASE)
+        # A node that may not sign is opened too; the world keeps it from acting (`down`).
+        keys = node.vault.unlock(PASSPHRASE, unguarded=True)
         with node.store.read() as reading:
             (own,) = reading.organisations()
         hints: list[OrganisationId] = []
@@ -391,6 +392,33 @@ class World:
             self._tell(f"... and refuses to sign: {refusal.code}")
         finally:
             opened.node.close()
+
+    def resumes(self, tree: str) -> None:
+        """A node that may not sign asks everybody what it has signed, and goes on from there.
+
+        Stays down if somebody could not be asked.
+        """
+        self._tell(f"{tree} asks everybody how far it was, to go on")
+        house = self.houses[tree]
+        folder = DataFolder(self.root / tree)
+        kept = sorted(self.root.glob(f"{tree}-recovery-*.txt"), key=lambda path: len(path.name))
+        try:
+            (done,) = resuming.resume(
+                house.node,
+                house.keys,
+                fence=folder.fence.numbered(),
+                recovery=[str(kept[-1])],
+                passphrase=PASSPHRASE,
+            )
+        except ConflictError as refusal:
+            assert refusal.code == "resume.peers-unreached"  # noqa: PT017 - a step, not a test
+            self._tell("... and does not, because somebody cannot be asked")
+            return
+        self._tell(f"... and goes on in life {done.incarnation}")
+        folder.restored.unlink(missing_ok=True)
+        house.node.close()
+        self.houses[tree] = self._open(tree, self.root / tree)
+        self.down.discard(tree)
 
     # --- what the liar does -------------------------------------------------------------------
 
