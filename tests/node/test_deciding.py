@@ -479,24 +479,36 @@ def _refused(network: Network, record: Record) -> bool:
     return verdict.code == "decision.miscounted"
 
 
-def test_a_fork_found_later_takes_nothing_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("heard_by", [pytest.param(2, id="few"), pytest.param(4, id="all")])
+def test_a_fork_found_later_takes_nothing_back(tmp_path: Path, heard_by: int) -> None:
+    """The bearer of the certificate signs a number twice; another says the certificate again."""
     network = council(tmp_path)
-    name = decide(network, "expulsion", OTHERS_YES, party=QUAY)
+    name = put(network, RIVER, "expulsion", party=QUAY)
+    vote(network, name, **OTHERS_YES)
+    network.settle(1)
+    if heard_by == 2:
+        for who in (RIVER, HARBOUR):
+            network.cut_between(who, NORTHGATE)
+            network.cut_between(who, QUAY)
+    for _ in range(4):
+        network.settle(2)
+        network.advance(STEP)
     house = network.houses[HARBOUR]  # who tallied, and wrote the certificate
     bearer = record_of(house, "pact", "decision.certificate", house)
     counted = record_of(house, "pact", "decision.count", house)
     before = folded(house, "pact").history.get(counted.header.previous)  # type: ignore[arg-type]
     body: dict[str, Json] = {**counted.body, "result": "0" * 64}
     slip_in(house, crafted(house, "pact", "decision.count", body, after=before))
-    network.settle(4)
-    frozen = folded(network.houses[RIVER], "pact").history.frozen
-
-    assert house.organisation.id in {chain.issuer for chain in frozen}
-    assert bearer.id in folded(network.houses[RIVER], "pact").history.aside
-    assert legal(network, QUAY) == {"expelled"}
+    network.heal()
+    network.settle(5)
+    past = folded(network.houses[RIVER], "pact").history
     found = show(network, RIVER, name).deciding
+
+    assert len(past.forks) == 1
+    assert (bearer.id in past.aside) == (heard_by == 2)
+    assert legal(network, QUAY) == {"expelled"}
     assert (found.stage, found.outcome) == ("certified", "adopted")
-    assert found.certificate != bearer.id
+    assert (found.certificate == bearer.id) == (heard_by == 4)
 
 
 def test_certificates_that_contradict_each_other_are_shown_and_have_no_effect(
