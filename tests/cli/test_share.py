@@ -32,6 +32,18 @@ def test_a_dry_run_shows_the_decision_and_changes_nothing(pair: Path, tmp_path: 
     assert decision["id"] not in [each["id"] for each in listed]
 
 
+def test_a_dry_run_says_what_would_change_a_refusal(pair: Path, tmp_path: Path) -> None:
+    file = _write(tmp_path, bundle(indicator(111)))
+    refused = _share(pair, file, "--dry-run", "--to", "river")
+    assert refused.status == 5
+    change = "let the originator name the recipient"
+    assert f"exchange.not-in-audience; what would change it: {change}" in refused.err
+    told = _share(pair, file, "--dry-run", "--to", "river", "--json").value["objects"]
+    assert told[0]["recipients"][0]["would_change"] == [change]
+    permitted = _share(pair, file, "--dry-run")  # the twin
+    assert (permitted.status, "what would change it" in permitted.err) == (0, False)
+
+
 def test_gzip_is_read_as_what_it_holds_and_the_bytes_stay_exact(pair: Path, tmp_path: Path) -> None:
     plain = indicator(102)
     file = _write(tmp_path, gzip.compress(bundle(plain)), "bundle.json.gz")
