@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from allied.node.revoking import Revoked
 from allied.record.ids import PartyId
 from allied.record.keys import PrivateKey
 from tests.node.fragile import Fragile, Fuse, Killed
-from tests.node.hands import HARBOUR, RIVER, allied, crafted, folded, slip_in, state
+from tests.node.hands import DEMO, HARBOUR, RIVER, allied, crafted, folded, slip_in, state
 from tests.node.network import PASSPHRASE, House
-from tests.node.test_keys import again, present, recovery_of, rotate
+from tests.node.test_keys import again, present, recover, recovery_of, rotate
 
 ANSWER: Any = {"blob": "00"}
 
@@ -44,7 +45,9 @@ def thief_of(house: House) -> House:
     )
 
 
-def revoke(house: House, *named: str, why: str = "the laptop was stolen") -> Revoked:
+def revoke(
+    house: House, *named: str, why: str = "the laptop was stolen", by_recovery: bool = False
+) -> Revoked:
     done = revoking.revoke(
         house.node,
         house.organisation,
@@ -53,6 +56,7 @@ def revoke(house: House, *named: str, why: str = "the laptop was stolen") -> Rev
         because=why,
         recovery=recovery_of(house),
         passphrase=PASSPHRASE,
+        by_recovery=by_recovery,
     )
     again(house)
     return done
@@ -113,7 +117,44 @@ def test_revoking_again_says_nothing_twice_and_more_keys_say_more(tmp_path: Path
     assert first.records > 1
     assert revoke(river, old["acts"]).records == 0
     more = revoke(river, old["automatic"], old["acts"])
-    assert (more.records, more.incarnation) == (first.records, 1)
+    assert (more.records, more.incarnation) == (first.records, 2)
+
+
+def test_it_is_the_first_thing_said_under_the_new_keys(tmp_path: Path) -> None:
+    """Even if the keys were renewed before, and something was signed with them."""
+    network, pact = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    thief, old = thief_of(river), present(river)
+    forged = crafted(thief, pact, "redaction.answer", ANSWER)
+    recover(river)
+    agreements.ratify(river.node, river.actor, pact)
+    done = revoke(river, old["acts"])
+    assert done.incarnation == 2
+    first = {
+        record.header.circle: record.header.kind
+        for record in reversed(folded(river, pact).history.order)
+        if record.header.issuer == river.organisation.id and record.header.incarnation == 2
+    }
+    assert set(first.values()) == {"key.revoke"}
+    slip_in(harbour, forged)
+    network.settle()
+    found = folded(harbour, pact)
+    assert all(chain.incarnation < 2 for chain in found.history.frozen)
+    assert state(harbour, pact).verdicts[forged.id].code == "effect.key-revoked"
+
+
+def test_the_recovery_key_revokes_where_the_next_one_was_stolen(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    thief, old = thief_of(river), present(river)
+    forged = crafted(thief, pact, "redaction.answer", ANSWER)
+    done = revoke(river, old["acts"], by_recovery=True)
+    assert present(river)["recovery"] != old["recovery"]
+    assert present(river)["acts"] != old["next"]
+    assert done.records > 1
+    slip_in(harbour, forged)
+    network.settle()
+    assert state(harbour, pact).verdicts[forged.id].code == "effect.key-revoked"
 
 
 def test_a_transport_key_is_replaced_and_needs_no_cut(tmp_path: Path) -> None:
@@ -162,23 +203,39 @@ def test_what_cannot_be_revoked_changes_nothing(
     assert present(river) == before
 
 
-def test_killed_on_the_way_it_is_said_again_and_whole(tmp_path: Path) -> None:
+def test_killed_at_any_write_all_is_said_or_nothing(tmp_path: Path) -> None:
     network, pact = allied(tmp_path)
     river = network.houses[RIVER]
     old = present(river)["acts"]
-    for left in (1, 3, 8):
+    circles = state(river, pact).circles_of(folded(river, pact).instrument, PartyId(river.label))
+    for left in (1, 4, 9, 1_000):
         store = Fragile(river.node.store, Fuse(left))
         with suppress(Killed):
             revoke(replace(again(river), node=replace(river.node, store=store)), old)
-    again(river)
-    whole = revoke(river, old)
-    assert whole.incarnation == 1
-    said = [
-        record.header.circle
-        for record in folded(river, pact).history.order
-        if record.header.kind == "key.revoke"
-    ]
-    party = folded(river, pact).instrument.party(river.organisation.id)
-    assert party is not None
-    circles = state(river, pact).circles_of(folded(river, pact).instrument, party)
-    assert sorted(said) == sorted(circles)
+        said = [
+            record.header.circle
+            for record in folded(river, pact).history.order
+            if record.header.kind == "key.revoke"
+        ]
+        assert sorted(said) == (sorted(circles) if left == 1_000 else [])
+    assert again(river).organisation.incarnation == 1
+
+
+def test_in_an_agreement_made_later_the_stolen_key_counts_for_nothing(tmp_path: Path) -> None:
+    network, _ = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    thief, old = thief_of(river), present(river)
+    revoke(river, old["acts"], old["automatic"])
+    network.advance(timedelta(hours=2))
+    network.settle()
+    later = network.sign_all(DEMO.replace(b"id: river-harbour", b"id: second"), RIVER)
+    agreements.ratify(river.node, river.actor, later)
+    forged = crafted(thief, later, "redaction.answer", ANSWER, deps=(), incarnation=0)
+    slip_in(harbour, forged)
+    network.settle()
+    for house in network.houses.values():
+        found = folded(house, later)
+        assert not found.history.frozen
+        assert found.state.verdicts[forged.id].code == "effect.key-revoked"
+        assert RIVER in found.state.ratifications
+        assert agreements.show(house.node, later).state == "in-force"

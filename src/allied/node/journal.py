@@ -21,8 +21,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from allied.agreement import revocation
 from allied.agreement.certified import embedded
 from allied.agreement.fold import read_listing, read_opening
+from allied.agreement.revocation import REVOKE
 from allied.errors import AlliedError, ConflictError, UnverifiedError
 from allied.node import leaving, renewals
 from allied.node.fairness import fair_share
@@ -32,7 +34,7 @@ from allied.record.circle import check_deps, covers
 from allied.record.envelope import assented, parse
 from allied.record.fork import carried
 from allied.record.identity import Identity, open_chain
-from allied.record.ids import Digest
+from allied.record.ids import Digest, KeyId
 from allied.record.kinds import rule
 from allied.record.record import (
     MAX_DEPS,
@@ -94,9 +96,14 @@ def append(
         ConflictError: `store.sequence-taken`; nothing was written.
     """
     organisation = actor.organisation
+    chain = ChainKey(circle.id, organisation.id, organisation.incarnation)
+    if kind != REVOKE and chain not in folded.history.heads:
+        known, because = revoked(writing, organisation.id)
+        if known:  # whoever has the old keys must find this chain begun by their revocation
+            say_revoked(node, writing, actor, folded, circle, known, because)
+            folded = node.folds.of(writing, folded.row.id)
     row = rule(kind)
     signer = actor.keys.signer(organisation.id, row.key)
-    chain = ChainKey(circle.id, organisation.id, organisation.incarnation)
     head = folded.history.heads.get(chain)
     if chain in folded.history.frozen:
         raise ConflictError(
@@ -176,6 +183,56 @@ def list_person(node: Node, writing: Writing, actor: Actor, folded: Folded) -> F
     body: dict[str, Json] = {"person": person.person, **public.to_json()}
     append(node, writing, actor, folded, folded.instrument.circles.all, "identity.person", body)
     return node.folds.of(writing, folded.row.id)
+
+
+def revoked(reading: Reading, organisation: OrganisationId) -> tuple[Sequence[KeyId], str]:
+    """The keys that a hosted organisation has ever revoked, and why it did so last."""
+    keys, _, because = reading.cursor(f"revoked:{organisation}").partition("\n")
+    return [KeyId(each) for each in keys.split()], because
+
+
+def remember_revoked(
+    writing: Writing, organisation: OrganisationId, keys: Sequence[KeyId], because: str
+) -> None:
+    """Keep what `revoked` says: every chain that begins from now on begins by saying it."""
+    writing.set_cursor(f"revoked:{organisation}", " ".join(keys) + "\n" + because)
+
+
+def say_revoked(
+    node: Node,
+    writing: Writing,
+    actor: Actor,
+    folded: Folded,
+    circle: Circle,
+    keys: Sequence[KeyId],
+    because: str,
+) -> Record:
+    """Say in a circle how far revoked keys count there, as `agreement.revocation` reads it."""
+    reason = keep_blob(node, writing, folded, circle, because.encode())
+    body = revocation.body(keys, _counted(writing, folded, actor, circle), reason)
+    return append(node, writing, actor, folded, circle, REVOKE, body)
+
+
+def _counted(reading: Reading, folded: Folded, actor: Actor, circle: Circle) -> list[Dep]:
+    """The own heads in a circle that the organisation stands by."""
+    mine = actor.organisation
+    foreign: dict[ChainKey, int] = {}
+    for row in reading.unclaimed(mine.id):
+        if row.circle == circle.id:
+            foreign.setdefault(ChainKey(row.circle, row.issuer, row.incarnation), row.sequence)
+    cut = []
+    for chain, (head, record) in sorted(folded.history.heads.items()):
+        if chain.circle != circle.id or chain.issuer != mine.id:
+            continue
+        if chain.incarnation >= mine.incarnation:
+            continue
+        last = min(head, foreign.get(chain, head + 1) - 1)
+        if last == head:
+            cut.append(Dep(*chain, head, record))
+        elif last > 0:
+            (row,) = reading.records_range(*chain, last, last, limit=1)
+            cut.append(Dep(*chain, last, row.id))
+    return cut
 
 
 def keep_blob(

@@ -41,6 +41,11 @@ CHANGEABLE: Final[tuple[Purpose, ...]] = ("automatic", "transport", "sealing")
 """Purposes that a rotation may renew beside the acts key, which it always renews."""
 
 
+Then = Callable[["Writing", "Organisation", Mapping[str, PrivateKey]], None]
+"""What is done with new keys in the unit that brings them into force: it is the first use of them,
+whatever other processes do."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyView:
     """One key that the chain of an organisation names, or named.
@@ -126,6 +131,7 @@ def rotate(
     addresses: Sequence[str] | None = None,
     new_life: bool = False,
     also: Callable[[Writing], None] | None = None,
+    then: Then | None = None,
 ) -> Renewed:
     """Go on with the next key: it becomes the acts key, and another is committed to.
 
@@ -135,6 +141,7 @@ def rotate(
         name, addresses: of the new descriptor, where they change.
         new_life: begin a new incarnation; acts and automatic keys are renewed then.
         also: done in the unit that changes the chain, before it.
+        then: done in the same unit, after it.
 
     Raises:
         UsageError: `keys.no-recovery-file`, `keys.not-rotated-alone`.
@@ -175,7 +182,7 @@ def rotate(
         before=kept | {_FOLLOWING + NEXT: following},
         after=_settled(kept, identity) | {NEXT: following},
         stored=identity.raws,
-    ).run({**seeds, "acts": acts.seed}, passphrase, new_life=new_life, also=also)
+    ).run({**seeds, "acts": acts.seed}, passphrase, new_life=new_life, also=also, then=then)
 
 
 def recover(
@@ -185,7 +192,7 @@ def recover(
     recovery: str,
     passphrase: str,
     after: int | None = None,
-    also: Callable[[Writing], None] | None = None,
+    then: Then | None = None,
 ) -> Renewed:
     """Replace every key by means of the recovery key, and begin a new incarnation.
 
@@ -197,6 +204,7 @@ def recover(
         passphrase: for the new keys.
         after: go on behind that descriptor and drop the later ones, which somebody else wrote
             as well; None for the last. What only their keys have signed proves nothing more.
+        then: done in the unit that changes the chain, after it.
 
     Raises:
         UsageError: `keys.no-recovery-file`, `keys.no-such-descriptor`.
@@ -226,7 +234,7 @@ def recover(
         before=kept | {_FOLLOWING + key: seed for key, seed in following.items()},
         after=following,
         stored=whole.raws,
-    ).run(seeds, passphrase, new_life=True, also=also)
+    ).run(seeds, passphrase, new_life=True, then=then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +263,8 @@ class _Renewal:
         passphrase: str,
         *,
         new_life: bool,
-        also: Callable[[Writing], None] | None,
+        also: Callable[[Writing], None] | None = None,
+        then: Then | None = None,
     ) -> Renewed:
         """Write it all."""
         node, organisation = self.node, self.organisation
@@ -281,6 +290,8 @@ class _Renewal:
             writing.replace_descriptors(organisation.id, (*self.identity.raws, self.raw))
             writing.set_organisation(changed)
             writing.set_cursor(f"renewed:{organisation.id}", node.clock.now().isoformat())
+            if then is not None:
+                then(writing, changed, {name: _private(name, seed) for name, seed in seeds.items()})
         node.vault.promote(organisation.id, keep_sealing="sealing" in seeds)
         self._keep(self.after)
         node.notifier.changed(None)

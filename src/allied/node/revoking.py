@@ -1,38 +1,40 @@
 """Taking the force from keys that were stolen, in every agreement.
 
-The keys are renewed first (`node.keys`), with a new incarnation that the stolen ones cannot
-sign in. Then every circle that the organisation is in hears, as the first thing said there
-under the new keys, how far the old ones count; `agreement.revocation` says what follows.
+All keys are renewed (`node.keys`), with a new incarnation that the stolen ones cannot sign in.
+In the same unit every circle that the organisation is in hears, as the first thing said there
+under the new keys, how far the old ones count; `agreement.revocation` says what follows. First,
+because a new incarnation contradicts what the old chains say beyond it, unless it begins by
+revoking the keys that say it (`record.fork`).
 
 Words used here:
     counted   the heads of own chains up to which this node claimed every number itself, or
               a person adopted it after a restore
 
-Rules. The revocation says in each circle only what concerns that circle. A killed process is
-taken up by saying it again: circles that have heard it are passed over.
+Rules. The revocation says in each circle only what concerns that circle. It happens whole or
+not at all; where every circle has heard it already, nothing is said or renewed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import revocation
 from allied.errors import AlliedError, NotFoundError, UsageError
 from allied.node import journal, keys as own_keys
-from allied.node.node import Actor, hosted
+from allied.node.node import Actor
 from allied.record.descriptor import PURPOSES, Purpose
-from allied.record.record import ChainKey, Dep
 
 if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
-    from allied.node.ports import Reading
+    from allied.node.ports import Keys, PersonSigner, Reading, Writing
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
     from allied.record.identity import Identity
-    from allied.record.ids import AgreementId, KeyId
+    from allied.record.ids import AgreementId, KeyId, OrganisationId
+    from allied.record.keys import PrivateKey, Signer
 
 _SHORTEST: Final = 8
 _REASON_LIMIT: Final = 2_000
@@ -62,6 +64,7 @@ def revoke(
     because: str,
     recovery: str,
     passphrase: str,
+    by_recovery: bool = False,
 ) -> Revoked:
     """Take the force from an organisation's own keys; see the module.
 
@@ -70,11 +73,12 @@ def revoke(
         keys: ids, or how they begin.
         because: what happened; goes to every partner as a blob that can be erased.
         recovery: path of the recovery file, read and rewritten where keys are renewed.
+        by_recovery: renew with the recovery key: the next key was stolen, too.
 
     Raises:
         UsageError: `key.because`, `key.ambiguous`, `key.none`.
         NotFoundError: `key.unknown`, the organisation never had it.
-        AlliedError: as `keys.rotate`.
+        AlliedError: as `keys.rotate`, `keys.recover`.
     """
     if not because.strip() or len(because) > _REASON_LIMIT or not because.isprintable():
         raise UsageError(
@@ -84,23 +88,58 @@ def revoke(
     named = tuple(sorted({_find(identity, each) for each in keys}))
     if not named:
         raise UsageError("key.none", "no key is named", hint="`allied key list` shows them")
-    if any(_still_counts(identity, key, organisation.incarnation) for key in named):
-        own_keys.rotate(
+    signing = [key for key in named if any(key in identity.keys_ever(each) for each in _SIGNS)]
+    with node.store.read() as reading:
+        unheard = bool(signing) and not _all_heard(node, reading, organisation, signing)
+    if not unheard and not any(
+        _still_counts(identity, key, organisation.incarnation) for key in named
+    ):
+        return Revoked(named, organisation.incarnation, 0, 0)
+    unlocked = node.vault.unlock(passphrase)
+    said: list[int] = []
+
+    def say(writing: Writing, renewed: Organisation, signers: Mapping[str, PrivateKey]) -> None:
+        actor = Actor(renewed, _Fresh(unlocked, signers), person)
+        if signing:
+            known, _ = journal.revoked(writing, renewed.id)
+            every = sorted({*known, *signing})
+            journal.remember_revoked(writing, renewed.id, every, because)
+            rows = writing.agreements()
+            said.extend([_say(node, writing, actor, row.id, every, because) for row in rows])
+
+    if by_recovery:
+        made = own_keys.recover(
+            node, organisation, recovery=recovery, passphrase=passphrase, then=say
+        )
+    else:
+        made = own_keys.rotate(
             node,
             organisation,
             recovery=recovery,
             passphrase=passphrase,
             purposes=own_keys.CHANGEABLE,
             new_life=True,
+            then=say,
         )
-    signing = [key for key in named if any(key in identity.keys_ever(each) for each in _SIGNS)]
-    unlocked = node.vault.unlock(passphrase)
-    with node.store.read() as reading:
-        now = hosted(reading, organisation.id)
-        agreements = [row.id for row in reading.agreements()]
-    actor = Actor(now, unlocked, person)
-    said = [_say(node, actor, each, signing, because) for each in agreements] if signing else []
-    return Revoked(named, now.incarnation, sum(count > 0 for count in said), sum(said))
+    return Revoked(named, made.incarnation, sum(count > 0 for count in said), sum(said))
+
+
+class _Fresh:
+    """Keys that come into force in the unit under way."""
+
+    def __init__(self, keys: Keys, signers: Mapping[str, PrivateKey]) -> None:
+        self._keys = keys
+        self._signers = signers
+
+    def signer(self, organisation: OrganisationId, purpose: str) -> Signer:  # noqa: ARG002
+        """The new key."""
+        return self._signers[purpose]
+
+    def person(
+        self, organisation: OrganisationId, label: str, agreement: AgreementId
+    ) -> PersonSigner:
+        """People keep theirs."""
+        return self._keys.person(organisation, label, agreement)
 
 
 def _find(identity: Identity, name: str) -> KeyId:
@@ -128,41 +167,48 @@ def _still_counts(identity: Identity, key: KeyId, incarnation: int) -> bool:
     )
 
 
+def _all_heard(
+    node: Node, reading: Reading, organisation: Organisation, keys: Sequence[KeyId]
+) -> bool:
+    """Whether the present incarnation has revoked these keys everywhere already."""
+    for row in reading.agreements():
+        folded = node.folds.of(reading, row.id)
+        if any(
+            not _heard(folded, organisation, circle, keys)
+            for circle in _circles(folded, organisation)
+        ):
+            return False
+    return True
+
+
+def _circles(folded: Folded, organisation: Organisation) -> Sequence[Circle]:
+    """The circles that an organisation is in, that of all first."""
+    party = folded.instrument.party(organisation.id)
+    if party is None:
+        return ()
+    everybody = folded.instrument.circles.all.id
+    circles = folded.state.circles_of(folded.instrument, party).values()
+    return sorted(circles, key=lambda each: (each.id != everybody, each.id))
+
+
 def _say(
-    node: Node, actor: Actor, agreement: AgreementId, keys: Sequence[KeyId], because: str
+    node: Node,
+    writing: Writing,
+    actor: Actor,
+    agreement: AgreementId,
+    keys: Sequence[KeyId],
+    because: str,
 ) -> int:
-    """Revoke in every circle of one agreement; in how many it was news."""
-    said = 0
-    with node.store.write() as writing:
-        folded = node.folds.of(writing, agreement)
-        party = folded.instrument.party(actor.organisation.id)
-        if party is None:
-            return 0
-        circles = folded.state.circles_of(folded.instrument, party)
-        everybody = folded.instrument.circles.all.id
-        for circle in sorted(circles.values(), key=lambda each: (each.id != everybody, each.id)):
-            if _heard(folded, actor, circle, keys):
-                continue
-            reason = journal.keep_blob(node, writing, folded, circle, because.encode())
-            cut = _counted(writing, folded, actor, circle)
-            journal.append(
-                node,
-                writing,
-                actor,
-                folded,
-                circle,
-                revocation.REVOKE,
-                revocation.body(keys, cut, reason),
-            )
-            folded = node.folds.of(writing, agreement)
-            said += 1
-    node.notifier.changed(agreement)
-    return said
+    """Revoke in every circle of one agreement; in how many."""
+    folded = node.folds.of(writing, agreement)
+    circles = _circles(folded, actor.organisation)
+    for circle in circles:  # one record in each chain: the fold before them serves for all
+        journal.say_revoked(node, writing, actor, folded, circle, keys, because)
+    return len(circles)
 
 
-def _heard(folded: Folded, actor: Actor, circle: Circle, keys: Sequence[KeyId]) -> bool:
+def _heard(folded: Folded, mine: Organisation, circle: Circle, keys: Sequence[KeyId]) -> bool:
     """Whether this incarnation has revoked these keys in that circle already."""
-    mine = actor.organisation
     for record in folded.history.order:
         header = record.header
         if (
@@ -178,25 +224,3 @@ def _heard(folded: Folded, actor: Actor, circle: Circle, keys: Sequence[KeyId]) 
             if known.keys >= set(keys):
                 return True
     return False
-
-
-def _counted(reading: Reading, folded: Folded, actor: Actor, circle: Circle) -> list[Dep]:
-    """The own heads in a circle that the organisation stands by."""
-    mine = actor.organisation
-    foreign: dict[ChainKey, int] = {}
-    for row in reading.unclaimed(mine.id):
-        if row.circle == circle.id:
-            foreign.setdefault(ChainKey(row.circle, row.issuer, row.incarnation), row.sequence)
-    cut = []
-    for chain, (head, record) in sorted(folded.history.heads.items()):
-        if chain.circle != circle.id or chain.issuer != mine.id:
-            continue
-        if chain.incarnation >= mine.incarnation:
-            continue
-        last = min(head, foreign.get(chain, head + 1) - 1)
-        if last == head:
-            cut.append(Dep(*chain, head, record))
-        elif last > 0:
-            (row,) = reading.records_range(*chain, last, last, limit=1)
-            cut.append(Dep(*chain, last, row.id))
-    return cut

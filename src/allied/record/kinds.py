@@ -202,7 +202,7 @@ _ROWS: Final = (
     _row("fork.proof", "an organisation signed one number twice",
          "member", at=_ANYWHERE, when=_EVER, key="automatic", size=4096 * _KIB),
     _row("key.revoke", "keys of the issuer count only up to the heads named",
-         "party", at=_ANYWHERE, when=_EVER, act=True, size=1024 * _KIB),
+         "party", at=_ANYWHERE, when=_EVER, size=1024 * _KIB),
 )  # fmt: skip
 
 KINDS: Final[Mapping[str, KindRule]] = MappingProxyType({row.kind: row for row in _ROWS})

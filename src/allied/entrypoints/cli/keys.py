@@ -136,6 +136,10 @@ def revoke(
     ],
     because: Annotated[str, typer.Option("--because", help="What happened; partners read it.")],
     recovery_file: RecoveryFile,
+    by_recovery: Annotated[
+        bool,
+        typer.Option("--by-recovery", help="With the recovery key: the next key was stolen too."),
+    ] = False,
     organisation: ActingOrganisation = "",
     person: ActingPerson = "",
     folder: Folder = None,
@@ -144,8 +148,8 @@ def revoke(
 ) -> None:
     """Take the force from stolen keys: what they signed beyond today has no effect anywhere.
 
-    Renews all keys with the next key first, unless that was done; then tells each circle of
-    each agreement how far the old keys count: up to what this node itself has signed.
+    Renews all keys with the next key, and tells each circle of each agreement how far the old
+    ones count: up to what this node itself has signed.
     """
     from allied.node.node import acting_person, hosted
     from allied.node.revoking import revoke as revoke_keys
@@ -162,6 +166,7 @@ def revoke(
             because=because,
             recovery=str(recovery_file),
             passphrase=passphrase(passphrase_file),
+            by_recovery=by_recovery,
         )
     give(
         {

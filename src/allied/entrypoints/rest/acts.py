@@ -56,7 +56,6 @@ ACTS: Final = (
     PersonAct("proposal.withdraw", "/proposals/{proposal}/withdraw", "allied proposal withdraw"),
     PersonAct("vote.cast", "/proposals/{proposal}/votes", "allied proposal vote"),
     PersonAct("redaction", "/redactions"),
-    PersonAct("key.revoke", "/keys/revocations"),
 )
 
 
