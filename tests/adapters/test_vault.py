@@ -22,7 +22,7 @@ from allied.errors import (
     NotAuthorisedError,
     UsageError,
 )
-from allied.record.ids import AgreementId, OrganisationId
+from allied.record.ids import AgreementId, KeyId, OrganisationId
 from allied.record.keys import PrivateKey, derive_seed, verify
 from tests.adapters.contract.rows import HARBOUR, PACT, RIVER, TREATY
 
@@ -386,3 +386,126 @@ def test_nothing_shows_a_key_by_accident(river: FileVault) -> None:
     for seed in SEEDS.values():
         assert repr(seed) not in shown
         assert seed.hex() not in shown
+
+
+# --- keys that change ---------------------------------------------------------------------
+
+NEW = {purpose: bytes([n]) * 32 for n, purpose in enumerate(SEEDS, start=65)}
+
+
+def named_by(seeds: Mapping[str, bytes]) -> dict[str, KeyId]:
+    algs = {purpose: "x25519" if purpose == "sealing" else "ed25519" for purpose in seeds}
+    return {
+        purpose: PrivateKey.from_seed(algs[purpose], seed).public.key_id
+        for purpose, seed in seeds.items()
+    }
+
+
+class Chain:
+    """What an identity chain names, as a test wants it."""
+
+    def __init__(self, seeds: Mapping[str, bytes]) -> None:
+        self.seeds = seeds
+
+    def __call__(self, organisation: OrganisationId) -> Mapping[str, KeyId]:
+        return named_by(self.seeds) if organisation == RIVER else {}
+
+
+def following(tmp_path: Path, chain: Chain) -> FileVault:
+    (tmp_path / "node").mkdir(exist_ok=True)
+    return FileVault(
+        tmp_path / "node" / "keys",
+        chance=SystemChance(),
+        hardness=ALMOST_NONE_FOR_TESTS,
+        named=chain,
+    )
+
+
+def acts_of(vault: FileVault, passphrase: str = OPEN_SESAME) -> bytes:
+    public = vault.unlock(passphrase).signer(RIVER, "acts").public
+    return next(
+        seed
+        for seed in (SEEDS["acts"], NEW["acts"])
+        if PrivateKey.from_seed("ed25519", seed).public == public
+    )
+
+
+def test_staged_keys_count_as_soon_as_the_chain_names_them_and_not_before(tmp_path: Path) -> None:
+    chain = Chain(SEEDS)
+    vault = following(tmp_path, chain)
+    vault.add_organisation(RIVER, SEEDS, OPEN_SESAME)
+    keys = vault.unlock(OPEN_SESAME)
+    vault.stage(RIVER, NEW, OPEN_SESAME)
+    assert acts_of(vault) == SEEDS["acts"]
+    chain.seeds = NEW
+    assert acts_of(vault) == NEW["acts"]
+    assert (
+        keys.signer(RIVER, "acts").public == PrivateKey.from_seed("ed25519", NEW["acts"]).public
+    ), "keys that were unlocked before follow"
+    vault.promote(RIVER, keep_sealing=True)
+    assert acts_of(vault) == NEW["acts"]
+    document = json.loads((tmp_path / "node" / "keys" / f"{RIVER}.json").read_text())
+    assert "coming" not in document
+    assert [list(each["seeds"]) for each in document["kept"]] == [["sealing"]]
+    vault.promote(RIVER, keep_sealing=True)  # once more changes nothing
+    assert len(document["kept"]) == 1
+
+
+def test_what_is_not_given_stays_and_another_passphrase_changes_everything(tmp_path: Path) -> None:
+    chain = Chain(SEEDS)
+    vault = following(tmp_path, chain)
+    vault.add_organisation(RIVER, SEEDS, OPEN_SESAME)
+    with pytest.raises(NotAuthorisedError) as refusal:
+        vault.stage(RIVER, {"acts": NEW["acts"]}, "another")
+    assert refusal.value.code == "keys.wrong-passphrase"
+    vault.stage(RIVER, {"acts": NEW["acts"]}, OPEN_SESAME)
+    chain.seeds = {**SEEDS, "acts": NEW["acts"]}
+    assert acts_of(vault) == NEW["acts"]
+    vault.stage(RIVER, NEW, "another")  # a whole set needs no old passphrase
+    chain.seeds = NEW
+    assert acts_of(vault, "another") == NEW["acts"]
+
+
+def test_keys_that_the_chain_does_not_name_sign_nothing(tmp_path: Path) -> None:
+    chain = Chain(SEEDS)
+    vault = following(tmp_path, chain)
+    vault.add_organisation(RIVER, SEEDS, OPEN_SESAME)
+    assert acts_of(vault) == SEEDS["acts"]  # the twin
+    chain.seeds = NEW
+    with pytest.raises(NotAuthorisedError) as refusal:
+        vault.unlock(OPEN_SESAME).signer(RIVER, "acts")
+    assert refusal.value.code == "keys.not-in-chain"
+
+
+def test_nothing_is_unlocked_while_the_guard_says_no(tmp_path: Path) -> None:
+    vault = following(tmp_path, Chain(SEEDS))
+    vault.add_organisation(RIVER, SEEDS, OPEN_SESAME)
+
+    def guard() -> None:
+        raise ConflictError("store.restored", "not yet")
+
+    guarded = FileVault(tmp_path / "node" / "keys", chance=SystemChance(), guard=guard)
+    with pytest.raises(ConflictError):
+        guarded.unlock(OPEN_SESAME)
+    with pytest.raises(NotAuthorisedError):
+        guarded.unlock("a wrong passphrase is told first")
+    opened = guarded.unlock(OPEN_SESAME, unguarded=True).signer(RIVER, "transport")
+    assert opened.public.key_id == named_by(SEEDS)["transport"]
+
+
+def test_a_recovery_file_is_read_as_it_was_written_or_typed(
+    river: FileVault, tmp_path: Path
+) -> None:
+    secrets = {"next": b"n" * 32, "recovery": b"r" * 32}
+    path = river.write_recovery(RIVER, "river", secrets)
+    assert river.read_recovery(path) == (RIVER, secrets)
+    typed = Path(path).read_text().replace("    ", "  ").replace("\n", "  \n")
+    Path(path).write_text(typed)
+    assert river.read_recovery(path) == (RIVER, secrets)
+    river.rewrite_recovery(path, RIVER, "river", {"next": b"m" * 32})
+    assert river.read_recovery(path) == (RIVER, {"next": b"m" * 32})
+    twice = Path(path).read_text()
+    Path(path).write_text(twice + "next " + " ".join(["6d6d"] * 16) + "\n")
+    with pytest.raises(MalformedError) as refusal:
+        river.read_recovery(path)
+    assert refusal.value.code == "keys.not-a-recovery-file"

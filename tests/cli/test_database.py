@@ -199,3 +199,19 @@ def test_no_verb_shows_the_password_of_the_database(
     for file in folder.rglob("*"):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes()
     assert SECRET not in str(os.environ)
+
+
+def test_a_backup_of_a_database_on_a_server_is_put_back_as_a_file(
+    river: Path, tmp_path: Path
+) -> None:
+    secret = {"ALLIED_BACKUP_PASSPHRASE": "another passphrase"}
+    file, keys, into = tmp_path / "a.backup", tmp_path / "a.keys", tmp_path / "again"
+    made = allied("backup", "create", file, "--keys", keys, "--data", river, "--json", **secret)
+    assert made.status == 0, made.err
+    assert allied("backup", "verify", file, "--json", **secret).value["findings"] == []
+    said = allied("backup", "restore", file, "--keys", keys, "--into", into, "--json", **secret)
+    assert said.status == 0, said.err
+    assert "postgresql" not in (into / "node.toml").read_text()
+    before = allied("organisation", "list", "--data", river, "--json").value
+    assert allied("organisation", "list", "--data", into, "--json").value == before
+    assert allied("sync", "--data", into, "--json").code == "store.restored"

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-WRITES = ("add_", "set_", "put_", "claim_", "park", "unpark", "want_", "append_", "handling_class")
+WRITES = (
+    "add_", "set_", "put_", "claim_", "park", "unpark", "want_", "append_", "handling_class",
+    "number_", "replace_",
+)  # fmt: skip
 
 
 class Killed(BaseException):
