@@ -19,6 +19,7 @@ from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement.certified import read_proof
 from allied.node import leaving, visibility
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode
@@ -104,6 +105,7 @@ def require_whole(world: World) -> None:
     for tree in world.up:
         folded = world.folded(world.houses[tree])
         require_closed(folded)
+        require_one_outcome(folded)
         require_exposed(world, tree, folded)
         require_nothing_waits(world, tree)
         require_blobs(world, tree)
@@ -199,6 +201,16 @@ def require_no_clock(world: World, tree: str, folded: Folded) -> None:
         with house.node.store.read() as reading:
             assert Folds().of(reading, world.pact).state == folded.state
     clock.set(present)
+
+
+def require_one_outcome(folded: Folded) -> None:
+    """One outcome: of all certificates of a question none says anything else than the others."""
+    outcomes: dict[RecordId, set[object]] = {}
+    for record in folded.history.order:
+        if record.header.kind == "decision.certificate" and folded.state.verdicts[record.id].effect:
+            proof = read_proof(record.body)
+            outcomes.setdefault(proof.opening.id, set()).add(proof.result.value)
+    assert all(len(each) == 1 for each in outcomes.values()), "a question has two outcomes"
 
 
 def require_exposed(world: World, tree: str, folded: Folded) -> None:

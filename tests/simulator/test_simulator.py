@@ -56,6 +56,7 @@ class _Story(RuleBasedStateMachine):
 
     world: World
     signed = True
+    days_after = 0
 
     @initialize()
     def begin(self) -> None:
@@ -104,6 +105,9 @@ class _Story(RuleBasedStateMachine):
             if world.down:
                 for tree in sorted(world.down):  # one by one: each can be asked by the next
                     world.resumes(tree)
+                promises.settle(world)
+            for _ in range(self.days_after):
+                world.days_pass(1)
                 promises.settle(world)
             promises.require_whole(world)
         finally:
@@ -175,6 +179,39 @@ class Liar(_Story):
         self.world.offers(make(self.world, self.world.houses[LIAR]), how)
 
 
+class Deciding(_Story):
+    """One outcome: with one liar of four and more than (n+f)/2 counts, never two certificates.
+
+    The liar votes one way here and another way there; the clocks are days off.
+    """
+
+    days_after = 2  # so that deputies take their turns
+
+    @rule(tree=_ANY)
+    def puts(self, tree: str) -> None:
+        if tree not in self.world.down:
+            self.world.puts(tree)
+            self.world.all_ask(_FOUR)
+            promises.watch(self.world, *_FOUR)
+
+    @rule(tree=_ANY, choice=st.sampled_from(("yes", "no", "abstain")))
+    def votes(self, tree: str, choice: str) -> None:
+        self.world.votes(tree, choice)
+        promises.watch(self.world, tree)
+
+    @rule(facing=st.sets(st.sampled_from(_HONEST), min_size=1, max_size=2))
+    def votes_both_ways(self, facing: set[str]) -> None:
+        self.world.splits(sorted(facing))
+        self.world.votes(LIAR, "yes")
+        self.world.votes(LIAR, "no", twin=True)
+        for tree in _HONEST:
+            self.world.asks(tree, LIAR)
+
+    @rule(days=st.integers(1, 5))
+    def days_pass(self, days: int) -> None:
+        self.world.days_pass(days)
+
+
 class Leaving(_Story):
     """Cut: who has left gets nothing of what is said among all later; the others agree."""
 
@@ -201,17 +238,19 @@ class Founding(_Story):
             promises.watch(self.world, tree)
 
 
-_SETTINGS: Final = settings(
-    max_examples=400 if THOROUGH else 7,
-    stateful_step_count=30 if THOROUGH else 14,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+_QUICK: Final = {Storm: 4, Liar: 5, Deciding: 2, Leaving: 3, Founding: 3}
+"""Stories of each kind in the quick profile; the thorough one has hundreds."""
 
-for _machine in (Storm, Liar, Leaving, Founding):
-    _machine.TestCase.settings = _SETTINGS
+for _machine, _stories in _QUICK.items():
+    _machine.TestCase.settings = settings(
+        max_examples=400 if THOROUGH else _stories,
+        stateful_step_count=30 if THOROUGH else 14,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 TestStorm = Storm.TestCase
 TestLiar = Liar.TestCase
+TestDeciding = Deciding.TestCase
 TestLeaving = Leaving.TestCase
 TestFounding = Founding.TestCase

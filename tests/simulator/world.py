@@ -30,12 +30,14 @@ from allied.adapters.clock import HandClock
 from allied.adapters.folder import DataFolder
 from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
 from allied.adapters.settings import Settings
+from allied.agreement.matters import Matter
 from allied.bootstrap import assemble, require_fence
 from allied.errors import AlliedError, ConflictError, NotFoundError, UnreachableError
-from allied.node import agreements, incidents, journal, messages, resuming, sync
+from allied.node import agreements, incidents, journal, messages, proposals, resuming, sync
 from allied.node.answers import Answers
 from allied.node.folds import Folded, Folds
 from allied.node.ports import Introduction, Listener, Speaker
+from allied.node.proposals import Wish, Word
 from allied.node.rows import RecordRow
 from allied.record.circle import Circle
 from allied.record.ids import AgreementId, OrganisationId, RecordId
@@ -71,6 +73,9 @@ life:
   in_force_when: all signed
   term: 3 years
   withdrawal: {notice: 30 days, open_incidents: finish-accrued, information_after: keep-markings}
+
+bodies:
+  council: {rule: {kind: simple-majority, tolerates: 1, grace: 1 hour}}
 
 articles:
   - art: "1"
@@ -302,6 +307,25 @@ class World:
         house = self.houses[tree]
         with suppress(AlliedError):
             agreements.sign(house.node, house.actor, self.pact)
+
+    def puts(self, tree: str) -> None:
+        """A question is put to the council of all, for four days."""
+        self._tell(f"{tree} puts a question")
+        house = self.houses[tree]
+        wish = Wish(Matter(kind="body", body="council"), b"Shall we?", deadline="4 days")
+        with suppress(AlliedError):
+            proposals.put(house.node, house.actor, self.pact, wish)
+
+    def votes(self, tree: str, choice: str, *, twin: bool = False) -> None:
+        """A party votes on every question that it has heard of."""
+        house = self.twin if twin and self.twin is not None else self.houses[tree]
+        who = f"{tree}'s second node" if twin else tree
+        self._tell(f"{who} votes {choice}")
+        for record in self.folded(house).history.order:
+            if record.header.kind == "proposal.open":
+                with suppress(AlliedError):
+                    word = Word("vote", choice)
+                    proposals.say(house.node, house.actor, record.id, word)
 
     def leaves(self, tree: str) -> None:
         """A party gives notice."""

@@ -146,12 +146,15 @@ class Answers:
             circles = visibility.circles(folded, caller)
             tops = leaving.tops(folded, caller, self.now())
             shared = leaving.shared_circles(folded)
+            past = folded.history
             for span in question.spans:
                 if span.circle not in circles:
                     raise _not_found()
+                key = ChainKey(span.circle, span.issuer, span.incarnation)
+                if key not in past.heads and key not in past.frozen:
+                    continue  # nothing of it is here; the store need not be asked
                 last = span.last
                 if tops is not None and span.circle in shared:
-                    key = ChainKey(span.circle, span.issuer, span.incarnation)
                     last = min(last, tops[key][0] if key in tops else 0)
                 chain = reading.descriptors(span.issuer)
                 first = span.first

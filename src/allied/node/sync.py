@@ -553,8 +553,8 @@ def _spans(
     for head in theirs:
         chain = ChainKey(head.circle, head.issuer, head.incarnation)
         held = folded.history.heads.get(chain, (0, ""))[0] if folded else 0
-        if folded and folded.holds(head.id):
-            continue
+        if folded and (folded.holds(head.id) or not folded.instrument.party(head.issuer)):
+            continue  # held, or of a stranger: what it wrote would be refused
         start = held + 1
         if chain in parted or head.sequence <= held:
             start = 1  # there, a number that is held here stands on another record
