@@ -37,6 +37,7 @@ def test_each_measure_has_a_title_and_a_function() -> None:
         "demo",
         "exchange",
         "federation",
+        "fleet",
         "foundation",
         "ingest",
         "pages",

@@ -50,6 +50,9 @@ NO_HASH: Final = Digest("0" * 64)
 _COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 
 
+_CURSOR: Final = "SELECT value FROM cursors WHERE name = ?"  # asked many times in a round
+
+
 class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
     """One consistent snapshot."""
 
@@ -432,9 +435,8 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
 
     def cursor(self, name: str) -> str:
         """See `Reading.cursor`."""
-        table = schema.cursors
-        row = self._first(select(table.c.value).where(table.c.name == name))
-        return "" if row is None else str(row.value)
+        row = ask(self._connection, _CURSOR, (name,))
+        return "" if row is None else str(row[0])
 
     def changes(self) -> int:
         """See `Reading.changes`."""
