@@ -120,6 +120,15 @@ def read_proof(body: Mapping[str, Json]) -> Proof:
     return proof
 
 
+def opening_of(body: Mapping[str, Json]) -> Record:
+    """The opening inside a certificate; the rest is not looked at.
+
+    Raises:
+        MalformedError: `decision.shape`; what records refuse.
+    """
+    return _record(body.get("opening"))
+
+
 def embedded(record: Record) -> tuple[Record, ...]:
     """The records inside a certificate whose signatures have to hold; nothing for other records.
 

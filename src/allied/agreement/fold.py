@@ -40,7 +40,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from allied.agreement.certified import certified, read_proof
+from allied.agreement.certified import certified, opening_of, read_proof
 from allied.agreement.effects import events_of, is_cut_off
 from allied.agreement.events import INVITED
 from allied.agreement.knowing import custodians_of, is_contradicted, known_events
@@ -478,11 +478,10 @@ class _Folding:
 
     def _decide(self, record: Record) -> None:
         """Let a decision on a matter of the register have its effect, if it is proved."""
-        proof = read_proof(record.body)
-        opening = proof.opening
-        matter = read_matter(opening.body.get("matter"))
-        if matter.kind not in OF_THE_REGISTER:
+        opening = opening_of(record.body)
+        if read_matter(opening.body.get("matter")).kind not in OF_THE_REGISTER:
             return  # judged where it is read
+        proof = read_proof(record.body)
         everybody = self.instrument.circles.all
         party = self.instrument.party(opening.header.issuer)
         if record.header.circle != everybody.id or party is None:

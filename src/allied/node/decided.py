@@ -8,7 +8,8 @@ incident, and those that are words for people, are judged here, by the same rule
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certified import certified, read_proof
 from allied.agreement.closing import CERTIFICATE
@@ -20,10 +21,10 @@ from allied.response.taken import taken
 
 if TYPE_CHECKING:
     from allied.agreement.certified import Certified
-    from allied.agreement.tabled import OnTable, Tabled
+    from allied.agreement.tabled import OnTable, Said, Tabled
     from allied.node.folds import Folded
     from allied.record.circle import Circle
-    from allied.record.ids import RecordId
+    from allied.record.ids import AgreementId, RecordId
     from allied.response.taken import Taken
 
 
@@ -38,20 +39,35 @@ def decided_in(folded: Folded, table: OnTable) -> Mapping[RecordId, tuple[Certif
 
 def decisions_on(folded: Folded, on: Tabled) -> tuple[Certified, ...]:
     """The certificates of one question that hold, in the order of the history."""
-    state = folded.state
     if on.question.matter.kind in OF_THE_REGISTER:
-        return state.decided.get(on.record, ())
-    found = []
-    for step in on.steps:
-        if step.kind != CERTIFICATE:
-            continue
-        try:
-            proof = read_proof(step.body)
-            custodians = state.custodians(on.opening.knows)
-            found.append(certified(proof, step.record, on, custodians, folded.instrument.party))
-        except AlliedError:
-            continue  # it proves nothing
-    return tuple(found)
+        return folded.state.decided.get(on.record, ())
+    found = (_judged(folded, on, step) for step in on.steps if step.kind == CERTIFICATE)
+    return tuple(each for each in found if each is not None)
+
+
+def _judged(folded: Folded, on: Tabled, step: Said) -> Certified | None:
+    """What one certificate proves; None for nothing.
+
+    It never changes: it follows from the certificate, and from what the opening knew. So what
+    was judged lately is remembered.
+    """
+    key = (folded.row.id, step.record)
+    known = _LATELY.get(key)
+    if known is not None:
+        return known[0]
+    found: Certified | None = None
+    with suppress(AlliedError):  # else it proves nothing
+        proof = read_proof(step.body)
+        custodians = folded.state.custodians(on.opening.knows)
+        found = certified(proof, step.record, on, custodians, folded.instrument.party)
+    if len(_LATELY) >= _MOST_REMEMBERED:
+        _LATELY.clear()
+    _LATELY[key] = (found,)
+    return found
+
+
+_MOST_REMEMBERED: Final = 10_000
+_LATELY: dict[tuple[AgreementId, RecordId], tuple[Certified | None]] = {}
 
 
 def taken_in(folded: Folded, circle: Circle) -> Mapping[RecordId, Taken]:

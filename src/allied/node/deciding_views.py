@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement.certificate import certificate_size, hands
 from allied.agreement.closing import (
     CERTIFIED,
     CONTRADICTED,
     SPLIT,
-    Progress,
     progress,
 )
 from allied.agreement.knowing import is_contradicted
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allied.agreement.certified import Certified
+    from allied.agreement.closing import Side
     from allied.agreement.outcome import Count
     from allied.agreement.tabled import Tabled
     from allied.node.folds import Folded
@@ -101,9 +102,18 @@ class DecidingView:
     effect: str
 
 
-def deciding_view(folded: Folded, on: Tabled, count: Count, at: datetime) -> DecidingView:
-    """How far a question is decided, as the records here have it at `at`."""
+def deciding_view(
+    folded: Folded, on: Tabled, count: Count, at: datetime, *, whole: bool = True
+) -> DecidingView:
+    """How far a question is decided, as the records here have it at `at`.
+
+    Args:
+        whole: also how a decision that is proved came about: who closed, which steps had no
+            effect. That costs a count for each close.
+    """
     found = decisions_on(folded, on)
+    if found and not whole and not is_contradicted(found):
+        return _proved(folded, on, found)
     try:
         state = progress(on, folded.state.custodians(on.opening.knows))
     except AlliedError as refused:
@@ -123,19 +133,40 @@ def deciding_view(folded: Folded, on: Tabled, count: Count, at: datetime) -> Dec
         size=state.size,
         tolerates=state.tolerates,
         closed=tuple(sorted(state.closes)),
-        sides=_sides(state, found),
+        sides=_sides(state.sides, found),
         invalid=tuple(
             InvalidView(each.record, each.party, each.kind, each.reason) for each in state.invalid
         ),
         certificate=proved.certificate if proved else None,
         outcome=proved.result.outcome if proved else "",
-        effect=_effect(on, proved, stage, state),
+        effect=_effect(on, proved, stage, f"{state.size} of {len(state.entitled)}"),
     )
 
 
-def _sides(state: Progress, found: Sequence[Certified]) -> tuple[SideView, ...]:
+def _proved(folded: Folded, on: Tabled, found: Sequence[Certified]) -> DecidingView:
+    """A decision that is proved, without how it came about."""
+    first = found[0]
+    tolerates = on.question.rule.tolerates
+    voters = hands(first.result.entitled, folded.state.custodians(on.opening.knows))
+    return DecidingView(
+        stage=CERTIFIED,
+        awaited_for="",
+        awaited=(),
+        obstructing=(),
+        size=certificate_size(len(voters), tolerates),
+        tolerates=tolerates,
+        closed=(),
+        sides=_sides((), found),
+        invalid=(),
+        certificate=first.certificate,
+        outcome=first.result.outcome,
+        effect=_effect(on, first, CERTIFIED, ""),
+    )
+
+
+def _sides(counted: Sequence[Side], found: Sequence[Certified]) -> tuple[SideView, ...]:
     """What was counted, most hands first; what a certificate proves, in its place."""
-    sides = {side.value: SideView(side.value, side.outcome, side.parties) for side in state.sides}
+    sides = {each.value: SideView(each.value, each.outcome, each.parties) for each in counted}
     for each in found:
         value, outcome = each.result.value, each.result.outcome
         known = sides.get(value)
@@ -145,13 +176,13 @@ def _sides(state: Progress, found: Sequence[Certified]) -> tuple[SideView, ...]:
     return tuple(sides.values())
 
 
-def _effect(on: Tabled, proved: Certified | None, stage: str, state: Progress) -> str:
+def _effect(on: Tabled, proved: Certified | None, stage: str, asked: str) -> str:
     if stage == CONTRADICTED:
         return "none: two certificates contradict each other; it is frozen, people decide"
     if stage == SPLIT:
         return "none: the nodes are split over the count; it is frozen, and may be put anew"
     if proved is None:
-        return f"none yet: {state.size} of {len(state.entitled)} have to count the same"
+        return f"none yet: {asked} have to count the same"
     if proved.result.outcome != ADOPTED:
         return f"none: {proved.result.outcome}"
     kind = on.question.matter.kind

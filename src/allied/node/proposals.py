@@ -149,7 +149,10 @@ def list_proposals(
     """Every question an organisation may see: open ones first, what closes first at the top."""
     now = node.clock.now()
     with node.store.read() as reading:
-        found = [proposal_view(reading, seat, now) for seat in seats(node, reading, organisation)]
+        found = [
+            proposal_view(reading, seat, now, whole=False)
+            for seat in seats(node, reading, organisation)
+        ]
     kept = [view for view in found if view.count.outcome == "open" or not open_only]
     far = now + timedelta(days=36_500)
     return sorted(

@@ -184,11 +184,13 @@ def find(node: Node, reading: Reading, organisation: Organisation, name: str) ->
 # --- views ------------------------------------------------------------------------------
 
 
-def proposal_view(reading: Reading, seat: Seat, at: datetime) -> ProposalView:
-    """A question in words and values, as counted here at `at`."""
+def proposal_view(
+    reading: Reading, seat: Seat, at: datetime, *, whole: bool = True
+) -> ProposalView:
+    """A question in words and values, as counted here at `at`; `whole` as in `deciding_view`."""
     on, folded = seat.on, seat.folded
     found = counted(on, at)
-    deciding = deciding_view(folded, on, found, at)
+    deciding = deciding_view(folded, on, found, at, whole=whole)
     asked = on.question
     terms = folded.instrument.terms
     steps = [each for each in on.heard if type(each.statement).__name__ in _CHANGES]
