@@ -74,6 +74,30 @@ def test_a_claimed_time_or_a_poor_past_changes_nothing_for_others(
         assert all(verdict.effect for each, verdict in state.verdicts.items() if each != record.id)
 
 
+def test_two_lives_side_by_side_are_proved_everywhere_and_the_second_counts_for_nothing(
+    world: World,
+) -> None:
+    world.splits(["ash"])
+    world.twin_begins_a_life()
+    world.twin_says()
+    world.pulls("ash", LIAR)
+    mine = world.houses[LIAR].organisation.id
+
+    def lives(tree: str) -> set[int]:
+        heads = world.folded(world.houses[tree]).history.heads
+        everybody = world.instrument.circles.all.id
+        return {each.incarnation for each in heads if each[:2] == (everybody, mine)}
+
+    assert lives("ash") == {0, 1}  # the twin: as long as the first life is silent
+    world.says(LIAR)
+    promises.settle(world)
+    promises.require_whole(world)
+    for tree in world.honest:
+        assert lives(tree) == {0}
+        history = world.folded(world.houses[tree]).history
+        assert [each.incarnation for each in history.frozen] == [1]
+
+
 def test_heads_of_many_strangers_cost_a_question_and_nothing_else(world: World) -> None:
     circle = world.instrument.circles.all.id
     strangers = [

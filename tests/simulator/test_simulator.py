@@ -164,8 +164,10 @@ class Liar(_Story):
         promises.watch(self.world, to)
 
     @precondition(lambda self: self.world.twin is not None)
-    @rule()
-    def twin_says(self) -> None:
+    @rule(anew=st.booleans())
+    def twin_says(self, anew: bool) -> None:
+        if anew:
+            self.world.twin_begins_a_life()
         self.world.twin_says()
 
     @rule(how=st.sampled_from(sorted(lies.TOLD)))

@@ -33,7 +33,16 @@ from allied.adapters.settings import Settings
 from allied.agreement.matters import Matter
 from allied.bootstrap import assemble, require_fence
 from allied.errors import AlliedError, ConflictError, NotFoundError, UnreachableError
-from allied.node import agreements, incidents, journal, messages, proposals, resuming, sync
+from allied.node import (
+    agreements,
+    incidents,
+    journal,
+    keys as own_keys,
+    messages,
+    proposals,
+    resuming,
+    sync,
+)
 from allied.node.answers import Answers
 from allied.node.folds import Folded, Folds
 from allied.node.ports import Introduction, Listener, Speaker
@@ -463,6 +472,24 @@ class World:
         if self.twin is not None:
             self._tell(f"{LIAR}'s second node makes a remark among all")
             self._append(self.twin, self.instrument.circles.all, "redaction.answer")
+
+    def twin_begins_a_life(self) -> None:
+        """The liar's second node goes on under new keys, as if it had been restored."""
+        if self.twin is None:
+            return
+        self._tell(f"{LIAR}'s second node begins a new life under new keys")
+        folder = self.root / f"{LIAR}.twin"
+        kept = sorted(self.root.glob(f"{LIAR}-recovery-*.txt"), key=lambda path: len(path.name))
+        with suppress(AlliedError):
+            own_keys.rotate(
+                self.twin.node,
+                self.twin.organisation,
+                recovery=str(kept[-1]),
+                passphrase=PASSPHRASE,
+                new_life=True,
+            )
+        self.twin.node.close()
+        self.twin = self._open(LIAR, folder)
 
     def slips_in(self, record: Record, how: str) -> None:
         """The liar puts a record of its own making into its store, to be fetched like any."""
