@@ -207,9 +207,10 @@ def _steps_on(
         state = progress(on, folded.state.custodians(on.opening.knows))
     except AlliedError:
         return  # a rule that cannot be applied decides nothing
-    in_vain = [each for each in state.invalid if each.party == mine]
-    if len(in_vain) >= _MOST_IN_VAIN:
-        return
+    in_vain = sum(each.party == mine for each in state.invalid)
+    in_vain += sum((each.kind, each.party) == (CERTIFICATE, mine) for each in on.steps)
+    if in_vain >= _MOST_IN_VAIN:
+        return  # what did not hold so often will not hold now
     if mine in state.entitled and mine not in state.closes:
         if found.outcome == OPEN:
             _wait(found, due)
