@@ -54,7 +54,8 @@ def test_no_verb_takes_a_passphrase_as_an_argument() -> None:
         name for command in VERBS.values() for option in command.params for name in option.opts
     }
     assert "--passphrase-file" in every
-    assert not {name for name in every if "pass" in name} - {"--passphrase-file", "--backup-passphrase-file"}
+    files = {"--passphrase-file", "--backup-passphrase-file"}
+    assert not {name for name in every if "pass" in name} - files
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -12,8 +12,9 @@ from allied.agreement.values import Tlp
 from allied.node import items, ledger, recalls
 from tests.exchange.samples import indicator, link, malware, tlp
 from tests.node.centre import ALDER, BIRCH, CEDAR, HUB, bodies, centre, queue, release, submit
+from tests.node.fragile import Fuse, Killed
 from tests.node.network import House, Network
-from tests.node.test_crash import THOROUGH, Fuse, Killed, fragile, reopened
+from tests.node.test_crash import THOROUGH, fragile, reopened
 
 GREEN = {"object_marking_refs": tlp(Tlp.GREEN)}
 FIRST, SECOND = indicator(1, **GREEN), malware(2, **GREEN)
