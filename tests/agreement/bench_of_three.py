@@ -1,7 +1,7 @@
 """Three organisations with real keys under one agreement, and pens that write their records.
 
 Built on the cast of `tests.record`; the records here are of a real genesis, so that
-`agreement.fold` can judge them.
+`agreement.judging` can judge them.
 """
 
 from __future__ import annotations

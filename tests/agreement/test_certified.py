@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 
 from allied.agreement import fold as folding, genesis as founding
 from allied.agreement.certified import embedded, read_proof, write_proof
-from allied.agreement.fold import State
 from allied.agreement.result import Result, read_result
+from allied.agreement.state import State
 from allied.errors import AlliedError, MalformedError, RefusedError
 from allied.record.canonical import Json
 from allied.record.history import history

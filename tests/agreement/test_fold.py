@@ -6,15 +6,16 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, strategies as st
 
-from allied.agreement import fold as folding
+from allied.agreement import fold as folding, judging
 from allied.agreement.clauses import Membership
 from allied.agreement.events import INVITED, Register
-from allied.agreement.fold import State
 from allied.agreement.standing import standing
+from allied.agreement.state import State
 from allied.record import circle as circles
 from allied.record.circle import Circle
 from allied.record.history import history
@@ -437,6 +438,62 @@ def test_order_copies_and_batches_do_not_matter(chance: random.Random, size: int
         growing = growing.extended(copies[start : start + size])
         folding.fold(SEATS.pact, growing)
     assert folding.fold(SEATS.pact, growing) == fresh
+
+
+def with_a_leaver() -> list[Record]:
+    """As in `test_what_a_party_wrote_beyond_its_own_cut...`, and a receipt."""
+    seats = table()
+    seats.river.report(seats.others(seats.river))
+    leaving = late(seats).withdraw(seats.heads)
+    for pen in (seats.harbour, seats.northgate):
+        pen.write("receipt", {"records": [leaving.id]}, [leaving])
+    seats.river.report()
+    seats.river.report([leaving])
+    return [*seats.records, leaving]
+
+
+LEFT = with_a_leaver()
+
+
+def nobody(*_: object) -> str:
+    return ""
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 5), st.sampled_from((0, 1, 64)))
+def test_a_fold_gone_on_with_equals_one_from_the_start(
+    chance: random.Random, size: int, apart: int
+) -> None:
+    records = [*STORY, *EXTRA] if apart else [*LEFT]
+    if chance.random() < 0.7:
+        chance.shuffle(records)
+    with patch.object(folding, "_APART", apart):
+        growing = history(records[:1])
+        progress = folding.begun(SEATS.pact, growing, nobody)
+        for start in range(1, len(records), size):
+            growing = growing.extended(records[start : start + size])
+            before = progress.state
+            kept = dict(before.verdicts), before.statements, before.events
+            progress = folding.further(progress, growing, nobody)
+            assert progress.state == folding.fold(SEATS.pact, growing)
+            assert (dict(before.verdicts), before.statements, before.events) == kept
+
+
+def test_only_what_is_new_is_judged() -> None:
+    seats = table()
+    told = late(seats).report(seats.heads)
+    past = history(seats.records)
+    progress = folding.begun(seats.pact, past, nobody)
+    judged: list[str] = []
+    judge = judging.Judging.judge
+
+    def noting(self: judging.Judging, record: Record) -> None:
+        judged.append(record.id)
+        judge(self, record)
+
+    with patch.object(judging.Judging, "judge", noting):
+        found = folding.further(progress, past.extended([told]), nobody)
+    assert judged == [told.id]
+    assert found.state.verdicts[told.id].effect
 
 
 def test_a_second_life_that_knows_nothing_of_the_first_changes_nothing() -> None:

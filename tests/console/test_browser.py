@@ -38,7 +38,7 @@ def at_river(page: Page, served: Served) -> Page:
 def logged_in(page: Page, served: Served) -> Page:
     page.add_init_script(WATCH)
     page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=10_000)
     page.goto(served.url + link_path(served.house))
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(served.house.organisation.name)

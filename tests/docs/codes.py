@@ -58,7 +58,7 @@ class Family:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("effect", "agreement/fold.py", ("_no", "_without_effect")),
+    Family("effect", "agreement/judging.py", ("_no", "_without_effect")),
     Family("incident", "response/calling.py", ("Entitlement",), error="RefusedError"),
     Family(
         "obligation",
@@ -86,7 +86,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("outgoing", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("peer", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
     Family("neighbour", "adapters/outgoing.py", ("_failed",), error="UnreachableError"),
-    Family("agreement", "agreement/fold.py", ("_no", "_without_effect"), error="RefusedError"),
+    Family("agreement", "agreement/judging.py", ("_no", "_without_effect"), error="RefusedError"),
     Family("exchange", "exchange/marking.py", fixed=("marking-not-enforced", "unknown-marking")),
     Family("agreement", "agreement", ("note", "remark", "fail"), error="MalformedError"),
     Family(

@@ -21,7 +21,7 @@ PUT_TOGETHER = {
     "adapters/peers.py: error.code",
     "adapters/sql/dialect.py: name",
     "adapters/sql/postgres.py: name",
-    "agreement/fold.py: f'effect.{code}'",
+    "agreement/judging.py: f'effect.{code}'",
     "agreement/reading.py: order",
     "agreement/reading.py: self.findings",
     "agreement/text.py: code",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import text as sql
 
-from allied.agreement.fold import State
+from allied.agreement.state import State
 from allied.node import agreements, incidents, items, journal, sharing
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode

@@ -1,175 +1,29 @@
-"""What the records of one agreement add up to: which have effect, and what they say.
+"""The fold of one agreement: its records judged in the history's order, and gone on with later.
 
-Every record is judged once, by its own causal past and the closed table of the rules that
-the agreement was made under, and that verdict never changes when more records arrive.
-Records with effect become events (`agreement.standing` derives status from them), listings
-of people, opened circles, and statements that the other pillars fold further.
+What a record is worth is for `judging`; what comes of all of them is a `state.State`. Cuts are
+known only once all records are: so where there are any, all are judged a second time.
 
-Words used here:
-    effect     what the table permits; the rest is kept, shown with its reason, and ignored
-    past       the records that a record rests on, itself excluded
-    statement  a record with effect that is about an incident, an obligation, an item ...
-
-A withdrawal carries a cut: the heads that its issuer counted. What the issuer wrote beyond
-the cut without knowing of its own withdrawal is kept, shown as late, and has no effect. A cut
-speaks of the circle that it stands in: narrower ones are not named where others can read, so
-what stands there keeps its effect, and duties accepted before leaving go on. A decision that puts
-a party out, or suspends it, carries the cut that was counted.
-
-A notice of leaving runs from when enough others had acknowledged it (`agreement.noticed`).
-
-A decision has its effect through a certificate (`agreement.certified`), by what had closed and
-not by when the certificate was written. Of two certificates that say different things about one
-question neither has an effect for whoever knows both: people decide.
-
-Rules that hold everywhere below. The fold depends on the set of records only: the order is
-the history's. A record that is not in another's past changes nothing about that other, be it
-a second proposal, signature or circle of somebody who wrote two chains. A proposal invites all whom
-its text names: each of them may sign, also after entry into force. Nobody's clock
-decides; claimed times are carried along as claims, one that runs backwards along its chain
-takes its record's effect away (nobody leaves, or answers, earlier than it spoke), and what a
-record rests on had happened when it was written, whatever time it claims. Two signatures by
-one party count once. A record that binds to other bytes than the genesis of this agreement has
-no effect. What cannot be judged has no effect. Who was bound when the agreement ended, or
-before it left, may still speak about what it owes and is owed.
+Rules. The fold depends on the set of records only. A fold that was gone on with equals one from
+the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from allied.agreement.certified import certified, opening_of, read_proof
-from allied.agreement.effects import events_of, is_cut_off
-from allied.agreement.events import INVITED
-from allied.agreement.knowing import custodians_of, is_contradicted, known_events
-from allied.agreement.matters import OF_THE_REGISTER
-from allied.agreement.noticed import Notice, acknowledged
-from allied.agreement.revocation import Revocation, is_beyond, read_revocation, standing_ones
-from allied.agreement.standing import (
-    NOTICE,
-    RATIFIED,
-    SIGNED,
-    Event,
-    Register,
-    Standing,
-    standing,
-)
-from allied.agreement.tabled import OPEN, Said, with_next
-from allied.agreement.tally import ADOPTED
-from allied.agreement.wording import read_matter
-from allied.errors import AlliedError, MalformedError, RefusedError
-from allied.record import circle as circles
-from allied.record.canonical import digest, encode
-from allied.record.ids import PartyId, PersonId, RecordId, person_id
-from allied.record.keys import PublicKey
-from allied.record.kinds import rule
-from allied.record.record import read_deps
+from allied.agreement.judging import Judging
+from allied.agreement.revocation import standing_ones
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from allied.agreement.certified import Certified
     from allied.agreement.genesis import Instrument
-    from allied.record.canonical import Json
-    from allied.record.circle import Circle
+    from allied.agreement.judging import FindCustodian
+    from allied.agreement.state import State
     from allied.record.history import History
-    from allied.record.ids import CircleId, KeyId, OrganisationId
-    from allied.record.record import ChainKey, Record
+    from allied.record.record import Record
 
-    Knows: TypeAlias = Callable[[RecordId], bool]
-    FindCustodian: TypeAlias = Callable[[OrganisationId, KeyId], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a record has effect, and why not if it has none."""
-
-    effect: bool
-    code: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """That a party signed (or ratified): which record, when by its own claim, and who."""
-
-    party: PartyId
-    record: RecordId
-    claimed_at: datetime
-    persons: tuple[PersonId, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """One agreement after a set of records.
-
-    Attributes:
-        proposed_by: the party that put the text forward; None before its record is here.
-        signatures, ratifications: by party, the first of each.
-        events: what happened, as `agreement.standing` reads it.
-        persons: who may act for which organisation, by pseudonym.
-        opened: circles beyond the standing ones.
-        statements: records with effect that other pillars fold, in the history's order.
-        verdicts: of every record in the history.
-        alias: the file's id, under which events and register know the agreement.
-        sources: of each event, the record that it comes from.
-        decided: by question, what certificates prove on matters of the register.
-        custody: by party, who keeps its acts key, as of each record by which it signed.
-        notices: of leaving, by record, with who acknowledged them.
-    """
-
-    alias: str
-    proposed_by: PartyId | None
-    signatures: Mapping[PartyId, Signature]
-    ratifications: Mapping[PartyId, Signature]
-    events: tuple[Event, ...]
-    persons: Mapping[OrganisationId, Mapping[PersonId, PublicKey]]
-    opened: Mapping[CircleId, Circle]
-    statements: tuple[Record, ...]
-    verdicts: Mapping[RecordId, Verdict]
-    sources: tuple[RecordId, ...] = ()
-    decided: Mapping[RecordId, tuple[Certified, ...]] = field(default_factory=dict)
-    custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]] = field(default_factory=dict)
-    notices: Mapping[RecordId, Notice] = field(default_factory=dict)
-
-    def register(self, instrument: Instrument) -> Register:
-        """The register of this one agreement."""
-        return Register({self.alias: instrument.terms}, self.events)
-
-    def known(self, instrument: Instrument, knows: Knows, at: datetime) -> Register:
-        """The register as a record of `at` knows it."""
-        sourced = zip(self.sources, self.events, strict=True)
-        found = known_events(sourced, self.decided, self.notices, knows)
-        events = tuple(replace(event, at=min(event.at, at)) for _, event in found)
-        return Register({self.alias: instrument.terms}, events)
-
-    def custodians(self, knows: Knows) -> Mapping[PartyId, str]:
-        """Who keeps the acts key of each party, as a record knows it."""
-        return custodians_of(self.custody, knows)
-
-    def about(self, party: PartyId) -> frozenset[RecordId]:
-        """The certificates on a party that put it out, or let it in: it has to hear of them."""
-        return frozenset(
-            each.certificate
-            for its in self.decided.values()
-            for each in its
-            if each.matter.party == party and each.result.outcome == ADOPTED
-        )
-
-    def standing(self, instrument: Instrument, at: datetime) -> Standing:
-        """Who is bound at `at`."""
-        return standing(self.register(instrument), self.alias, at)
-
-    def circles_of(self, instrument: Instrument, party: PartyId) -> Mapping[CircleId, Circle]:
-        """Every circle that `party` is in, by id."""
-        found = dict(instrument.circles.of(party))
-        for opened in self.opened.values():
-            if party in opened.members:
-                found[opened.id] = opened
-        return found
+_APART: Final = 64
+"""Records between two folds that are kept to go on from."""
 
 
 def fold(
@@ -183,413 +37,79 @@ def fold(
 
     Cost: linear in the records, times the parties for those that change who is bound.
     """
-    folding = _Folding(instrument, history, custodian)
-    folding.run()
-    if folding.cuts or folding.decided or folding.revocations:
-        folding = _Folding(
-            instrument,
-            history,
-            custodian,
-            known_cuts=folding.cuts,
-            known_removals=folding.removals(),
-            known_revocations=standing_ones(folding.revocations),
-        )
-        folding.run()
-    return folding.state()
+    return begun(instrument, history, custodian).state
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    """A withdrawal, and how far its issuer counted each chain when it left."""
-
-    withdrawal: Record
-    heads: Mapping[ChainKey, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Removal:
-    """A decision that puts a party out or suspends it, and how far it was counted.
+class Progress:
+    """A fold, and what it takes to go on from it when records come.
 
     Attributes:
-        rests_on: the opening of the question: what it knew cannot be taken back.
+        order: the records that it has judged.
+        first, second: who has judged them: without the cuts, and with them where there are any.
+        earlier: folds of fewer records, the one with the most first; see `further`.
     """
 
-    circle: CircleId
-    certificates: tuple[RecordId, ...]
-    rests_on: tuple[RecordId, ...]
-    counted: Mapping[ChainKey, int]
+    state: State
+    order: tuple[Record, ...]
+    first: Judging
+    second: Judging | None
+    earlier: tuple[Progress, ...] = ()
 
 
-@dataclass(slots=True)
-class _Folding:
-    """The fold under way; becomes a frozen `State`."""
-
-    instrument: Instrument
-    history: History
-    custodian: FindCustodian
-    proposals: list[Record] = field(default_factory=list)
-    signatures: dict[PartyId, Signature] = field(default_factory=dict)
-    ratifications: dict[PartyId, Signature] = field(default_factory=dict)
-    signed: dict[PartyId, list[RecordId]] = field(default_factory=dict)
-    openings: dict[CircleId, list[RecordId]] = field(default_factory=dict)
-    events: list[tuple[Record, Event]] = field(default_factory=list)
-    persons: dict[OrganisationId, dict[PersonId, PublicKey]] = field(default_factory=dict)
-    opened: dict[CircleId, Circle] = field(default_factory=dict)
-    statements: list[Record] = field(default_factory=list)
-    verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
-    cuts: dict[OrganisationId, _Cut] = field(default_factory=dict)
-    known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
-    known_removals: Mapping[OrganisationId, Sequence[_Removal]] = field(default_factory=dict)
-    decided: dict[RecordId, list[Certified]] = field(default_factory=dict)
-    custody: dict[PartyId, list[tuple[RecordId, str]]] = field(default_factory=dict)
-    notices: dict[RecordId, Notice] = field(default_factory=dict)
-    revocations: list[tuple[Record, Revocation]] = field(default_factory=list)
-    known_revocations: Sequence[Revocation] = ()
-    _pasts: dict[tuple[frozenset[tuple[RecordId, datetime]], datetime | None], Register] = field(
-        default_factory=dict
-    )
-
-    def run(self) -> None:
-        """Judge every record, in the history's order."""
-        for record in self.history.order:
-            self.judge(record)
-
-    def judge(self, record: Record) -> None:
-        """Judge one record by its past and let it take effect."""
-        try:
-            verdict = _BACK_DATED
-            if record.id not in self.history.contested:
-                verdict = self._verdict(record)
-            if verdict.effect:
-                self._take_effect(record)
-        except AlliedError as refusal:
-            verdict = Verdict(effect=False, code=refusal.code, reason=refusal.message)
-        self.verdicts[record.id] = verdict
-
-    def state(self) -> State:
-        """The frozen result."""
-        proposers = [self.instrument.party(each.header.issuer) for each in self.proposals]
-        sourced = known_events(self._sourced(), self.decided, self.notices, lambda _: True)
-        return State(
-            alias=self.instrument.terms.id,
-            proposed_by=proposers[0] if proposers else None,
-            signatures=self.signatures,
-            ratifications=self.ratifications,
-            events=tuple(event for _, event in sourced),
-            persons=self.persons,
-            opened=self.opened,
-            statements=tuple(self.statements),
-            verdicts=self.verdicts,
-            sources=tuple(source for source, _ in sourced),
-            decided={question: tuple(its) for question, its in self.decided.items()},
-            custody=self.custody,
-            notices=self.notices,
-        )
-
-    def removals(self) -> dict[OrganisationId, list[_Removal]]:
-        """How far each party that a decision put out, or suspended, was counted."""
-        found: dict[OrganisationId, list[_Removal]] = {}
-        for opening, its in self.decided.items():
-            party = is_cut_off(its[0])
-            if not party or is_contradicted(its):
-                continue
-            counted: dict[ChainKey, int] = {}
-            for dep in (dep for each in its for dep in each.result.cut):
-                counted[dep.chain] = max(dep.sequence, counted.get(dep.chain, 0))
-            certificates = tuple(each.certificate for each in its)
-            organisation = self.instrument.organisation(PartyId(party))
-            everybody = self.instrument.circles.all.id
-            rests_on = (opening,) if opening in self.verdicts else certificates
-            removal = _Removal(everybody, certificates, rests_on, counted)
-            found.setdefault(organisation, []).append(removal)
-        return found
-
-    def _sourced(self) -> Iterable[tuple[RecordId, Event]]:
-        return ((source.id, event) for source, event in self.events)
-
-    # --- judging ------------------------------------------------------------------------
-
-    def _verdict(self, record: Record) -> Verdict:
-        header = record.header
-        row = rule(header.kind, self.instrument.genesis.rules)
-        party = self.instrument.party(header.issuer)
-        if party is None:
-            return _no("stranger", "its issuer is not named in the agreement")
-        if header.version != self.instrument.genesis.version:
-            return _no("other-version", "it was written under another version of the text")
-        where = self._circle(record)
-        if where is None or party not in where.members:
-            return _no("other-circle", "its issuer is not in the circle it stands in")
-        if where.kind not in row.circles:
-            return _no("wrong-circle", f"{header.kind} is not said in a circle of this purpose")
-        known, bound, once_bound = self._standing_in_past(record)
-        if known not in row.states:
-            return _no("wrong-state", f"{header.kind} has no effect while the agreement is {known}")
-        if "ended" in row.states and (known == "ended" or "bound" not in row.issuers):
-            bound = once_bound
-        if not self._is_entitled(row.issuers, record, party, bound):
-            return _no("not-entitled", f"{party} is not one who may write {header.kind}")
-        return self._within_cuts(record)
-
-    def _circle(self, record: Record) -> Circle | None:
-        header = record.header
-        found = self.opened.get(header.circle)
-        if found is not None and self._knows_any(record, self.openings[header.circle]):
-            return found
-        if header.kind == "circle.open":
-            opening = read_opening(self.instrument, record)
-            return opening if opening.id == header.circle else None
-        party = self.instrument.party(header.issuer)
-        return self.instrument.circles.of(party).get(header.circle) if party else None
-
-    def _knows_any(self, record: Record, earlier: Iterable[RecordId]) -> bool:
-        return any(self.history.knows(record.id, each) for each in earlier)
-
-    def _is_entitled(
-        self,
-        issuers: frozenset[str],
-        record: Record,
-        party: PartyId,
-        bound: frozenset[PartyId],
-    ) -> bool:
-        """Roles that the agreement knows; those of a matter are judged by its own pillar."""
-        if issuers & {"party", "member"}:
-            return True
-        if "signatory" in issuers and self._knows_any(record, self.signed.get(party, ())):
-            return True
-        return bool(issuers - {"party", "member", "signatory"}) and party in bound
-
-    def _standing_in_past(
-        self, record: Record
-    ) -> tuple[str, frozenset[PartyId], frozenset[PartyId]]:
-        """State of the agreement, who is bound, who ever was: as the record's own past has it."""
-        if not self._knows_any(record, [each.id for each in self.proposals]):
-            return "none", frozenset(), frozenset()
-        claimed = record.header.claimed_at
-        known = known_events(self._sourced(), self.decided, self.notices, self._knowing(record.id))
-        ahead = any(event.at > claimed for _, event in known)
-        sources = frozenset((source, event.at) for source, event in known)
-        key = (sources, claimed if ahead else None)
-        register = self._pasts.get(key)
-        if register is None:
-            terms = self.instrument.terms
-            # Whoever claims a time far ahead must not make the others' records look outdated.
-            events = [replace(event, at=min(event.at, claimed)) for _, event in known]
-            register = Register({terms.id: terms}, tuple(events))
-            self._pasts[key] = register
-        found = standing(register, self.instrument.terms.id, claimed)
-        once = frozenset(party for party, stands in found.parties.items() if stands.since)
-        return _WORD[found.state], found.bound, once
-
-    def _knowing(self, record: RecordId) -> Knows:
-        return lambda earlier: self.history.knows(record, earlier)
-
-    def _within_cuts(self, record: Record) -> Verdict:
-        """Whether those who counted how far its issuer, or its key, holds had it."""
-        if is_beyond(record, self.known_revocations):
-            return _no("key-revoked", "its key was revoked, and its issuer does not count it")
-        if self._is_beyond_cut(record) or self._is_beyond_removal(record):
-            return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
-        return Verdict(effect=True)
-
-    def _is_beyond_removal(self, record: Record) -> bool:
-        """Whether those who put its issuer out did not count this record, nor does it know that."""
-        header = record.header
-        return any(
-            header.circle == removal.circle
-            and record.id not in removal.certificates
-            and header.sequence > removal.counted.get(header.chain, 0)
-            and not self._knows_any(record, removal.certificates)
-            and not any(self.history.knows(each, record.id) for each in removal.rests_on)
-            for removal in self.known_removals.get(header.issuer, ())
-        )
-
-    def _is_beyond_cut(self, record: Record) -> bool:
-        """Whether its issuer left without counting this record, and it does not know of that."""
-        cut = self.known_cuts.get(record.header.issuer)
-        if cut is None or record.id == cut.withdrawal.id:
-            return False
-        if record.header.circle != cut.withdrawal.header.circle:
-            return False
-        if self.history.knows(record.id, cut.withdrawal.id):
-            return False
-        if self.history.knows(cut.withdrawal.id, record.id):
-            return False  # what the withdrawal rests on cannot be taken back by it
-        own = record.header.chain == cut.withdrawal.header.chain
-        counted = cut.withdrawal.header.sequence if own else cut.heads.get(record.header.chain, 0)
-        return record.header.sequence > counted
-
-    # --- effects ------------------------------------------------------------------------
-
-    def _take_effect(self, record: Record) -> None:
-        header = record.header
-        party = self.instrument.party(header.issuer)
-        if party is None:
-            return
-        match header.kind:
-            case "agreement.propose":
-                self._require_same_genesis(digest(encode(record.body.get("genesis"))))
-                self.proposals.append(record)
-                self.events.append((record, self._event(INVITED, None, record)))
-            case "identity.person":
-                person, key, ends = read_listing(record.body)
-                listed = self.persons.setdefault(header.issuer, {})
-                if ends:
-                    listed.pop(person, None)
-                else:
-                    listed[person] = key
-            case "agreement.sign":
-                self._require_same_text(record.body)
-                self._once(self.signatures, party, record, SIGNED)
-                self.signed.setdefault(party, []).append(record.id)
-                keeper = self.custodian(header.issuer, header.key)
-                self.custody.setdefault(party, []).append((record.id, keeper))
-            case "agreement.ratify":
-                self._require_same_genesis(record.body.get("genesis"))
-                self._once(self.ratifications, party, record, RATIFIED)
-            case "agreement.withdraw":
-                self._require_same_genesis(record.body.get("genesis"))
-                heads = {dep.chain: dep.sequence for dep in read_deps(record.body.get("cut"))}
-                self.cuts.setdefault(header.issuer, _Cut(record, heads))
-                self.events.append((record, self._event(NOTICE, party, record)))
-                self.notices[record.id] = Notice(header.claimed_at)
-                self.statements.append(record)
-            case "circle.open":
-                opening = read_opening(self.instrument, record)
-                self.opened.setdefault(opening.id, opening)
-                self.openings.setdefault(opening.id, []).append(record.id)
-            case "decision.certificate":
-                self._decide(record)
-                self.statements.append(record)
-            case "key.revoke":
-                self.revocations.append((record, read_revocation(record)))
-                self.statements.append(record)
-            case _:
-                self._acknowledge(record, party)
-                self.statements.append(record)
-
-    def _acknowledge(self, record: Record, party: PartyId) -> None:
-        """Note which notices of leaving a receipt names."""
-        if record.header.kind == "receipt" and self.notices:
-            for each in acknowledged(record):
-                notice = self.notices.get(RecordId(each))
-                if notice is not None and self.history.knows(record.id, RecordId(each)):
-                    notice.hear(record, party)
-
-    def _decide(self, record: Record) -> None:
-        """Let a decision on a matter of the register have its effect, if it is proved."""
-        opening = opening_of(record.body)
-        if read_matter(opening.body.get("matter")).kind not in OF_THE_REGISTER:
-            return  # judged where it is read
-        proof = read_proof(record.body)
-        everybody = self.instrument.circles.all
-        party = self.instrument.party(opening.header.issuer)
-        if record.header.circle != everybody.id or party is None:
-            raise _without_effect("wrong-circle", "it is decided where not everybody can read it")
-        # An opening whose chain was set aside later is judged by what the certificate knows.
-        stays = self.history.knows(record.id, opening.id)
-        knows = self._knowing(opening.id if stays else record.id)
-        at = opening.header.claimed_at
-        known = known_events(self._sourced(), self.decided, self.notices, knows)
-        events = tuple(replace(event, at=min(event.at, at)) for _, event in known)
-        terms = self.instrument.terms
-        said = Said(OPEN, party, opening.body, at, opening.id, opening.header.sequence, knows)
-        on = with_next(
-            terms,
-            Register({terms.id: terms}, events),
-            (),
-            everybody.members,
-            said,
-            sides=lambda *_: None,
-        ).tabled[0]
-        custodians = custodians_of(self.custody, knows)
-        found = certified(proof, record.id, on, custodians, self.instrument.party)
-        self.decided.setdefault(opening.id, []).append(found)
-        self.events += [(record, event) for event in events_of(terms, found)]
-
-    def _once(
-        self, counted: dict[PartyId, Signature], party: PartyId, record: Record, event: str
-    ) -> None:
-        """Show the first; a later one is an event as well, for those who know only that one."""
-        persons = tuple(assertion.person for assertion in record.assertions)
-        counted.setdefault(party, Signature(party, record.id, record.header.claimed_at, persons))
-        self.events.append((record, self._event(event, party, record)))
-
-    def _event(self, event: str, party: PartyId | None, record: Record) -> Event:
-        return Event(
-            agreement=self.instrument.terms.id,
-            event=event,
-            party=party,
-            at=record.header.claimed_at,
-        )
-
-    def _require_same_genesis(self, value: Json) -> None:
-        if value != self.instrument.id:
-            raise _without_effect("other-genesis", "it speaks of another agreement")
-
-    def _require_same_text(self, body: Mapping[str, Json]) -> None:
-        genesis = self.instrument.genesis
-        self._require_same_genesis(body.get("genesis"))
-        if body.get("text") != genesis.text or body.get("model") != genesis.model:
-            raise _without_effect("other-text", "it signs other words than those proposed")
+def begun(
+    instrument: Instrument, history: History, custodian: FindCustodian = lambda *_: ""
+) -> Progress:
+    """As `fold`, to go on from."""
+    first = Judging(instrument, history, custodian)
+    first.judge_all(history.order)
+    return _with_cuts(first, None, ())
 
 
-def read_opening(instrument: Instrument, record: Record) -> Circle:
-    """Read the circle that a `circle.open` record opens, for parties of the agreement.
+def further(progress: Progress, history: History, custodian: FindCustodian) -> Progress:
+    """The fold of a later history of the same agreement; equal to one from the start.
 
-    Raises:
-        MalformedError: `circle.shape`, or what the ids refuse.
-        RefusedError: `effect.wrong-circle`, it is a standing one, of another agreement or
-            version, or has a stranger in it.
+    What was judged once is judged the same later. So only what has come behind in the order is
+    judged; if something has come in between, from an earlier fold on that is still right.
+
+    Cost: linear in what is new, and in a copy of what is old, where nothing cuts anybody off anew.
     """
-    opening = circles.read(record.body.get("circle"))
-    everybody = instrument.circles.all
-    if (
-        opening.standing
-        or opening.version != everybody.version
-        or not circles.covers(everybody, opening)
-    ):
-        raise _without_effect("wrong-circle", "such a circle cannot be opened here")
-    return opening
+    for before in (progress, *progress.earlier):
+        count = len(before.order)
+        if history.order[:count] == before.order:
+            first = before.first.going_on(history, custodian)
+            first.judge_all(history.order[count:])
+            return _with_cuts(first, before, _kept(progress))
+    return begun(progress.first.instrument, history, custodian)
 
 
-def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:
-    """Read the body of `identity.person`: pseudonym, key, and whether the listing ends.
-
-    Raises:
-        MalformedError: `identity.person-shape`, or what the key and the id refuse.
-    """
-    if set(body) - {"person", "alg", "key", "ends"}:
-        raise _malformed_listing()
-    key = PublicKey.from_json({"alg": body.get("alg"), "key": body.get("key")})
-    return person_id(body.get("person")), key, body.get("ends") is True
-
-
-_WORD: Final = {
-    "proposed": "proposed",
-    "signed": "proposed",
-    "in-force": "in-force",
-    "lapsed": "ended",
-    "suspended": "in-force",
-    "expired": "ended",
-    "terminated": "ended",
-}
+def _with_cuts(first: Judging, before: Progress | None, earlier: tuple[Progress, ...]) -> Progress:
+    """Judge by what cuts somebody off, too; on from `before` if nothing has been added to that."""
+    second = None
+    history, custodian = first.history, first.custodian
+    if before is not None and first.bounds == before.first.bounds:
+        if before.second is not None:
+            second = before.second.going_on(history, custodian)
+            second.judge_all(history.order[len(before.order) :])
+    elif any(first.bounds):
+        second = Judging(
+            first.instrument,
+            history,
+            custodian,
+            known_cuts=first.cuts,
+            known_removals=first.removals(),
+            known_revocations=standing_ones(first.revocations),
+        )
+        second.judge_all(history.order)
+    return Progress((second or first).state(), history.order, first, second, earlier)
 
 
-def _no(code: str, reason: str) -> Verdict:
-    return Verdict(effect=False, code=f"effect.{code}", reason=reason)
-
-
-_BACK_DATED: Final = _no(
-    "time-contested", "it claims to be earlier than what its issuer said before it"
-)
-
-
-def _without_effect(code: str, reason: str) -> RefusedError:
-    return RefusedError(f"effect.{code}", reason)
-
-
-def _malformed_listing() -> MalformedError:
-    return MalformedError(
-        "identity.person-shape", "a listing has a pseudonym, an algorithm and a key"
-    )
+def _kept(progress: Progress) -> tuple[Progress, ...]:
+    """The folds to keep beside the next one: at most two, some records apart."""
+    alone = replace(progress, earlier=())
+    earlier = progress.earlier
+    if not earlier:
+        return (alone,)
+    if len(progress.order) - len(earlier[0].order) < _APART:
+        return earlier
+    return (alone, earlier[0])

@@ -24,8 +24,8 @@ from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, Par
 from allied.record.record import read
 
 if TYPE_CHECKING:
-    from allied.agreement.fold import Verdict
     from allied.agreement.genesis import Instrument
+    from allied.agreement.state import Verdict
     from allied.node.folds import Folded
     from allied.node.node import Actor, Node
     from allied.node.ports import Reading, Writing

@@ -13,11 +13,12 @@ record under the same number.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allied.agreement.fold import State, fold
+from allied.agreement.fold import Progress, begun, further
 from allied.agreement.genesis import Instrument, open_instrument
+from allied.agreement.state import State
 from allied.errors import NotFoundError
 from allied.record.descriptor import read as read_descriptor
 from allied.record.history import History, history
@@ -41,6 +42,7 @@ class Folded:
     state: State
     last_row: int
     last_record: RecordId | None = None
+    progress: Progress | None = field(default=None, repr=False, compare=False)
 
     def holds(self, record: RecordId) -> bool:
         """Whether a record is among those stored here, in whatever state."""
@@ -97,10 +99,9 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
     instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
     rows = reading.records(agreement)
     past = history((read(stored.raw) for stored in rows), instrument.circles.size)
-    state = fold(instrument, past, _Keepers(reading).of)
-    if not rows:
-        return Folded(row, instrument, past, state, 0)
-    return Folded(row, instrument, past, state, rows[-1].row, rows[-1].id)
+    progress = begun(instrument, past, _Keepers(reading).of)
+    number, last = (rows[-1].row, rows[-1].id) if rows else (0, None)
+    return Folded(row, instrument, past, progress.state, number, last, progress)
 
 
 def _extended(kept: Folded, reading: Reading) -> Folded:
@@ -108,8 +109,13 @@ def _extended(kept: Folded, reading: Reading) -> Folded:
     past = kept.history.grown({stored.raw for stored in rows})
     if past is None:
         past = kept.history.extended(read(stored.raw) for stored in rows)
-    state = fold(kept.instrument, past, _Keepers(reading).of)
-    return Folded(kept.row, kept.instrument, past, state, rows[-1].row, rows[-1].id)
+    custodian = _Keepers(reading).of
+    if kept.progress is None:
+        progress = begun(kept.instrument, past, custodian)
+    else:
+        progress = further(kept.progress, past, custodian)
+    last = rows[-1]
+    return Folded(kept.row, kept.instrument, past, progress.state, last.row, last.id, progress)
 
 
 class _Keepers:

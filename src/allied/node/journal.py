@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement import revocation
 from allied.agreement.certified import embedded
-from allied.agreement.fold import read_listing, read_opening
+from allied.agreement.judging import read_listing, read_opening
 from allied.agreement.revocation import REVOKE
 from allied.errors import AlliedError, ConflictError, UnverifiedError
 from allied.node import leaving, renewals

@@ -14,7 +14,7 @@ from allied.errors import AlliedError
 from allied.response.incident_file import from_body
 
 if TYPE_CHECKING:
-    from allied.agreement.fold import State
+    from allied.agreement.state import State
     from allied.agreement.tabled import FindRegister, FindSides
     from allied.node.folds import Folded
     from allied.record.circle import Circle

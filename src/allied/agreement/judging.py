@@ -1,0 +1,512 @@
+"""What the records of one agreement add up to: which have effect, and what they say.
+
+Every record is judged once, by its own causal past and the closed table of the rules that
+the agreement was made under, and that verdict never changes when more records arrive.
+Records with effect become events (`agreement.standing` derives status from them), listings
+of people, opened circles, and statements that the other pillars fold further.
+
+Words used here:
+    effect     what the table permits; the rest is kept, shown with its reason, and ignored
+    past       the records that a record rests on, itself excluded
+    statement  a record with effect that is about an incident, an obligation, an item ...
+
+A withdrawal carries a cut: the heads that its issuer counted. What the issuer wrote beyond
+the cut without knowing of its own withdrawal is kept, shown as late, and has no effect. A cut
+speaks of the circle that it stands in: narrower ones are not named where others can read, so
+what stands there keeps its effect, and duties accepted before leaving go on. A decision that puts
+a party out, or suspends it, carries the cut that was counted.
+
+A notice of leaving runs from when enough others had acknowledged it (`agreement.noticed`).
+
+A decision has its effect through a certificate (`agreement.certified`), by what had closed and
+not by when the certificate was written. Of two certificates that say different things about one
+question neither has an effect for whoever knows both: people decide.
+
+Rules that hold everywhere below. The fold depends on the set of records only: the order is
+the history's. A record that is not in another's past changes nothing about that other, be it
+a second proposal, signature or circle of somebody who wrote two chains. A proposal invites all whom
+its text names: each of them may sign, also after entry into force. Nobody's clock
+decides; claimed times are carried along as claims, one that runs backwards along its chain
+takes its record's effect away (nobody leaves, or answers, earlier than it spoke), and what a
+record rests on had happened when it was written, whatever time it claims. Two signatures by
+one party count once. A record that binds to other bytes than the genesis of this agreement has
+no effect. What cannot be judged has no effect. Who was bound when the agreement ended, or
+before it left, may still speak about what it owes and is owed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from allied.agreement.certified import certified, opening_of, read_proof
+from allied.agreement.effects import events_of, is_cut_off
+from allied.agreement.events import INVITED
+from allied.agreement.knowing import custodians_of, is_contradicted, known_events
+from allied.agreement.matters import OF_THE_REGISTER
+from allied.agreement.noticed import Notice, acknowledged
+from allied.agreement.revocation import Revocation, is_beyond, read_revocation
+from allied.agreement.standing import (
+    NOTICE,
+    RATIFIED,
+    SIGNED,
+    Event,
+    Register,
+    standing,
+)
+from allied.agreement.state import Signature, State, Verdict
+from allied.agreement.tabled import OPEN, Said, with_next
+from allied.agreement.wording import read_matter
+from allied.errors import AlliedError, MalformedError, RefusedError
+from allied.record import circle as circles
+from allied.record.canonical import digest, encode
+from allied.record.ids import PartyId, PersonId, RecordId, person_id
+from allied.record.keys import PublicKey
+from allied.record.kinds import rule
+from allied.record.record import read_deps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from allied.agreement.certified import Certified
+    from allied.agreement.genesis import Instrument
+    from allied.record.canonical import Json
+    from allied.record.circle import Circle
+    from allied.record.history import History
+    from allied.record.ids import CircleId, KeyId, OrganisationId
+    from allied.record.record import ChainKey, Record
+
+    Knows: TypeAlias = Callable[[RecordId], bool]
+    FindCustodian: TypeAlias = Callable[[OrganisationId, KeyId], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A withdrawal, and how far its issuer counted each chain when it left."""
+
+    withdrawal: Record
+    heads: Mapping[ChainKey, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """A decision that puts a party out or suspends it, and how far it was counted.
+
+    Attributes:
+        rests_on: the opening of the question: what it knew cannot be taken back.
+    """
+
+    circle: CircleId
+    certificates: tuple[RecordId, ...]
+    rests_on: tuple[RecordId, ...]
+    counted: Mapping[ChainKey, int]
+
+
+@dataclass(slots=True)
+class Judging:
+    """Judges the records of one agreement, one after the other; becomes a frozen `State`."""
+
+    instrument: Instrument
+    history: History
+    custodian: FindCustodian
+    proposals: list[Record] = field(default_factory=list)
+    signatures: dict[PartyId, Signature] = field(default_factory=dict)
+    ratifications: dict[PartyId, Signature] = field(default_factory=dict)
+    signed: dict[PartyId, list[RecordId]] = field(default_factory=dict)
+    openings: dict[CircleId, list[RecordId]] = field(default_factory=dict)
+    events: list[tuple[Record, Event]] = field(default_factory=list)
+    persons: dict[OrganisationId, dict[PersonId, PublicKey]] = field(default_factory=dict)
+    opened: dict[CircleId, Circle] = field(default_factory=dict)
+    statements: list[Record] = field(default_factory=list)
+    verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
+    cuts: dict[OrganisationId, _Cut] = field(default_factory=dict)
+    known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
+    known_removals: Mapping[OrganisationId, Sequence[_Removal]] = field(default_factory=dict)
+    decided: dict[RecordId, list[Certified]] = field(default_factory=dict)
+    custody: dict[PartyId, list[tuple[RecordId, str]]] = field(default_factory=dict)
+    notices: dict[RecordId, Notice] = field(default_factory=dict)
+    revocations: list[tuple[Record, Revocation]] = field(default_factory=list)
+    known_revocations: Sequence[Revocation] = ()
+    _pasts: dict[tuple[frozenset[tuple[RecordId, datetime]], datetime | None], Register] = field(
+        default_factory=dict
+    )
+
+    @property
+    def bounds(self) -> tuple[int, int, int]:
+        """How much there is that may cut somebody off: it never becomes less."""
+        decided = sum(len(its) for its in self.decided.values())
+        return len(self.cuts), decided, len(self.revocations)
+
+    def going_on(self, history: History, custodian: FindCustodian) -> Judging:
+        """A copy that judges the records of a later history; this one stays as it is."""
+        return replace(
+            self,
+            history=history,
+            custodian=custodian,
+            proposals=[*self.proposals],
+            signatures={**self.signatures},
+            ratifications={**self.ratifications},
+            signed={party: [*its] for party, its in self.signed.items()},
+            openings={circle: [*its] for circle, its in self.openings.items()},
+            events=[*self.events],
+            persons={organisation: {**its} for organisation, its in self.persons.items()},
+            opened={**self.opened},
+            statements=[*self.statements],
+            verdicts={**self.verdicts},
+            cuts={**self.cuts},
+            decided={question: [*its] for question, its in self.decided.items()},
+            custody={party: [*its] for party, its in self.custody.items()},
+            notices={
+                record: replace(notice, heard=[*notice.heard])
+                for record, notice in self.notices.items()
+            },
+            revocations=[*self.revocations],
+            _pasts={},
+        )
+
+    def judge_all(self, records: Iterable[Record]) -> None:
+        """Judge records, in the history's order, behind those judged before."""
+        for record in records:
+            self.judge(record)
+
+    def judge(self, record: Record) -> None:
+        """Judge one record by its past and let it take effect."""
+        try:
+            verdict = _BACK_DATED
+            if record.id not in self.history.contested:
+                verdict = self._verdict(record)
+            if verdict.effect:
+                self._take_effect(record)
+        except AlliedError as refusal:
+            verdict = Verdict(effect=False, code=refusal.code, reason=refusal.message)
+        self.verdicts[record.id] = verdict
+
+    def state(self) -> State:
+        """The frozen result."""
+        proposers = [self.instrument.party(each.header.issuer) for each in self.proposals]
+        sourced = known_events(self._sourced(), self.decided, self.notices, lambda _: True)
+        return State(
+            alias=self.instrument.terms.id,
+            proposed_by=proposers[0] if proposers else None,
+            signatures=self.signatures,
+            ratifications=self.ratifications,
+            events=tuple(event for _, event in sourced),
+            persons=self.persons,
+            opened=self.opened,
+            statements=tuple(self.statements),
+            verdicts=self.verdicts,
+            sources=tuple(source for source, _ in sourced),
+            decided={question: tuple(its) for question, its in self.decided.items()},
+            custody=self.custody,
+            notices=self.notices,
+        )
+
+    def removals(self) -> dict[OrganisationId, list[_Removal]]:
+        """How far each party that a decision put out, or suspended, was counted."""
+        found: dict[OrganisationId, list[_Removal]] = {}
+        for opening, its in self.decided.items():
+            party = is_cut_off(its[0])
+            if not party or is_contradicted(its):
+                continue
+            counted: dict[ChainKey, int] = {}
+            for dep in (dep for each in its for dep in each.result.cut):
+                counted[dep.chain] = max(dep.sequence, counted.get(dep.chain, 0))
+            certificates = tuple(each.certificate for each in its)
+            organisation = self.instrument.organisation(PartyId(party))
+            everybody = self.instrument.circles.all.id
+            rests_on = (opening,) if opening in self.verdicts else certificates
+            removal = _Removal(everybody, certificates, rests_on, counted)
+            found.setdefault(organisation, []).append(removal)
+        return found
+
+    def _sourced(self) -> Iterable[tuple[RecordId, Event]]:
+        return ((source.id, event) for source, event in self.events)
+
+    # --- judging ------------------------------------------------------------------------
+
+    def _verdict(self, record: Record) -> Verdict:
+        header = record.header
+        row = rule(header.kind, self.instrument.genesis.rules)
+        party = self.instrument.party(header.issuer)
+        if party is None:
+            return _no("stranger", "its issuer is not named in the agreement")
+        if header.version != self.instrument.genesis.version:
+            return _no("other-version", "it was written under another version of the text")
+        where = self._circle(record)
+        if where is None or party not in where.members:
+            return _no("other-circle", "its issuer is not in the circle it stands in")
+        if where.kind not in row.circles:
+            return _no("wrong-circle", f"{header.kind} is not said in a circle of this purpose")
+        known, bound, once_bound = self._standing_in_past(record)
+        if known not in row.states:
+            return _no("wrong-state", f"{header.kind} has no effect while the agreement is {known}")
+        if "ended" in row.states and (known == "ended" or "bound" not in row.issuers):
+            bound = once_bound
+        if not self._is_entitled(row.issuers, record, party, bound):
+            return _no("not-entitled", f"{party} is not one who may write {header.kind}")
+        return self._within_cuts(record)
+
+    def _circle(self, record: Record) -> Circle | None:
+        header = record.header
+        found = self.opened.get(header.circle)
+        if found is not None and self._knows_any(record, self.openings[header.circle]):
+            return found
+        if header.kind == "circle.open":
+            opening = read_opening(self.instrument, record)
+            return opening if opening.id == header.circle else None
+        party = self.instrument.party(header.issuer)
+        return self.instrument.circles.of(party).get(header.circle) if party else None
+
+    def _knows_any(self, record: Record, earlier: Iterable[RecordId]) -> bool:
+        return any(self.history.knows(record.id, each) for each in earlier)
+
+    def _is_entitled(
+        self,
+        issuers: frozenset[str],
+        record: Record,
+        party: PartyId,
+        bound: frozenset[PartyId],
+    ) -> bool:
+        """Roles that the agreement knows; those of a matter are judged by its own pillar."""
+        if issuers & {"party", "member"}:
+            return True
+        if "signatory" in issuers and self._knows_any(record, self.signed.get(party, ())):
+            return True
+        return bool(issuers - {"party", "member", "signatory"}) and party in bound
+
+    def _standing_in_past(
+        self, record: Record
+    ) -> tuple[str, frozenset[PartyId], frozenset[PartyId]]:
+        """State of the agreement, who is bound, who ever was: as the record's own past has it."""
+        if not self._knows_any(record, [each.id for each in self.proposals]):
+            return "none", frozenset(), frozenset()
+        claimed = record.header.claimed_at
+        known = known_events(self._sourced(), self.decided, self.notices, self._knowing(record.id))
+        ahead = any(event.at > claimed for _, event in known)
+        sources = frozenset((source, event.at) for source, event in known)
+        key = (sources, claimed if ahead else None)
+        register = self._pasts.get(key)
+        if register is None:
+            terms = self.instrument.terms
+            # Whoever claims a time far ahead must not make the others' records look outdated.
+            events = [replace(event, at=min(event.at, claimed)) for _, event in known]
+            register = Register({terms.id: terms}, tuple(events))
+            self._pasts[key] = register
+        found = standing(register, self.instrument.terms.id, claimed)
+        once = frozenset(party for party, stands in found.parties.items() if stands.since)
+        return _WORD[found.state], found.bound, once
+
+    def _knowing(self, record: RecordId) -> Knows:
+        return lambda earlier: self.history.knows(record, earlier)
+
+    def _within_cuts(self, record: Record) -> Verdict:
+        """Whether those who counted how far its issuer, or its key, holds had it."""
+        if is_beyond(record, self.known_revocations):
+            return _no("key-revoked", "its key was revoked, and its issuer does not count it")
+        if self._is_beyond_cut(record) or self._is_beyond_removal(record):
+            return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
+        return Verdict(effect=True)
+
+    def _is_beyond_removal(self, record: Record) -> bool:
+        """Whether those who put its issuer out did not count this record, nor does it know that."""
+        header = record.header
+        return any(
+            header.circle == removal.circle
+            and record.id not in removal.certificates
+            and header.sequence > removal.counted.get(header.chain, 0)
+            and not self._knows_any(record, removal.certificates)
+            and not any(self.history.knows(each, record.id) for each in removal.rests_on)
+            for removal in self.known_removals.get(header.issuer, ())
+        )
+
+    def _is_beyond_cut(self, record: Record) -> bool:
+        """Whether its issuer left without counting this record, and it does not know of that."""
+        cut = self.known_cuts.get(record.header.issuer)
+        if cut is None or record.id == cut.withdrawal.id:
+            return False
+        if record.header.circle != cut.withdrawal.header.circle:
+            return False
+        if self.history.knows(record.id, cut.withdrawal.id):
+            return False
+        if self.history.knows(cut.withdrawal.id, record.id):
+            return False  # what the withdrawal rests on cannot be taken back by it
+        own = record.header.chain == cut.withdrawal.header.chain
+        counted = cut.withdrawal.header.sequence if own else cut.heads.get(record.header.chain, 0)
+        return record.header.sequence > counted
+
+    # --- effects ------------------------------------------------------------------------
+
+    def _take_effect(self, record: Record) -> None:
+        header = record.header
+        party = self.instrument.party(header.issuer)
+        if party is None:
+            return
+        match header.kind:
+            case "agreement.propose":
+                self._require_same_genesis(digest(encode(record.body.get("genesis"))))
+                self.proposals.append(record)
+                self.events.append((record, self._event(INVITED, None, record)))
+            case "identity.person":
+                person, key, ends = read_listing(record.body)
+                listed = self.persons.setdefault(header.issuer, {})
+                if ends:
+                    listed.pop(person, None)
+                else:
+                    listed[person] = key
+            case "agreement.sign":
+                self._require_same_text(record.body)
+                self._once(self.signatures, party, record, SIGNED)
+                self.signed.setdefault(party, []).append(record.id)
+                keeper = self.custodian(header.issuer, header.key)
+                self.custody.setdefault(party, []).append((record.id, keeper))
+            case "agreement.ratify":
+                self._require_same_genesis(record.body.get("genesis"))
+                self._once(self.ratifications, party, record, RATIFIED)
+            case "agreement.withdraw":
+                self._require_same_genesis(record.body.get("genesis"))
+                heads = {dep.chain: dep.sequence for dep in read_deps(record.body.get("cut"))}
+                self.cuts.setdefault(header.issuer, _Cut(record, heads))
+                self.events.append((record, self._event(NOTICE, party, record)))
+                self.notices[record.id] = Notice(header.claimed_at)
+                self.statements.append(record)
+            case "circle.open":
+                opening = read_opening(self.instrument, record)
+                self.opened.setdefault(opening.id, opening)
+                self.openings.setdefault(opening.id, []).append(record.id)
+            case "decision.certificate":
+                self._decide(record)
+                self.statements.append(record)
+            case "key.revoke":
+                self.revocations.append((record, read_revocation(record)))
+                self.statements.append(record)
+            case _:
+                self._acknowledge(record, party)
+                self.statements.append(record)
+
+    def _acknowledge(self, record: Record, party: PartyId) -> None:
+        """Note which notices of leaving a receipt names."""
+        if record.header.kind == "receipt" and self.notices:
+            for each in acknowledged(record):
+                notice = self.notices.get(RecordId(each))
+                if notice is not None and self.history.knows(record.id, RecordId(each)):
+                    notice.hear(record, party)
+
+    def _decide(self, record: Record) -> None:
+        """Let a decision on a matter of the register have its effect, if it is proved."""
+        opening = opening_of(record.body)
+        if read_matter(opening.body.get("matter")).kind not in OF_THE_REGISTER:
+            return  # judged where it is read
+        proof = read_proof(record.body)
+        everybody = self.instrument.circles.all
+        party = self.instrument.party(opening.header.issuer)
+        if record.header.circle != everybody.id or party is None:
+            raise _without_effect("wrong-circle", "it is decided where not everybody can read it")
+        # An opening whose chain was set aside later is judged by what the certificate knows.
+        stays = self.history.knows(record.id, opening.id)
+        knows = self._knowing(opening.id if stays else record.id)
+        at = opening.header.claimed_at
+        known = known_events(self._sourced(), self.decided, self.notices, knows)
+        events = tuple(replace(event, at=min(event.at, at)) for _, event in known)
+        terms = self.instrument.terms
+        said = Said(OPEN, party, opening.body, at, opening.id, opening.header.sequence, knows)
+        on = with_next(
+            terms,
+            Register({terms.id: terms}, events),
+            (),
+            everybody.members,
+            said,
+            sides=lambda *_: None,
+        ).tabled[0]
+        custodians = custodians_of(self.custody, knows)
+        found = certified(proof, record.id, on, custodians, self.instrument.party)
+        self.decided.setdefault(opening.id, []).append(found)
+        self.events += [(record, event) for event in events_of(terms, found)]
+
+    def _once(
+        self, counted: dict[PartyId, Signature], party: PartyId, record: Record, event: str
+    ) -> None:
+        """Show the first; a later one is an event as well, for those who know only that one."""
+        persons = tuple(assertion.person for assertion in record.assertions)
+        counted.setdefault(party, Signature(party, record.id, record.header.claimed_at, persons))
+        self.events.append((record, self._event(event, party, record)))
+
+    def _event(self, event: str, party: PartyId | None, record: Record) -> Event:
+        return Event(
+            agreement=self.instrument.terms.id,
+            event=event,
+            party=party,
+            at=record.header.claimed_at,
+        )
+
+    def _require_same_genesis(self, value: Json) -> None:
+        if value != self.instrument.id:
+            raise _without_effect("other-genesis", "it speaks of another agreement")
+
+    def _require_same_text(self, body: Mapping[str, Json]) -> None:
+        genesis = self.instrument.genesis
+        self._require_same_genesis(body.get("genesis"))
+        if body.get("text") != genesis.text or body.get("model") != genesis.model:
+            raise _without_effect("other-text", "it signs other words than those proposed")
+
+
+def read_opening(instrument: Instrument, record: Record) -> Circle:
+    """Read the circle that a `circle.open` record opens, for parties of the agreement.
+
+    Raises:
+        MalformedError: `circle.shape`, or what the ids refuse.
+        RefusedError: `effect.wrong-circle`, it is a standing one, of another agreement or
+            version, or has a stranger in it.
+    """
+    opening = circles.read(record.body.get("circle"))
+    everybody = instrument.circles.all
+    if (
+        opening.standing
+        or opening.version != everybody.version
+        or not circles.covers(everybody, opening)
+    ):
+        raise _without_effect("wrong-circle", "such a circle cannot be opened here")
+    return opening
+
+
+def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:
+    """Read the body of `identity.person`: pseudonym, key, and whether the listing ends.
+
+    Raises:
+        MalformedError: `identity.person-shape`, or what the key and the id refuse.
+    """
+    if set(body) - {"person", "alg", "key", "ends"}:
+        raise _malformed_listing()
+    key = PublicKey.from_json({"alg": body.get("alg"), "key": body.get("key")})
+    return person_id(body.get("person")), key, body.get("ends") is True
+
+
+_WORD: Final = {
+    "proposed": "proposed",
+    "signed": "proposed",
+    "in-force": "in-force",
+    "lapsed": "ended",
+    "suspended": "in-force",
+    "expired": "ended",
+    "terminated": "ended",
+}
+
+
+def _no(code: str, reason: str) -> Verdict:
+    return Verdict(effect=False, code=f"effect.{code}", reason=reason)
+
+
+_BACK_DATED: Final = _no(
+    "time-contested", "it claims to be earlier than what its issuer said before it"
+)
+
+
+def _without_effect(code: str, reason: str) -> RefusedError:
+    return RefusedError(f"effect.{code}", reason)
+
+
+def _malformed_listing() -> MalformedError:
+    return MalformedError(
+        "identity.person-shape", "a listing has a pseudonym, an algorithm and a key"
+    )

@@ -1,0 +1,119 @@
+"""One agreement after a set of records: what the fold gives, frozen.
+
+How records come to it is for `fold`; what of it somebody knows who has seen only some of the
+records, for `knowing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from allied.agreement.knowing import custodians_of, known_events
+from allied.agreement.standing import Event, Register, Standing, standing
+from allied.agreement.tally import ADOPTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from allied.agreement.certified import Certified
+    from allied.agreement.genesis import Instrument
+    from allied.agreement.noticed import Notice
+    from allied.record.circle import Circle
+    from allied.record.ids import CircleId, OrganisationId, PartyId, PersonId, RecordId
+    from allied.record.keys import PublicKey
+    from allied.record.record import Record
+
+    Knows: TypeAlias = Callable[[RecordId], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a record has effect, and why not if it has none."""
+
+    effect: bool
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """That a party signed (or ratified): which record, when by its own claim, and who."""
+
+    party: PartyId
+    record: RecordId
+    claimed_at: datetime
+    persons: tuple[PersonId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One agreement after a set of records.
+
+    Attributes:
+        proposed_by: the party that put the text forward; None before its record is here.
+        signatures, ratifications: by party, the first of each.
+        events: what happened, as `agreement.standing` reads it.
+        persons: who may act for which organisation, by pseudonym.
+        opened: circles beyond the standing ones.
+        statements: records with effect that other pillars fold, in the history's order.
+        verdicts: of every record in the history.
+        alias: the file's id, under which events and register know the agreement.
+        sources: of each event, the record that it comes from.
+        decided: by question, what certificates prove on matters of the register.
+        custody: by party, who keeps its acts key, as of each record by which it signed.
+        notices: of leaving, by record, with who acknowledged them.
+    """
+
+    alias: str
+    proposed_by: PartyId | None
+    signatures: Mapping[PartyId, Signature]
+    ratifications: Mapping[PartyId, Signature]
+    events: tuple[Event, ...]
+    persons: Mapping[OrganisationId, Mapping[PersonId, PublicKey]]
+    opened: Mapping[CircleId, Circle]
+    statements: tuple[Record, ...]
+    verdicts: Mapping[RecordId, Verdict]
+    sources: tuple[RecordId, ...] = ()
+    decided: Mapping[RecordId, tuple[Certified, ...]] = field(default_factory=dict)
+    custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]] = field(default_factory=dict)
+    notices: Mapping[RecordId, Notice] = field(default_factory=dict)
+
+    def register(self, instrument: Instrument) -> Register:
+        """The register of this one agreement."""
+        return Register({self.alias: instrument.terms}, self.events)
+
+    def known(self, instrument: Instrument, knows: Knows, at: datetime) -> Register:
+        """The register as a record of `at` knows it."""
+        sourced = zip(self.sources, self.events, strict=True)
+        found = known_events(sourced, self.decided, self.notices, knows)
+        events = tuple(replace(event, at=min(event.at, at)) for _, event in found)
+        return Register({self.alias: instrument.terms}, events)
+
+    def custodians(self, knows: Knows) -> Mapping[PartyId, str]:
+        """Who keeps the acts key of each party, as a record knows it."""
+        return custodians_of(self.custody, knows)
+
+    def about(self, party: PartyId) -> frozenset[RecordId]:
+        """The certificates on a party that put it out, or let it in: it has to hear of them."""
+        return frozenset(
+            each.certificate
+            for its in self.decided.values()
+            for each in its
+            if each.matter.party == party and each.result.outcome == ADOPTED
+        )
+
+    def standing(self, instrument: Instrument, at: datetime) -> Standing:
+        """Who is bound at `at`."""
+        return standing(self.register(instrument), self.alias, at)
+
+    def circles_of(self, instrument: Instrument, party: PartyId) -> Mapping[CircleId, Circle]:
+        """Every circle that `party` is in, by id."""
+        found = dict(instrument.circles.of(party))
+        for opened in self.opened.values():
+            if party in opened.members:
+                found[opened.id] = opened
+        return found
