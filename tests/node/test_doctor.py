@@ -12,7 +12,7 @@ from allied.node import checkups, doctor, renewals
 from allied.node.checkups import Around, Certificate
 from tests.node.hands import HARBOUR, RIVER, allied, crafted, run_sql, slip_in
 from tests.node.network import START, House, Network
-from tests.node.test_keys import another_continuation, chain_of, rotate
+from tests.node.test_keys import another_continuation, chain_of, recover, rotate
 from tests.taxii.certificates import made_certificate
 
 HERE = Around(1 << 40, (), None, "")
@@ -98,6 +98,19 @@ def test_keys_get_old_until_they_are_rotated(tmp_path: Path) -> None:
     assert said(house, "keys") == {"ok"}
     network.advance(checkups.KEYS_OLD + timedelta(days=1))
     assert said(house, "keys") == {"warning"}
+    rotate(house)
+    assert said(house, "keys") == {"ok"}
+
+
+def test_an_own_identity_that_somebody_else_has_gone_on_with_is_a_problem(tmp_path: Path) -> None:
+    house = Network(tmp_path).found(RIVER, "River Bank plc")
+    theirs = another_continuation(house)
+    assert said(house, "keys") == {"ok"}
+    with house.node.store.write() as writing:
+        renewals.taken(writing, house.organisation.id, [*chain_of(house, house), theirs])
+    assert said(house, "keys") == {"problem"}
+    recover(house, after=1)
+    assert said(house, "keys") == {"ok"}
     rotate(house)
     assert said(house, "keys") == {"ok"}
 

@@ -195,6 +195,13 @@ def _keys(reading: Reading, organisation: Organisation, now: datetime) -> Examin
         f"descriptor {current.sequence}, {(now - since).days} days old;"
         f" next {current.next[:12]}, recovery {current.recovery[:12]}"
     )
+    written = int(reading.cursor(f"descriptors:{organisation.id}") or 1)
+    if current.sequence > written:
+        text = (
+            f"its identity goes on behind descriptor {written}, not by this node: put"
+            f" the newer keys back, or take it back with `allied key recover --after {written}`"
+        )
+        return Examined(name, "problem", text, "keys")
     if now - since > KEYS_OLD:
         return Examined(name, "warning", f"{text}; rotate them (`allied key rotate`)", "keys")
     return Examined(name, "ok", text, "keys")

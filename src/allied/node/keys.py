@@ -290,6 +290,7 @@ class _Renewal:
             writing.replace_descriptors(organisation.id, (*self.identity.raws, self.raw))
             writing.set_organisation(changed)
             writing.set_cursor(f"renewed:{organisation.id}", node.clock.now().isoformat())
+            writing.set_cursor(f"descriptors:{organisation.id}", f"{len(self.identity.raws) + 1}")
             if then is not None:
                 then(writing, changed, {name: _private(name, seed) for name, seed in seeds.items()})
         node.vault.promote(organisation.id, keep_sealing="sealing" in seeds)
