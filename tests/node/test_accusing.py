@@ -100,6 +100,40 @@ def test_a_proof_that_proves_nothing_accuses_nobody(tmp_path: Path) -> None:
     assert fork.carried(crafted(river, pact, "fork.proof", broken)) == []
 
 
+def test_what_honest_parties_rest_on_a_branch_reaches_who_holds_the_other(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    for house, word in ((river, "yes"), (harbour, "no")):
+        branch: list[Record] = []
+        for number in range(3):
+            body: dict[str, Json] = {"blob": f"{word} {number}"}
+            after = branch[-1] if branch else None
+            branch.append(crafted(northgate, pact, "redaction.answer", body, after=after))
+        told(house, pact, *branch)
+    said = []
+    for house in (river, harbour):  # each cites the end of the branch that it holds
+        with house.node.store.write() as writing:
+            found = house.node.folds.of(writing, AgreementId(pact))
+            circle = found.instrument.circles.all
+            said.append(
+                journal.append(
+                    house.node,
+                    writing,
+                    house.actor,
+                    found,
+                    circle,
+                    "redaction.answer",
+                    {"blob": "-"},
+                )
+            )
+    network.settle(4)
+    for house in (river, harbour, northgate):
+        verdicts = folded(house, pact).state.verdicts
+        assert all(verdicts[each.id].effect for each in said)
+        with house.node.store.read() as reading:
+            assert reading.parked(AgreementId(pact)) == []
+
+
 def test_what_waits_for_ever_keeps_nobody_from_being_up_to_date(tmp_path: Path) -> None:
     network, pact = allied(tmp_path)
     river, harbour, northgate = network.houses.values()

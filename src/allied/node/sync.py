@@ -13,7 +13,7 @@ Words used here:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from allied.node import (
     journal,
     ledger_roots,
     messages,
+    missing,
     peers,
     recalls,
     release,
@@ -48,7 +49,6 @@ from allied.node import (
 )
 from allied.node.messages import (
     AgreementsAnswer,
-    Head,
     Heads,
     ItemsQuestion,
     Named,
@@ -61,12 +61,11 @@ from allied.node.rows import AgreementRow
 from allied.record.canonical import digest, encode
 from allied.record.identity import open_chain
 from allied.record.ids import AgreementId
-from allied.record.record import ChainKey, read
+from allied.record.record import read
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Keys, Writing
     from allied.node.rows import Organisation, Peer
@@ -435,7 +434,9 @@ class _Exchange:
         """Fetch the proposal of an agreement that is new here, and check that it names us."""
         heads = Heads.decode(self.ask(messages.HEADS, Heads(agreement, ()).encode()))
         # A proposal stands at the start of its chain, and is all that is needed now.
-        starts = [span._replace(last=min(span.last, _START)) for span in _spans(None, heads.heads)]
+        starts = [
+            span._replace(last=min(span.last, _START)) for span in missing.spans(None, heads.heads)
+        ]
         answer = self._fetch(agreement, starts)
         for raw in answer.records:
             record = read(raw)
@@ -473,12 +474,12 @@ class _Exchange:
         for _ in range(_ROUNDS):
             with self._node.store.read() as reading:
                 folded = self._node.folds.of(reading, agreement)
+                needed = missing.lacking(reading, folded) if again else missing.NOTHING
             question = Heads(
                 agreement, visibility.heads(folded, self._peer.id, self._node.clock.now())
             )
             theirs = Heads.decode(self.ask(messages.HEADS, question.encode()))
-            parted = self._parted(folded) if again else frozenset[ChainKey]()
-            spans = _spans(folded, theirs.heads, parted)
+            spans = missing.spans(folded, theirs.heads, needed)
             if not spans:
                 return True
             answer = self._fetch(agreement, spans)
@@ -493,18 +494,6 @@ class _Exchange:
     def _parked(self, agreement: AgreementId) -> bool:
         with self._node.store.read() as reading:
             return bool(reading.parked(agreement))
-
-    def _parted(self, folded: Folded) -> frozenset[ChainKey]:
-        """Chains of which a parked record continues another branch than the one held here."""
-        with self._node.store.read() as reading:
-            waiting = [read(raw).header for _, _, raw in reading.parked(folded.row.id)]
-        return frozenset(
-            header.chain
-            for header in waiting
-            if header.previous is not None
-            and not folded.holds(header.previous)
-            and folded.history.heads.get(header.chain, (0, ""))[0] >= header.sequence - 1
-        )
 
     def _fetch(self, agreement: AgreementId, spans: Sequence[Span]) -> RecordsAnswer:
         question = RecordsQuestion(agreement, tuple(spans[: messages.MAX_SPANS]))
@@ -538,29 +527,6 @@ class _Exchange:
             return fetching.run(begun)
         finally:
             outcome.blobs += fetching.fetched
-
-
-def _spans(
-    folded: Folded | None, theirs: Iterable[Head], parted: frozenset[ChainKey] = frozenset()
-) -> list[Span]:
-    """What is missing here of chains that the peer holds further, or in another way.
-
-    Args:
-        folded: what is held here; None for nothing.
-        parted: chains to be asked for from their start.
-    """
-    first: dict[ChainKey, tuple[int, int]] = {}
-    for head in theirs:
-        chain = ChainKey(head.circle, head.issuer, head.incarnation)
-        held = folded.history.heads.get(chain, (0, ""))[0] if folded else 0
-        if folded and (folded.holds(head.id) or not folded.instrument.party(head.issuer)):
-            continue  # held, or of a stranger: what it wrote would be refused
-        start = held + 1
-        if chain in parted or head.sequence <= held:
-            start = 1  # there, a number that is held here stands on another record
-        known = first.get(chain, (start, head.sequence))
-        first[chain] = (min(start, known[0]), max(head.sequence, known[1]))
-    return sorted(Span(*chain, start, last) for chain, (start, last) in first.items())
 
 
 def _not_named() -> UnverifiedError:

@@ -1,0 +1,77 @@
+"""Which ranges of records to ask a peer for: what it holds further, or in another way.
+
+Rules. A range is asked for because the peer's heads show more, or because a record that waits
+here rests on what is not here. A chain that parts is asked for from where it parts: nobody's
+heads tell how far its branches go, and whoever took one branch for the whole may rest on any
+record of it. What waits is a stranger's word as long as it waits: it makes nobody ask for much
+of another party's chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from allied.node.messages import Head, Span
+from allied.record.record import ChainKey, read
+
+if TYPE_CHECKING:
+    from allied.node.folds import Folded
+    from allied.node.ports import Reading
+
+Lacking: TypeAlias = Mapping[ChainKey, tuple[int, int]]
+"""By chain, the first and the last number to ask for."""
+NOTHING: Final[Lacking] = MappingProxyType({})
+
+
+def lacking(reading: Reading, folded: Folded) -> Lacking:
+    """What parked records rest on that is neither stored nor parked."""
+    rows = reading.parked(folded.row.id)
+    waiting = {record for record, *_ in rows}
+    past = folded.history
+    found: dict[ChainKey, tuple[int, int]] = {}
+    for header in (read(raw).header for *_, raw in rows):
+        needs = [(dep.chain, dep.sequence, dep.id) for dep in header.deps]
+        if header.previous is not None:
+            needs.append((header.chain, header.sequence - 1, header.previous))
+        for chain, number, record in needs:
+            if record in waiting or folded.holds(record):
+                continue
+            held = past.heads.get(chain, (0, ""))[0]
+            if chain in past.frozen:
+                start = min(past.frozen[chain], number)
+            elif chain == header.chain and number <= held:
+                start = 1  # its issuer tells another story, and nobody knows since when
+            else:
+                start = min(held + 1, number)
+            first, last = found.get(chain, (start, number))
+            found[chain] = (min(start, first), max(number, last))
+    return found
+
+
+def spans(folded: Folded | None, theirs: Sequence[Head], needed: Lacking = NOTHING) -> list[Span]:
+    """The ranges to ask a peer for, by chain.
+
+    Args:
+        folded: what is held here; None for nothing.
+        theirs: the peer's heads. Of a chain that it does not show nothing is asked for.
+    """
+    found: dict[ChainKey, tuple[int, int]] = {}
+    shown: set[ChainKey] = set()
+    for head in theirs:
+        chain = ChainKey(head.circle, head.issuer, head.incarnation)
+        shown.add(chain)
+        held = 0
+        if folded:
+            if folded.holds(head.id) or not folded.instrument.party(head.issuer):
+                continue  # held, or of a stranger: what it wrote would be refused
+            held = folded.history.heads.get(chain, (0, ""))[0]
+        # A number that is held here stands on another record there.
+        start = held + 1 if head.sequence > held else 1
+        first, last = found.get(chain, (start, head.sequence))
+        found[chain] = (min(start, first), max(head.sequence, last))
+    for chain in needed.keys() & shown:
+        first, last = found.get(chain, needed[chain])
+        found[chain] = (min(first, needed[chain][0]), max(last, needed[chain][1]))
+    return sorted(Span(*chain, first, last) for chain, (first, last) in found.items())
