@@ -50,7 +50,10 @@ def test_nothing_is_taken_in_for_a_neighbour_that_the_agreement_does_not_name(
 
     monkeypatch.setattr(harbour.answers, "answer", lying)
     inner_keys = harbour.answers.listener_keys
-    monkeypatch.setattr(harbour.answers, "listener_keys", lambda who: inner_keys(who) or {})
+    own = keys.signer(lodger.id, "transport").public
+    monkeypatch.setattr(
+        harbour.answers, "listener_keys", lambda who: inner_keys(who) or {own.key_id: own}
+    )
     network.spoil = {messages.AGREEMENTS: naming}
     outcomes = sync.sync(river.node, keys, only=harbour.organisation.id)
     assert {each.organisation: each.problem for each in outcomes} == {

@@ -91,6 +91,19 @@ def test_bytes_are_shared_by_all_who_hold_them(store: SqlStore) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM items").scalar() == 4
 
 
+def test_a_proof_of_no_bytes_stays_one_beside_longer_ones(store: Store) -> None:
+    proofs = (b"", b"\x00\x01", b"")
+    with store.write() as writing:
+        known = rows.classes(writing, 1)[0]
+        given_items = [item(f"indicator--{n}", known) for n in range(3)]
+        writing.add_items(
+            (replace(row, proof=proof), raw)
+            for (row, raw), proof in zip(given_items, proofs, strict=True)
+        )
+    with store.read() as reading:
+        assert tuple(row.proof for row in reading.items(PACT, RIVER, limit=9)) == proofs
+
+
 def test_nothing_is_stored_for_an_empty_batch(store: Store) -> None:
     with store.write() as writing:
         assert writing.add_items([]) == ItemsAdded(0, 0, 0, 0, ())

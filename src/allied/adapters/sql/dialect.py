@@ -159,7 +159,8 @@ def insert_columns(
         elif isinstance(of[0], bytes):
             blobs = [value for value in of if isinstance(value, bytes)]
             lengths = [len(blob) for blob in blobs]
-            places.append(f"substr(?, each.value ->> {len(told)}, each.value ->> {len(told) + 1})")
+            piece = f"substr(?, each.value ->> {len(told)}, each.value ->> {len(told) + 1})"
+            places.append(f"coalesce({piece}, x'')")  # of no bytes at all there is no piece
             given.append(b"".join(blobs))
             told += [list(accumulate(lengths, initial=1)), lengths]
         else:
