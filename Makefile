@@ -27,9 +27,11 @@ format:
 bench:
 	@sh scripts/setup.sh dev && exec .venv/bin/python -m bench $(ARGS)
 
-## make soak     the long tests: more examples, more nodes, minutes instead of seconds
+SOAK_SECONDS = 14400
+
+## make soak     the long tests: more examples, more nodes; hours, ended after SOAK_SECONDS
 soak:
-	@sh scripts/setup.sh dev && exec env ALLIED_HYPOTHESIS_PROFILE=thorough .venv/bin/pytest -m 'soak or not soak' $(ARGS)
+	@sh scripts/setup.sh dev && exec timeout -s INT $(SOAK_SECONDS) env ALLIED_HYPOTHESIS_PROFILE=thorough .venv/bin/pytest -m 'soak or not soak' $(ARGS)
 
 ## make docs     the documentation as a site, in site/
 docs:
