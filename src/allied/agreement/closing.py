@@ -219,7 +219,26 @@ class Progress:
             silent = [each for each in self.entitled if each not in self.closes]
         else:
             return ()
-        return tuple(silent) if at >= since + PATIENCE else ()
+        return tuple(silent) if at - since >= PATIENCE else ()
+
+
+def turns_from(claimed: Iterable[datetime], now: datetime) -> datetime:
+    """When the turns begin: at the last claimed time that is not still to come.
+
+    Who claims a time far ahead keeps nobody waiting. Where all of them are still to come, this
+    clock is behind, and the first of them counts.
+
+    Raises:
+        ValueError: no time is given.
+    """
+    times = tuple(claimed)
+    return max((each for each in times if each <= now), default=min(times))
+
+
+def turn_at(since: datetime, places: int) -> datetime:
+    """When the turn of who comes after so many others has come; never beyond what time can hold."""
+    last = datetime.max.replace(tzinfo=since.tzinfo)
+    return since + places * STEP if last - since >= places * STEP else last
 
 
 def progress(on: Tabled, custodians: Mapping[PartyId, str]) -> Progress:

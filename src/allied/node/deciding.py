@@ -11,8 +11,9 @@ Words used here:
 
 Rules. An organisation closes when a question has closed as counted here, and once. The first in
 the order tallies as soon as everybody has closed; where somebody stays silent, each waits one
-step longer than who comes before. An organisation counts for one value only, and for the tally
-of who comes first in the order. It never waits for people, and never decides for them. A
+step longer than who comes before, from the last claimed time that has come. An organisation counts
+for one value only, and for the tally of who comes first in the order. It never waits for people,
+and never decides for them. What goes wrong in one agreement stops no other. A
 certificate that its bearer's later lies would take away is said again by whoever holds it.
 """
 
@@ -29,12 +30,13 @@ from allied.agreement.closing import (
     CERTIFICATE,
     CLOSE,
     COUNT,
-    STEP,
     TALLY,
     Progress,
     Tally,
     progress,
     tally_of,
+    turn_at,
+    turns_from,
 )
 from allied.agreement.outcome import OPEN, Count
 from allied.agreement.tabled import OPEN as OPENING, counted
@@ -115,8 +117,8 @@ def _decide_for(node: Node, keys: Keys, organisation: Organisation) -> int:
             taken += _decide(node, keys, organisation, agreement)
         except ExhaustedError:
             raise
-        except AlliedError:
-            continue  # a frozen chain, a locked key: the others' nodes go on
+        except (AlliedError, OverflowError):
+            continue  # a frozen chain, a locked key, a time without end: the others go on
     return taken
 
 
@@ -218,7 +220,7 @@ def _steps_on(
             yield _Step(circle, CLOSE, _close(folded, circle, on))
             return
     if state.ready is not None:
-        if _turn(state, mine, now, due, max(each.at for each in state.counts)):
+        if _turn(state, mine, now, due, turns_from((each.at for each in state.counts), now)):
             yield _Step(circle, CERTIFICATE, _certificate(folded, on, state))
         return
     if mine in state.entitled:
@@ -230,9 +232,9 @@ def _steps_on(
             yield _Step(circle, COUNT, body)
             return
     if mine in state.order and state.enough_closes and not state.tallies:
-        last = max(each.at for each in state.closes.values())
+        last = turns_from((each.at for each in state.closes.values()), now)
         everybody = len(state.closes) == len(state.entitled)
-        if _turn(state, mine, now, due, last if everybody else last + STEP):
+        if _turn(state, mine, now, due, last if everybody else turn_at(last, 1)):
             tally = _tally(on, state)
             if tally is not None:
                 yield _Step(circle, TALLY, tally)
@@ -251,7 +253,7 @@ def _turn(state: Progress, mine: PartyId, now: datetime, due: _Due, since: datet
     place = state.order.index(mine) if mine in state.order else last
     if place == last and mine not in state.entitled:
         return False
-    moment = since + place * STEP
+    moment = turn_at(since, place)
     if now >= moment:
         return True
     due.by(moment)
