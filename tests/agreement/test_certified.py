@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from allied.agreement.certified import embedded, read_proof, write_proof
 from allied.agreement.result import Result, read_result
 from allied.agreement.state import State
 from allied.errors import AlliedError, MalformedError, RefusedError
+from allied.record import revocation
 from allied.record.canonical import Json
 from allied.record.history import history
 from allied.record.ids import PartyId
@@ -31,7 +33,7 @@ from tests.agreement.bench_of_three import (
     Table,
     pact,
 )
-from tests.record.cast import NOON, cited
+from tests.record.cast import NOON, cited, key
 
 TEXT = pact().replace(
     b"articles:\n",
@@ -404,3 +406,44 @@ def test_a_result_has_one_form(changes: dict[str, Json]) -> None:
     with pytest.raises(MalformedError) as refusal:
         read_result({**right, **changes})
     assert refusal.value.code == "decision.shape"
+
+
+# --- counts under a key that was revoked --------------------------------------------------------
+
+
+def revoked(table: Table, *counted: Record) -> Record:
+    """River revokes both of its keys, and counts what is named."""
+    old = ORGANISATIONS[RIVER_P]
+    who = replace(old, automatic=key("River automatic 2"), acts=key("River acts 2"))
+    keys = [old.acts.public.key_id, old.automatic.public.key_id]
+    body = revocation.body(keys, [cited(each) for each in counted], {"blob": "ab" * 32, "size": 9})
+    pen = Pen(PACT, RIVER_P, None, 1, SOON, who)
+    return pen.write("key.revoke", body, [table.river.last, *table.others(table.river)])
+
+
+@pytest.mark.parametrize(
+    ("last", "holds"),
+    [
+        pytest.param("opening", False, id="that is beyond what its owner counts"),
+        pytest.param("count", True, id="that its owner counts"),
+    ],
+)
+def test_a_certificate_that_knows_of_a_revocation_has_no_count(last: str, holds: bool) -> None:
+    table = seats()
+    opening = opened(table)
+    found = result(opening)
+    signed = counts(table, found, opening)
+    told = revoked(table, opening if last == "opening" else signed[0])
+    deps = [told, table.northgate.last]
+    after = table.harbour.write("decision.certificate", write_proof(opening, found, signed), deps)
+    state = folded(table, told)
+    assert state.verdicts[after.id].effect == holds
+    assert (legal(state) == "expelled") == holds
+
+
+def test_a_certificate_that_came_before_a_revocation_stands() -> None:
+    table = seats()
+    whole(table)
+    before = legal(folded(table))
+    assert before == "expelled"
+    assert legal(folded(table, revoked(table))) == before

@@ -9,14 +9,25 @@ from datetime import timedelta
 
 import pytest
 
-from allied.agreement import revocation
-from allied.agreement.fold import fold
+from allied.agreement.fold import begun, fold, further
+from allied.agreement.revocation import needed_of
 from allied.errors import MalformedError
+from allied.record import revocation
 from allied.record.canonical import Json
 from allied.record.circle import Circle
 from allied.record.history import history
+from allied.record.ids import PartyId
 from allied.record.record import Record
-from tests.agreement.bench_of_three import ORGANISATIONS, RIVER_P, Pen, Table, table
+from tests.agreement.bench_of_three import (
+    HARBOUR_P,
+    NORTHGATE_P,
+    ORGANISATIONS,
+    RIVER_P,
+    Pen,
+    Table,
+    instrument,
+    table,
+)
 from tests.record.cast import NOON, cited, key
 
 WHY: dict[str, Json] = {"blob": "ab" * 32, "size": 20}
@@ -39,7 +50,13 @@ def revoking(
     heads = [cited(each) for each in cut]
     named = keys or [STOLEN.public.key_id]
     body = revocation.body(named, heads, WHY)  # type: ignore[arg-type]
-    return pen.write("key.revoke", body, seats.heads)
+    return pen.write("key.revoke", body, resting(seats, cut))
+
+
+def resting(seats: Table, cut: Sequence[Record]) -> list[Record]:
+    """What a revocation cites: all heads, and what it counts."""
+    heads = {each.header.chain: each for each in cut}
+    return list((heads | {each.header.chain: each for each in seats.heads}).values())
 
 
 def note(pen: Pen, deps: Sequence[Record] = ()) -> Record:
@@ -127,9 +144,9 @@ def test_a_revocation_of_another_form_is_refused(change: dict[str, Json]) -> Non
     seats = table()
     pen = Pen(seats.pact, RIVER_P, None, 1, LATER, RENEWED)
     sound = revocation.body([STOLEN.public.key_id], [cited(seats.river.last)], WHY)
-    assert revocation.read_revocation(pen.write("key.revoke", sound)).below == 1
+    assert revocation.read_revocation(pen.write("key.revoke", sound, seats.heads)).below == 1
     with pytest.raises(MalformedError):
-        revocation.read_revocation(pen.write("key.revoke", sound | change))
+        revocation.read_revocation(pen.write("key.revoke", sound | change, seats.heads))
 
 
 def test_a_revocation_counts_chains_of_its_own_that_are_older_only() -> None:
@@ -143,3 +160,128 @@ def test_a_revocation_counts_chains_of_its_own_that_are_older_only() -> None:
                 pen.write("key.revoke", revocation.body(named, [cited(head)], WHY))
             )
         assert refusal.value.code == "key.revocation-shape"
+
+
+def test_a_revocation_rests_on_what_it_counts() -> None:
+    seats = table()
+    pen = Pen(seats.pact, RIVER_P, None, 1, LATER, RENEWED)
+    last = seats.river.last
+    body = revocation.body([STOLEN.public.key_id], [cited(last)], WHY)
+    for deps in ([], [seats.river.written[0], seats.harbour.last], seats.others(seats.river)):
+        with pytest.raises(MalformedError) as refusal:
+            revocation.read_revocation(pen.write("key.revoke", body, deps))
+        assert refusal.value.code == "key.revocation-shape"
+    sound = pen.write("key.revoke", body, [last])
+    assert list(revocation.read_revocation(sound).counted.values()) == [last.header.sequence]
+
+
+# --- what a revocation does not take back ------------------------------------------------------
+
+
+def revoking_all(seats: Table, party: PartyId, deps: Sequence[Record]) -> Record:
+    """A party revokes its first acts key and counts nothing that it signed."""
+    who = replace(ORGANISATIONS[party], acts=key(f"{party} next"))
+    pen = Pen(seats.pact, party, None, 1, LATER, who)
+    body = revocation.body([ORGANISATIONS[party].acts.public.key_id], [], WHY)
+    return pen.write("key.revoke", body, deps)
+
+
+@pytest.mark.parametrize("party", [RIVER_P, HARBOUR_P, NORTHGATE_P])
+def test_nobody_takes_an_agreement_out_of_force_by_revoking_its_own_keys(party: PartyId) -> None:
+    seats = table()
+    for pen in seats.pens:
+        note(pen, seats.others(pen))
+    said = note(seats.pens[[each.party for each in seats.pens].index(party)])
+    assert fold(seats.pact, history(seats.records)).standing(seats.pact, LATER).state == "in-force"
+    last = revoking_all(seats, party, seats.heads)
+    found = fold(seats.pact, history([*seats.records, last]))
+    assert found.standing(seats.pact, LATER).state == "in-force"
+    assert party in found.signatures
+    assert found.proposed_by == RIVER_P
+    assert found.verdicts[said.id].code == "effect.key-revoked"  # the twin: not a paper
+
+
+def test_a_signature_that_nobody_relied_on_is_taken_back() -> None:
+    """A thief's late signature too, though others cite it who know of the revocation."""
+    seats = Table(instrument(), *(Pen(instrument(), each) for each in ORGANISATIONS))
+    proposal = seats.river.propose()
+    seats.river.person()
+    seats.river.sign()
+    seats.harbour.person([proposal])
+    signed = seats.harbour.sign([seats.river.last])
+    last = revoking_all(seats, HARBOUR_P, [proposal])
+    seats.northgate.person([proposal, last])
+    seats.northgate.at = LATER
+    note(seats.northgate, [signed])
+    records = [*seats.records, last]
+    found = fold(seats.pact, history(records))
+    assert found.verdicts[signed.id].code == "effect.key-revoked"
+    assert HARBOUR_P not in found.signatures
+    seats.river.at = LATER  # the twin: somebody who does not know of it rests on it
+    relied = note(seats.river, [signed])
+    found = fold(seats.pact, history([*records, relied]))
+    assert found.verdicts[signed.id].effect
+
+
+def test_what_was_relied_on_is_found_in_whatever_order_it_comes() -> None:
+    seats = table()
+    records = list(seats.records)
+    last = revoking_all(seats, HARBOUR_P, [seats.river.last])
+    answers = [note(pen, [seats.harbour.last]) for pen in (seats.river, seats.northgate)]
+    whole = [*records, last, *answers]
+    wanted = fold(seats.pact, history(whole))
+    assert HARBOUR_P in wanted.signatures
+    for more in itertools.permutations([last, *answers]):
+        past = history(records)
+        progress = begun(seats.pact, past)
+        for each in more:
+            past = past.extended([each])
+            progress = further(progress, past, lambda *_: "")
+        assert progress.state == wanted
+
+
+def test_half_of_those_whom_entry_into_force_takes_have_to_rely_on_a_paper() -> None:
+    for life, needed in (
+        ("{}", 1),
+        ("{in_force_when: {count: 2, of: signed}}", 1),
+        ("{in_force_when: {all: ratified}}", 1),
+    ):
+        assert needed_of(instrument(life).terms) == needed
+    terms = instrument().terms
+    many = replace(terms, parties=terms.parties * 3)
+    assert needed_of(many) == len(many.party_ids) // 2
+
+
+# --- what a thief withdraws --------------------------------------------------------------------
+
+
+def test_a_withdrawal_under_a_revoked_key_cuts_nobody_off() -> None:
+    seats = table()
+    good = seats.river.last
+    thief = Pen(
+        seats.pact, RIVER_P, None, 0, NOON + timedelta(days=1), None, [*seats.river.written]
+    )
+    gone = thief.withdraw(seats.others(seats.river))
+    pen = Pen(seats.pact, RIVER_P, None, 1, LATER, RENEWED)
+    body = revocation.body([STOLEN.public.key_id], [cited(good)], WHY)
+    last = pen.write("key.revoke", body, seats.heads)
+    own = note(pen)
+    assert effects(seats, last, own) == {}
+    assert effects(seats, gone, last, own) == {gone.id: "effect.key-revoked"}
+
+
+def test_a_withdrawal_that_is_void_hides_none_that_holds() -> None:
+    seats = table()
+    good = seats.river.last
+    thief = Pen(
+        seats.pact, RIVER_P, None, 0, NOON + timedelta(days=1), None, [*seats.river.written]
+    )
+    gone = thief.withdraw(seats.others(seats.river))
+    pen = Pen(seats.pact, RIVER_P, None, 1, LATER, RENEWED)
+    body = revocation.body([STOLEN.public.key_id], [cited(good)], WHY)
+    last = pen.write("key.revoke", body, seats.heads)
+    left = pen.withdraw(cut=[good])
+    me = ORGANISATIONS[RIVER_P].identity.id
+    for records, wanted in (([gone], gone), ([gone, last], None), ([gone, last, left], left)):
+        found = begun(seats.pact, history([*seats.records, *records])).first.standing_cuts()
+        assert (found[me].withdrawal if me in found else None) == wanted

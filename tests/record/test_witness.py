@@ -11,11 +11,22 @@ from hypothesis import given, strategies as st
 
 from allied.errors import UnverifiedError
 from allied.record import fork, history
+from allied.record.canonical import Json
 from allied.record.circle import Circle, circle
 from allied.record.history import History
 from allied.record.ids import CircleId, OrganisationId, PartyId
 from allied.record.record import ChainKey, Record
-from tests.record.cast import AGREEMENT, CIRCLES, HARBOUR, NONCE, RIVER, VERSION, Pen, digest_of
+from tests.record.cast import (
+    AGREEMENT,
+    CIRCLES,
+    HARBOUR,
+    NONCE,
+    RIVER,
+    VERSION,
+    Pen,
+    cited,
+    digest_of,
+)
 from tests.record.test_history import a_chain, made
 
 LIAR = a_chain(0)
@@ -128,9 +139,11 @@ AFTER_L1 = made("after l1", SECOND, 1, None, [L1])
 AFTER_NOTHING = made("after nothing", SECOND, 1, None)
 
 
-def revoking(opening: Record, *keys: str) -> Record:
+def revoking(opening: Record, *keys: str, **changes: Json) -> Record:
     header = replace(opening.header, kind="key.revoke")
-    return replace(opening, header=header, body={"keys": list(keys)})
+    reason: Json = {"blob": "ab" * 32, "size": 20}
+    body: dict[str, Json] = {"because": reason, "cut": [], "keys": list(keys)}
+    return replace(opening, header=header, body=body | changes)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +154,14 @@ def revoking(opening: Record, *keys: str) -> Record:
         pytest.param(AFTER_NOTHING, True, id="that does not know of it"),
         pytest.param(revoking(AFTER_L1, YES.header.key), False, id="that revokes the key of it"),
         pytest.param(revoking(AFTER_L1, "0" * 64), True, id="that revokes another key"),
+        pytest.param(
+            revoking(AFTER_L1, YES.header.key, more=1), True, id="that revokes in no sound form"
+        ),
+        pytest.param(
+            revoking(AFTER_L1, YES.header.key, cut=[cited(YES).to_json()]),
+            True,
+            id="that counts what it does not rest on",
+        ),
     ],
 )
 def test_a_second_life_has_to_count_the_first(opening: Record, parts: bool) -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +30,7 @@ from allied.agreement.certificate import certificate_size, hands
 from allied.agreement.closing import CERTIFICATE, COUNT
 from allied.agreement.matters import Matter
 from allied.agreement.result import Result, read_result
+from allied.agreement.revocation import is_beyond
 from allied.agreement.tabled import OPEN
 from allied.errors import MalformedError, RefusedError
 from allied.record.canonical import Json
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from allied.agreement.tabled import Tabled
-    from allied.record.ids import OrganisationId
+    from allied.record.ids import Digest, OrganisationId
+    from allied.record.revocation import Revocation
 
 MOST_COUNTS: Final = 10_000
 MEMBERS: Final = "members"
@@ -65,6 +67,7 @@ class Certified:
         tabled_at: when the question was put, as its opening claims.
         proposed_by: who put it.
         signed_by: whose counts prove it, sorted.
+        value, digest: of the result, computed once.
     """
 
     proposal: RecordId
@@ -76,6 +79,8 @@ class Certified:
     proposed_by: PartyId
     signed_by: tuple[PartyId, ...]
     result: Result
+    value: Digest
+    digest: Digest
 
     @property
     def at(self) -> datetime:
@@ -118,6 +123,12 @@ def read_proof(body: Mapping[str, Json]) -> Proof:
     if not is_one or proof.opening.header.kind != OPEN:
         raise RefusedError("decision.other-question", "a certificate is not about one question")
     return proof
+
+
+def without(proof: Proof, revocations: Sequence[Revocation]) -> Proof:
+    """A proof less the counts under a key that a revocation puts beyond what is counted."""
+    counts = tuple(each for each in proof.counts if not is_beyond(each, revocations))
+    return replace(proof, counts=counts)
 
 
 def opening_of(body: Mapping[str, Json]) -> Record:
@@ -192,6 +203,8 @@ def certified(
         proposed_by=on.proposal.by,
         signed_by=tuple(sorted(signed)),
         result=proof.result,
+        value=proof.result.value,
+        digest=wanted,
     )
 
 

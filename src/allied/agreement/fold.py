@@ -96,9 +96,10 @@ def _with_cuts(first: Judging, before: Progress | None, earlier: tuple[Progress,
             first.instrument,
             history,
             custodian,
-            known_cuts=first.cuts,
+            known_cuts=first.standing_cuts(),
             known_removals=first.removals(),
             known_revocations=standing_ones(first.revocations),
+            known_relied_on=first.relied_on(),
         )
         second.judge_all(history.order)
     return Progress((second or first).state(), history.order, first, second, earlier)

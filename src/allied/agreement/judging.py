@@ -37,16 +37,24 @@ before it left, may still speak about what it owes and is owed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from allied.agreement.certified import certified, opening_of, read_proof
+from allied.agreement.certified import certified, opening_of, read_proof, without
 from allied.agreement.effects import events_of, is_cut_off
 from allied.agreement.events import INVITED
 from allied.agreement.knowing import custodians_of, is_contradicted, known_events
 from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.noticed import Notice, acknowledged
-from allied.agreement.revocation import Revocation, is_beyond, read_revocation
+from allied.agreement.revocation import (
+    Reliance,
+    against,
+    is_beyond,
+    known_ones,
+    needed_of,
+    standing_ones,
+)
 from allied.agreement.standing import (
     NOTICE,
     RATIFIED,
@@ -65,6 +73,7 @@ from allied.record.ids import PartyId, PersonId, RecordId, person_id
 from allied.record.keys import PublicKey
 from allied.record.kinds import rule
 from allied.record.record import read_deps
+from allied.record.revocation import REVOKE, Revocation, read_revocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +130,7 @@ class Judging:
     opened: dict[CircleId, Circle] = field(default_factory=dict)
     statements: list[Record] = field(default_factory=list)
     verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
-    cuts: dict[OrganisationId, _Cut] = field(default_factory=dict)
+    cuts: dict[OrganisationId, list[_Cut]] = field(default_factory=dict)
     known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
     known_removals: Mapping[OrganisationId, Sequence[_Removal]] = field(default_factory=dict)
     decided: dict[RecordId, list[Certified]] = field(default_factory=dict)
@@ -129,15 +138,19 @@ class Judging:
     notices: dict[RecordId, Notice] = field(default_factory=dict)
     revocations: list[tuple[Record, Revocation]] = field(default_factory=list)
     known_revocations: Sequence[Revocation] = ()
+    known_relied_on: frozenset[RecordId] = frozenset()
+    heard: list[tuple[Record, Revocation]] = field(default_factory=list)
+    _relied_on: frozenset[RecordId] | None = None
     _pasts: dict[tuple[frozenset[tuple[RecordId, datetime]], datetime | None], Register] = field(
         default_factory=dict
     )
 
     @property
-    def bounds(self) -> tuple[int, int, int]:
+    def bounds(self) -> tuple[int, int, int, int]:
         """How much there is that may cut somebody off: it never becomes less."""
         decided = sum(len(its) for its in self.decided.values())
-        return len(self.cuts), decided, len(self.revocations)
+        cuts = sum(len(its) for its in self.cuts.values())
+        return cuts, decided, len(self.revocations), len(self.relied_on())
 
     def going_on(self, history: History, custodian: FindCustodian) -> Judging:
         """A copy that judges the records of a later history; this one stays as it is."""
@@ -155,7 +168,7 @@ class Judging:
             opened={**self.opened},
             statements=[*self.statements],
             verdicts={**self.verdicts},
-            cuts={**self.cuts},
+            cuts={organisation: [*its] for organisation, its in self.cuts.items()},
             decided={question: [*its] for question, its in self.decided.items()},
             custody={party: [*its] for party, its in self.custody.items()},
             notices={
@@ -163,6 +176,8 @@ class Judging:
                 for record, notice in self.notices.items()
             },
             revocations=[*self.revocations],
+            heard=[*self.heard],
+            _relied_on=None,
             _pasts={},
         )
 
@@ -173,6 +188,9 @@ class Judging:
 
     def judge(self, record: Record) -> None:
         """Judge one record by its past and let it take effect."""
+        if record.header.kind == REVOKE:
+            with suppress(AlliedError):
+                self.heard.append((record, read_revocation(record)))
         try:
             verdict = _BACK_DATED
             if record.id not in self.history.contested:
@@ -201,7 +219,35 @@ class Judging:
             decided={question: tuple(its) for question, its in self.decided.items()},
             custody=self.custody,
             notices=self.notices,
+            revocations=tuple(self.heard),
         )
+
+    def standing_cuts(self) -> dict[OrganisationId, _Cut]:
+        """By issuer its first withdrawal under a key that no revocation takes the force from."""
+        revoked = standing_ones(self.revocations)
+        found: dict[OrganisationId, _Cut] = {}
+        for organisation, its in self.cuts.items():
+            for cut in its:
+                if not is_beyond(cut.withdrawal, revoked):
+                    found.setdefault(organisation, cut)
+        return found
+
+    def relied_on(self) -> frozenset[RecordId]:
+        """The papers that stand although their key was revoked: enough others relied on them."""
+        if self._relied_on is None:
+            self._relied_on = frozenset(self._find_relied_on() if self.revocations else ())
+        return self._relied_on
+
+    def _find_relied_on(self) -> Iterable[RecordId]:
+        revoked = standing_ones(self.revocations)
+        named = self.instrument.circles.all.members
+        needed = needed_of(self.instrument.terms)
+        reliance = Reliance(self.history, frozenset(map(self.instrument.organisation, named)))
+        for record, event in self.events:
+            if event.event in {SIGNED, RATIFIED}:
+                beyond = against(record, revoked)
+                if beyond and all(reliance.is_enough(record, each, needed) for each in beyond):
+                    yield record.id
 
     def removals(self) -> dict[OrganisationId, list[_Removal]]:
         """How far each party that a decision put out, or suspended, was counted."""
@@ -303,7 +349,7 @@ class Judging:
 
     def _within_cuts(self, record: Record) -> Verdict:
         """Whether those who counted how far its issuer, or its key, holds had it."""
-        if is_beyond(record, self.known_revocations):
+        if record.id not in self.known_relied_on and is_beyond(record, self.known_revocations):
             return _no("key-revoked", "its key was revoked, and its issuer does not count it")
         if self._is_beyond_cut(record) or self._is_beyond_removal(record):
             return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
@@ -367,7 +413,7 @@ class Judging:
             case "agreement.withdraw":
                 self._require_same_genesis(record.body.get("genesis"))
                 heads = {dep.chain: dep.sequence for dep in read_deps(record.body.get("cut"))}
-                self.cuts.setdefault(header.issuer, _Cut(record, heads))
+                self.cuts.setdefault(header.issuer, []).append(_Cut(record, heads))
                 self.events.append((record, self._event(NOTICE, party, record)))
                 self.notices[record.id] = Notice(header.claimed_at)
                 self.statements.append(record)
@@ -420,6 +466,7 @@ class Judging:
             sides=lambda *_: None,
         ).tabled[0]
         custodians = custodians_of(self.custody, knows)
+        proof = without(proof, known_ones(self.heard, self._knowing(record.id)))
         found = certified(proof, record.id, on, custodians, self.instrument.party)
         self.decided.setdefault(opening.id, []).append(found)
         self.events += [(record, event) for event in events_of(terms, found)]

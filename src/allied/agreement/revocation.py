@@ -2,102 +2,41 @@
 
 A `key.revoke` record is signed with a key that the thief does not have, because it stands
 in a later incarnation than everything that the stolen key can sign (`record.record`). It
-says for one circle how far the owner's own chains there count. This module reads it and
-says of any record whether it lies beyond.
+says for one circle how far the owner's own chains there count (`record.revocation`). This
+module says of any record whether it lies beyond.
 
 Words used here:
     revoked   a key that a revocation of its owner names
     counted   the last number of an own chain that the owner stands by
+    relied    known to others when they spoke, and they did not know of the revocation
 
 Rules. A revocation touches only chains of lower incarnations than its own, so a stolen key
 can never revoke the one that came after it. A revoked key counts in each circle up to what
 the revocations in that very circle count, the lowest where several do; in a circle without
-one it counts for nothing. What lies beyond is kept and shown, and has no effect.
+one it counts for nothing. What lies beyond is kept and shown, and has no effect, except what
+is the same whoever says it (a proposal, a circle), and a signature or ratification that at
+least half of the others relied on: nobody takes an agreement out of force by revoking its own
+keys. Whoever wants to leave withdraws. For one revocation what was relied on only grows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from allied.errors import MalformedError
-from allied.record.blob import read_reference
-from allied.record.ids import KeyId, digest_text
-from allied.record.record import read_deps
-
 if TYPE_CHECKING:
-    from allied.record.canonical import Json
-    from allied.record.ids import CircleId, OrganisationId
-    from allied.record.record import ChainKey, Dep, Record
+    from collections.abc import Callable
 
-REVOKE: Final = "key.revoke"
-MAX_KEYS: Final = 64
-_KEYS: Final = frozenset({"because", "cut", "keys"})
+    from allied.agreement.terms import Agreement
+    from allied.record.history import History
+    from allied.record.ids import OrganisationId, RecordId
+    from allied.record.record import ChainKey, Record
+    from allied.record.revocation import Revocation
 
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """One `key.revoke` record as read.
-
-    Attributes:
-        issuer: whose keys they are.
-        keys: that count no longer.
-        circle: for which it counts.
-        below: it touches chains of lower incarnations than this one.
-        counted: by own chain of this circle, the last number that counts.
-    """
-
-    issuer: OrganisationId
-    keys: frozenset[KeyId]
-    circle: CircleId
-    below: int
-    counted: Mapping[ChainKey, int]
-
-
-def body(keys: Sequence[KeyId], cut: Sequence[Dep], because: Mapping[str, Json]) -> dict[str, Json]:
-    """The body of a revocation.
-
-    Args:
-        cut: heads of own chains in the circle of the record, sorted.
-        because: reference of the blob that says why.
-    """
-    return {
-        "because": dict(because),
-        "cut": [dep.to_json() for dep in cut],
-        "keys": sorted(set(keys)),
-    }
-
-
-def read_revocation(record: Record) -> Revocation:
-    """Read a `key.revoke` record.
-
-    Raises:
-        MalformedError: `key.revocation-shape`; as `read_deps` and the ids.
-    """
-    value, header = record.body, record.header
-    if set(value) != _KEYS:
-        raise _shape("a revocation has exactly the keys of its format")
-    read_reference(value["because"])
-    named = value["keys"]
-    if not isinstance(named, list) or not 1 <= len(named) <= MAX_KEYS:
-        raise _shape(f"a revocation names 1 to {MAX_KEYS} keys")
-    keys = [KeyId(digest_text(each, "the id of a key")) for each in named]
-    if keys != sorted(set(keys)):
-        raise _shape("the keys of a revocation are not sorted, or one stands twice")
-    cut = read_deps(value["cut"])
-    for dep in cut:
-        if dep.circle != header.circle or dep.issuer != header.issuer:
-            raise _shape("a revocation counts another chain than its issuer's in its circle")
-        if dep.incarnation >= header.incarnation:
-            raise _shape("a revocation counts a chain that is not older than itself")
-    return Revocation(
-        header.issuer,
-        frozenset(keys),
-        header.circle,
-        header.incarnation,
-        {dep.chain: dep.sequence for dep in cut},
-    )
+SAME_FROM_ALL: Final = frozenset({"agreement.propose", "circle.open"})
+"""What is named by its content: it says the same whoever signs it."""
 
 
 def is_beyond(record: Record, revocations: Sequence[Revocation]) -> bool:
@@ -108,8 +47,13 @@ def is_beyond(record: Record, revocations: Sequence[Revocation]) -> bool:
 
     Cost: one pass over them.
     """
-    if not revocations:
-        return False
+    return bool(against(record, revocations))
+
+
+def against(record: Record, revocations: Sequence[Revocation]) -> list[Revocation]:
+    """Those revocations that put `record` beyond what its owner counted; as `is_beyond`."""
+    if not revocations or record.header.kind in SAME_FROM_ALL:
+        return []
     header = record.header
     about = [
         each
@@ -118,10 +62,10 @@ def is_beyond(record: Record, revocations: Sequence[Revocation]) -> bool:
         and header.key in each.keys
         and header.incarnation < each.below
     ]
-    if not about:
-        return False
-    here = [each.counted.get(header.chain, 0) for each in about if each.circle == header.circle]
-    return header.sequence > min(here, default=0)
+    here = [each for each in about if each.circle == header.circle]
+    if not here:
+        return about
+    return [each for each in here if header.sequence > each.counted.get(header.chain, 0)]
 
 
 def standing_ones(found: Sequence[tuple[Record, Revocation]]) -> tuple[Revocation, ...]:
@@ -133,5 +77,54 @@ def standing_ones(found: Sequence[tuple[Record, Revocation]]) -> tuple[Revocatio
     return tuple(standing)
 
 
-def _shape(message: str) -> MalformedError:
-    return MalformedError("key.revocation-shape", message)
+def known_ones(
+    found: Iterable[tuple[Record, Revocation]], knows: Callable[[RecordId], bool]
+) -> tuple[Revocation, ...]:
+    """Those revocations that stand for somebody who knows no others than these."""
+    return standing_ones([each for each in found if knows(each[0].id)])
+
+
+def needed_of(terms: Agreement) -> int:
+    """How many others have to rely on a party's paper: half of those that entry into force takes.
+
+    Follows from the text alone, so that parties that sign later change nothing.
+    """
+    condition, named = terms.life.in_force_when, len(terms.party_ids)
+    taken = max(condition.count or 0, len(condition.including))
+    if condition.share is not None:
+        taken = max(taken, math.ceil(condition.share * named))
+    if condition.majority_ratified:
+        taken = max(taken, named // 2 + 1)
+    if condition.all or not taken:
+        taken = named
+    return max(1, min(taken, named) // 2)
+
+
+class Reliance:
+    """Who relied on what, in one history."""
+
+    def __init__(self, history: History, others: frozenset[OrganisationId]) -> None:
+        """Look at what the parties `others` said."""
+        self._history = history
+        self._lines: dict[ChainKey, list[Record]] = {}
+        for record in history.order:
+            if record.header.issuer in others:
+                self._lines.setdefault(record.header.chain, []).append(record)
+
+    def is_enough(self, record: Record, revocation: Revocation, needed: int) -> bool:
+        """Whether at least `needed` others relied on `record` without knowing `revocation`.
+
+        Cost: a binary search in each chain.
+        """
+        who: set[OrganisationId] = set()
+        for chain, line in self._lines.items():
+            if chain.issuer == record.header.issuer or chain.issuer in who:
+                continue
+            at = self._first_to_know(line, record.id)
+            if at is not None and not self._history.knows(at.id, revocation.record):
+                who.add(chain.issuer)
+        return len(who) >= needed
+
+    def _first_to_know(self, line: Sequence[Record], record: RecordId) -> Record | None:
+        at = bisect_left(line, True, key=lambda each: self._history.knows(each.id, record))
+        return line[at] if at < len(line) else None

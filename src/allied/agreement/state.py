@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from allied.record.ids import CircleId, OrganisationId, PartyId, PersonId, RecordId
     from allied.record.keys import PublicKey
     from allied.record.record import Record
+    from allied.record.revocation import Revocation
 
     Knows: TypeAlias = Callable[[RecordId], bool]
 
@@ -66,6 +67,7 @@ class State:
         decided: by question, what certificates prove on matters of the register.
         custody: by party, who keeps its acts key, as of each record by which it signed.
         notices: of leaving, by record, with who acknowledged them.
+        revocations: every one that can be read, whether it has effect or not.
     """
 
     alias: str
@@ -81,6 +83,7 @@ class State:
     decided: Mapping[RecordId, tuple[Certified, ...]] = field(default_factory=dict)
     custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]] = field(default_factory=dict)
     notices: Mapping[RecordId, Notice] = field(default_factory=dict)
+    revocations: tuple[tuple[Record, Revocation], ...] = ()
 
     def register(self, instrument: Instrument) -> Register:
         """The register of this one agreement."""

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement.certified import certified, read_proof
+from allied.agreement.certified import certified, read_proof, without
 from allied.agreement.closing import CERTIFICATE
 from allied.agreement.knowing import is_contradicted
 from allied.agreement.matters import OF_INCIDENTS, OF_THE_REGISTER
+from allied.agreement.revocation import known_ones
 from allied.errors import AlliedError
 from allied.node.questions import table_of
 from allied.response.taken import taken
@@ -57,7 +58,9 @@ def _judged(folded: Folded, on: Tabled, step: Said) -> Certified | None:
         return known[0]
     found: Certified | None = None
     with suppress(AlliedError):  # else it proves nothing
-        proof = read_proof(step.body)
+        history = folded.history
+        revoked = known_ones(folded.state.revocations, lambda one: history.knows(step.record, one))
+        proof = without(read_proof(step.body), revoked)
         custodians = folded.state.custodians(on.opening.knows)
         found = certified(proof, step.record, on, custodians, folded.instrument.party)
     if len(_LATELY) >= _MOST_REMEMBERED:

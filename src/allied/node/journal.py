@@ -21,15 +21,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allied.agreement import revocation
 from allied.agreement.certified import embedded
 from allied.agreement.judging import read_listing, read_opening
-from allied.agreement.revocation import REVOKE
 from allied.errors import AlliedError, ConflictError, UnverifiedError
 from allied.node import leaving, renewals
 from allied.node.fairness import fair_share
 from allied.node.rows import RecordRow
-from allied.record import blob
+from allied.record import blob, revocation
 from allied.record.circle import check_deps, covers
 from allied.record.envelope import assented, parse
 from allied.record.fork import carried
@@ -50,6 +48,7 @@ from allied.record.record import (
     whole_milliseconds,
     written,
 )
+from allied.record.revocation import REVOKE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -151,7 +150,11 @@ def _deps(
         cited = [dep for dep in cited if dep.circle not in shared]
         cited += [Dep(*chain, *top) for chain, top in tops.items() if chain.circle in wider]
     new = [dep for dep in cited if dep.chain != own and known.get(dep.chain, 0) < dep.sequence]
-    return sorted_deps(fair_share(new, MAX_DEPS))  # what is left out stands in the next record
+    # A new incarnation, and a revocation, have to count the chains before it.
+    mine = [dep for dep in new if (dep.circle, dep.issuer) == own[:2]]
+    rest = [dep for dep in new if (dep.circle, dep.issuer) != own[:2]]
+    # What is left out stands in the next record.
+    return sorted_deps([*mine, *fair_share(rest, MAX_DEPS - len(mine))])
 
 
 def heads_in(folded: Folded, circle: Circle) -> tuple[Dep, ...]:
@@ -207,7 +210,7 @@ def say_revoked(
     keys: Sequence[KeyId],
     because: str,
 ) -> Record:
-    """Say in a circle how far revoked keys count there, as `agreement.revocation` reads it."""
+    """Say in a circle how far revoked keys count there, as `record.revocation` reads it."""
     reason = keep_blob(node, writing, folded, circle, because.encode())
     body = revocation.body(keys, _counted(writing, folded, actor, circle), reason)
     return append(node, writing, actor, folded, circle, REVOKE, body)
@@ -340,6 +343,8 @@ def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
         raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
     check_deps(record, circles)
     require_issued(record, identities.of(header.issuer))
+    if header.kind == REVOKE:
+        revocation.read_revocation(record)  # one that does not read revokes nothing
     identities.require_before_parting(record)
     for each in embedded(record):  # the counts in a certificate prove by themselves, also later
         require_issued(each, identities.of(each.header.issuer))

@@ -20,10 +20,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement import revocation
 from allied.errors import AlliedError, NotFoundError, UsageError
 from allied.node import journal, keys as own_keys
 from allied.node.node import Actor
+from allied.record import revocation
 from allied.record.descriptor import PURPOSES, Purpose
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ by its deps how far each earlier incarnation went, says less than another record
 earlier one shows: it goes on in two lives side by side.
 
 An incarnation that begins with a `key.revoke` is not contradicted by what bears a key that
-this names: a thief of old keys could else undo every new life of their owner.
+this names: a thief of old keys could else undo every new life of their owner. One that does
+not read, and so revokes nothing, excuses nothing.
 
 Rule: a proof is verified with nothing but the issuer's identity. The first of its two
 records is the one with the lower id, so that two finders write the same proof; that
@@ -28,6 +29,7 @@ from allied.record.identity import Identity
 from allied.record.ids import RecordId
 from allied.record.kinds import RULES
 from allied.record.record import MAX_ENVELOPE_BYTES, ChainKey, Record, read, require_issued
+from allied.record.revocation import REVOKE, read_revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,12 @@ def is_beyond(earlier: Record, opening: Record) -> bool:
             counted = dep.sequence
     if header.sequence <= counted:
         return False
-    revoked = opening.body.get("keys") if opening.header.kind == "key.revoke" else None
-    return not (isinstance(revoked, list) and header.key in revoked)
+    if opening.header.kind != REVOKE:
+        return True
+    try:
+        return header.key not in read_revocation(opening).keys
+    except AlliedError:
+        return True
 
 
 def _require_fork(a: Record, b: Record) -> None:
