@@ -87,20 +87,21 @@ def _with_cuts(first: Judging, before: Progress | None, earlier: tuple[Progress,
     """Judge by what cuts somebody off, too; on from `before` if nothing has been added to that."""
     second = None
     history, custodian = first.history, first.custodian
-    if before is not None and first.bounds == before.first.bounds:
-        if before.second is not None:
-            second = before.second.going_on(history, custodian)
-            second.judge_all(history.order[len(before.order) :])
-    elif any(first.bounds):
-        second = Judging(
-            first.instrument,
-            history,
-            custodian,
-            known_cuts=first.standing_cuts(),
-            known_removals=first.removals(),
-            known_revocations=standing_ones(first.revocations),
-            known_relied_on=first.relied_on(),
-        )
+    with_cuts = Judging(
+        first.instrument,
+        history,
+        custodian,
+        known_cuts=first.standing_cuts(),
+        known_removals=first.removals(),
+        known_revocations=standing_ones(first.revocations),
+        known_relied_on=first.relied_on(),
+    )
+    standing = before.second if before is not None else None
+    if before is not None and standing is not None and standing.bounds == with_cuts.bounds:
+        second = standing.going_on(history, custodian)
+        second.judge_all(history.order[len(before.order) :])
+    elif any(with_cuts.bounds):
+        second = with_cuts
         second.judge_all(history.order)
     return Progress((second or first).state(), history.order, first, second, earlier)
 

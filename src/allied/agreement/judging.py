@@ -47,6 +47,7 @@ from allied.agreement.events import INVITED
 from allied.agreement.knowing import custodians_of, is_contradicted, known_events
 from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.noticed import Notice, acknowledged
+from allied.agreement.result import read_result
 from allied.agreement.revocation import (
     Reliance,
     against,
@@ -89,6 +90,12 @@ if TYPE_CHECKING:
 
     Knows: TypeAlias = Callable[[RecordId], bool]
     FindCustodian: TypeAlias = Callable[[OrganisationId, KeyId], str]
+
+
+MOST_PAPERS: Final = 16
+"""So many proposals, signatures, ratifications and notices of one party each have an effect."""
+_MOST_PASTS: Final = 64
+"""Distinct pasts whose register is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +153,14 @@ class Judging:
     )
 
     @property
-    def bounds(self) -> tuple[int, int, int, int]:
-        """How much there is that may cut somebody off: it never becomes less."""
-        decided = sum(len(its) for its in self.decided.values())
-        cuts = sum(len(its) for its in self.cuts.values())
-        return cuts, decided, len(self.revocations), len(self.relied_on())
+    def bounds(self) -> tuple[object, ...]:
+        """What is given to it that cuts somebody off; it judges alike as long as this is equal."""
+        return (
+            self.known_cuts,
+            self.known_removals,
+            self.known_revocations,
+            self.known_relied_on,
+        )
 
     def going_on(self, history: History, custodian: FindCustodian) -> Judging:
         """A copy that judges the records of a later history; this one stays as it is."""
@@ -339,6 +349,8 @@ class Judging:
             # Whoever claims a time far ahead must not make the others' records look outdated.
             events = [replace(event, at=min(event.at, claimed)) for _, event in known]
             register = Register({terms.id: terms}, tuple(events))
+            if len(self._pasts) >= _MOST_PASTS:
+                del self._pasts[next(iter(self._pasts))]
             self._pasts[key] = register
         found = standing(register, self.instrument.terms.id, claimed)
         once = frozenset(party for party, stands in found.parties.items() if stands.since)
@@ -389,6 +401,7 @@ class Judging:
         party = self.instrument.party(header.issuer)
         if party is None:
             return
+        self._require_few(record)
         match header.kind:
             case "agreement.propose":
                 self._require_same_genesis(digest(encode(record.body.get("genesis"))))
@@ -422,6 +435,7 @@ class Judging:
                 self.opened.setdefault(opening.id, opening)
                 self.openings.setdefault(opening.id, []).append(record.id)
             case "decision.certificate":
+                self._require_unsaid(record)
                 self._decide(record)
                 self.statements.append(record)
             case "key.revoke":
@@ -437,7 +451,7 @@ class Judging:
             for each in acknowledged(record):
                 notice = self.notices.get(RecordId(each))
                 if notice is not None and self.history.knows(record.id, RecordId(each)):
-                    notice.hear(record, party)
+                    notice.hear(record, party, self._knowing(record.id))
 
     def _decide(self, record: Record) -> None:
         """Let a decision on a matter of the register have its effect, if it is proved."""
@@ -478,6 +492,29 @@ class Judging:
         persons = tuple(assertion.person for assertion in record.assertions)
         counted.setdefault(party, Signature(party, record.id, record.header.claimed_at, persons))
         self.events.append((record, self._event(event, party, record)))
+
+    def _require_few(self, record: Record) -> None:
+        """Papers that a party writes again and again stop being events.
+
+        It may leave and come back, so a second one counts.
+        """
+        if record.header.kind not in _PAPERS:
+            return
+        alike = sum(
+            (each.header.kind, each.header.issuer) == (record.header.kind, record.header.issuer)
+            and self.history.knows(record.id, each.id)
+            for each, _ in self.events
+        )
+        if alike >= MOST_PAPERS:
+            raise _without_effect("said-too-often", "its issuer has said that too often")
+
+    def _require_unsaid(self, record: Record) -> None:
+        """A certificate of what its own past has certified adds nothing."""
+        question = record.body.get("proposal")
+        its = self.decided.get(RecordId(question), ()) if isinstance(question, str) else ()
+        known = {each.digest for each in its if self.history.knows(record.id, each.certificate)}
+        if known and read_result(record.body.get("result")).digest in known:
+            raise _without_effect("said-already", "it certifies what it knows to be certified")
 
     def _event(self, event: str, party: PartyId | None, record: Record) -> Event:
         return Event(
@@ -528,6 +565,10 @@ def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:
     key = PublicKey.from_json({"alg": body.get("alg"), "key": body.get("key")})
     return person_id(body.get("person")), key, body.get("ends") is True
 
+
+_PAPERS: Final = frozenset(
+    {"agreement.propose", "agreement.sign", "agreement.ratify", "agreement.withdraw"}
+)
 
 _WORD: Final = {
     "proposed": "proposed",

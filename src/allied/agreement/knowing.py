@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def is_contradicted(decided: Sequence[Certified]) -> bool:
     """Whether certificates of one question say different things."""
-    return len({each.result.value for each in decided}) > 1
+    return len({each.value for each in decided}) > 1
 
 
 def known_events(

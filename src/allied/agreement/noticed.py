@@ -43,9 +43,17 @@ class Notice:
     claimed_at: datetime
     heard: list[Heard] = field(default_factory=list)
 
-    def hear(self, receipt: Record, party: PartyId) -> None:
-        """Note a receipt by another party."""
-        self.heard.append(Heard(receipt.id, party, receipt.header.claimed_at))
+    def hear(self, receipt: Record, party: PartyId, knows: Callable[[RecordId], bool]) -> None:
+        """Note a receipt by another party; one that knows an earlier word of it says nothing new.
+
+        Args:
+            knows: the receipt's own past.
+        """
+        at = receipt.header.claimed_at
+        if not any(
+            each.party == party and each.at <= at and knows(each.receipt) for each in self.heard
+        ):
+            self.heard.append(Heard(receipt.id, party, at))
 
     def runs_from(self, others: Collection[PartyId], knows: Callable[[RecordId], bool]) -> datetime:
         """From when it runs, for whoever knows these receipts."""
@@ -60,9 +68,11 @@ class Notice:
 
 
 def acknowledged(record: Record) -> Iterable[str]:
-    """The ids that a receipt names; nothing for another form of body."""
+    """The ids that a receipt names, each once; nothing for another form of body."""
     named = record.body.get("records")
-    return [each for each in named if isinstance(each, str)] if isinstance(named, list) else ()
+    if not isinstance(named, list):
+        return ()
+    return dict.fromkeys(each for each in named if isinstance(each, str))
 
 
 def in_time(

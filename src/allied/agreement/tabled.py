@@ -387,6 +387,7 @@ class _Reading:
         self._opened: dict[PartyId, int] = {}
         self._issuers: dict[str, PartyId] = {}
         self._receipts: dict[str, list[Held]] = {}
+        self._held: set[tuple[str, PartyId, ChainKey | None]] = set()
         self._ignored: list[Ignored] = []
 
     def take(self, said: Said) -> None:
@@ -433,12 +434,16 @@ class _Reading:
         )
 
     def _hold(self, said: Said) -> None:
-        """Note who holds which records."""
+        """Note who holds which records: the first word in each chain: cuts hold it longest."""
         named = said.body.get("records")
-        for record in named if isinstance(named, list) else ():
-            if not isinstance(record, str) or not said.knows(RecordId(record)):
+        if not isinstance(named, list):
+            return
+        for record in dict.fromkeys(each for each in named if isinstance(each, str)):
+            if self._issuers.get(record) in (None, said.party):
                 continue
-            if self._issuers.get(record) not in (None, said.party):
+            word = (record, said.party, said.chain)
+            if word not in self._held and said.knows(RecordId(record)):
+                self._held.add(word)
                 self._receipts.setdefault(record, []).append(Held(said.at, said.party, said))
 
     def _holding(self, record: str) -> tuple[Held, ...]:

@@ -168,7 +168,7 @@ def _sides(counted: Sequence[Side], found: Sequence[Certified]) -> tuple[SideVie
     """What was counted, most hands first; what a certificate proves, in its place."""
     sides = {each.value: SideView(each.value, each.outcome, each.parties) for each in counted}
     for each in found:
-        value, outcome = each.result.value, each.result.outcome
+        value, outcome = each.value, each.result.outcome
         known = sides.get(value)
         parties = {*each.signed_by, *(known.parties if known else ())}
         first = known.certificate if known and known.certificate else each.certificate
