@@ -11,12 +11,22 @@ from typing import Any
 import pytest
 
 from allied.errors import AlliedError
-from allied.node import agreements, revoking
+from allied.node import agreements, journal, revoking
 from allied.node.revoking import Revoked
 from allied.record.ids import PartyId
 from allied.record.keys import PrivateKey
 from tests.node.fragile import Fragile, Fuse, Killed
-from tests.node.hands import DEMO, HARBOUR, RIVER, allied, crafted, folded, slip_in, state
+from tests.node.hands import (
+    DEMO,
+    HARBOUR,
+    NORTHGATE,
+    RIVER,
+    allied,
+    crafted,
+    folded,
+    slip_in,
+    state,
+)
 from tests.node.network import PASSPHRASE, House
 from tests.node.test_keys import again, present, recover, recovery_of, rotate
 
@@ -239,3 +249,35 @@ def test_in_an_agreement_made_later_the_stolen_key_counts_for_nothing(tmp_path: 
         assert found.state.verdicts[forged.id].code == "effect.key-revoked"
         assert RIVER in found.state.ratifications
         assert agreements.show(house.node, later).state == "in-force"
+
+
+@pytest.mark.parametrize("label", [RIVER, HARBOUR, NORTHGATE])
+def test_a_party_that_counts_nothing_of_its_own_puts_no_agreement_out_of_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    network, pact = allied(tmp_path)
+    for house in network.houses.values():
+        said = crafted(house, pact, "redaction.answer", ANSWER)
+        slip_in(house, said)
+        network.settle()
+    liar = network.houses[label]
+    old = present(liar)
+    monkeypatch.setattr(journal, "_counted", lambda *_: [])
+    revoke(liar, old["acts"], old["automatic"])
+    network.settle()
+    for house in network.houses.values():
+        found = folded(house, pact)
+        assert found.state.standing(found.instrument, network.clock.now()).state == "in-force"
+        assert len(found.state.signatures) == len(network.houses)
+        assert "effect.key-revoked" in {each.code for each in found.state.verdicts.values()}
+
+
+def test_a_revocation_that_does_not_read_is_not_taken_in(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    revoke(river, present(river)["acts"])
+    network.settle()
+    bad = crafted(river, pact, "key.revoke", {"keys": []}, incarnation=1)
+    slip_in(northgate, bad)
+    assert "key.revocation-shape" in {code for each in harbour.sync() for code in each.refused}
+    assert bad.id not in state(harbour, pact).verdicts
