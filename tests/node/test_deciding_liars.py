@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from allied.agreement.closing import CLOSE, turn_at, turns_from
+from allied.agreement.certified import write_proof
+from allied.agreement.closing import CERTIFICATE, CLOSE, COUNT, turn_at, turns_from
+from allied.agreement.result import Result
 from allied.node import journal, sync
 from allied.record.canonical import Json
+from allied.record.ids import PartyId
+from allied.record.record import Record
 from tests.node.hands import HARBOUR, NORTHGATE, RIVER, crafted, folded, slip_in
 from tests.node.network import House, Network
 from tests.node.test_deciding import QUAY, council, put, show, vote
@@ -83,3 +87,55 @@ def test_turns_begin_at_the_last_claimed_time_that_has_come(claimed: list[int], 
 def test_a_turn_stays_within_what_time_can_hold() -> None:
     assert turn_at(NOW, 2) == NOW + timedelta(minutes=20)
     assert turn_at(END_OF_TIME, 2) == datetime.max.replace(tzinfo=UTC)
+
+
+# --- certificates of a chain that was set aside -----------------------------------------
+
+
+def _junk(house: House, opening: Record, after: Record) -> Record:
+    """A certificate that only its writer has signed."""
+    found = Result(
+        proposal=opening.id, text="b" * 64, outcome="adopted", reason="", closed_at=None,
+        positions=((PartyId(QUAY), "yes"),), cut=(),
+    )  # fmt: skip
+    body: dict[str, Json] = {"proposal": opening.id, "tally": "c" * 64, "result": found.digest}
+    count = crafted(house, "pact", COUNT, body, deps=[], after=after)
+    proof = write_proof(opening, found, [count])
+    return crafted(house, "pact", CERTIFICATE, proof, deps=[], after=after)
+
+
+@pytest.mark.parametrize(
+    "is_known",
+    [pytest.param(False, id="of what was never said"), pytest.param(True, id="of a question")],
+)
+def test_nobody_says_certificates_again_that_prove_nothing(tmp_path: Path, is_known: bool) -> None:
+    """A liar writes them, and then lets its chain part before them."""
+    network = council(tmp_path)
+    name = put(network, RIVER, "expulsion", party=QUAY)
+    network.settle(2)
+    liar = network.houses[QUAY]
+    order = folded(liar, "pact").history.order
+    everybody = folded(liar, "pact").instrument.circles.all.id
+    base = last = [
+        each
+        for each in order
+        if (each.header.issuer, each.header.circle) == (liar.organisation.id, everybody)
+    ][-1]
+    known = next(each for each in order if each.id == show(network, QUAY, name).id)
+    for number in range(3):
+        unsaid = crafted(liar, "pact", "proposal.open", {"n": number}, deps=[], after=base)
+        last = _junk(liar, known if is_known else unsaid, last)
+        slip_in(liar, last)
+    for house in network.houses.values():
+        if house is not liar:
+            house.sync()
+    fork = {"blob": "00"}
+    slip_in(liar, crafted(liar, "pact", "redaction.answer", fork, deps=[], after=base))
+    _silenced(network, QUAY)
+    for _ in range(2):
+        for house in network.houses.values():
+            house.sync()
+    past = folded(network.houses[RIVER], "pact").history
+
+    assert last.id in past.aside
+    assert [each for each in past.order if each.header.kind == CERTIFICATE] == []

@@ -25,7 +25,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement.certified import write_proof
+from allied.agreement.certified import certified, read_proof, without, write_proof
 from allied.agreement.closing import (
     CERTIFICATE,
     CLOSE,
@@ -38,24 +38,27 @@ from allied.agreement.closing import (
     turn_at,
     turns_from,
 )
+from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.outcome import OPEN, Count
-from allied.agreement.tabled import OPEN as OPENING, counted
-from allied.errors import AlliedError, ExhaustedError, RefusedError
+from allied.agreement.revocation import known_ones
+from allied.agreement.tabled import OPEN as OPENING, Said, counted
+from allied.agreement.wording import read_matter
+from allied.errors import AlliedError, ExhaustedError, NotFoundError, RefusedError
 from allied.node import journal, visibility
 from allied.node.decided import decided_in
 from allied.node.node import Actor
-from allied.node.questions import table_of
+from allied.node.questions import table_of, table_with
 from allied.record.canonical import Json
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
-    from allied.agreement.tabled import Tabled
+    from allied.agreement.tabled import OnTable, Tabled
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Keys
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
-    from allied.record.ids import AgreementId
+    from allied.record.ids import AgreementId, CircleId
     from allied.record.record import Record
 
 _MOST_ROUNDS: Final = 50
@@ -181,23 +184,70 @@ def _steps(folded: Folded, organisation: Organisation, now: datetime, due: _Due)
 def _restated(folded: Folded, organisation: Organisation) -> Iterator[_Step]:
     """Certificates that only a chain holds that was set aside since: said again, by us.
 
-    What was proved stays proved, whatever its bearer signed later.
+    What was proved stays proved, whatever its bearer signed later. Only what proves something is
+    said again, and one for each question: nobody makes us repeat what means nothing.
     """
     aside = [folded.history.get(each) for each in folded.history.aside]
     proofs = [each for each in aside if each is not None and each.header.kind == CERTIFICATE]
     if not proofs:
         return
-    said = {
+    done: set[Json] = {*folded.state.decided}
+    done.update(
         each.body.get("proposal")
         for each in folded.history.order
-        if each.header.kind == CERTIFICATE
-        and (folded.state.verdicts[each.id].effect or each.header.issuer == organisation.id)
-    }
+        if (each.header.kind, each.header.issuer) == (CERTIFICATE, organisation.id)
+    )
     circles = visibility.circles(folded, organisation.id)
+    tables: dict[CircleId, OnTable] = {}
     for record in sorted(proofs, key=lambda each: each.id):
         circle = circles.get(record.header.circle)
-        if circle is not None and record.body.get("proposal") not in said:
+        if circle is None or record.body.get("proposal") in done:
+            continue
+        table = tables.get(circle.id)
+        if table is None:
+            table = tables[circle.id] = table_of(folded, circle)
+            done.update(decided_in(folded, table))
+        question = record.body.get("proposal")
+        if question not in done and _proves(folded, circle, table, record):
+            done.add(question)
             yield _Step(circle, CERTIFICATE, dict(record.body))
+
+
+def _proves(folded: Folded, circle: Circle, table: OnTable, record: Record) -> bool:
+    """Whether a certificate would have an effect, said again by who knows all that is here."""
+    try:
+        proof = read_proof(record.body)
+        if folded.history.get(proof.opening.id) is None:
+            return False
+        on = next((each for each in table.tabled if each.record == proof.opening.id), None)
+        on = on or _aside(folded, circle, proof.opening)
+        counted = without(proof, known_ones(folded.state.revocations, lambda _: True))
+        custodians = folded.state.custodians(on.opening.knows)
+        certified(counted, record.id, on, custodians, folded.instrument.party)
+    except AlliedError:
+        return False
+    return True
+
+
+def _aside(folded: Folded, circle: Circle, opening: Record) -> Tabled:
+    """A question of the register whose opening was set aside, too: as who knows all reads it.
+
+    Raises:
+        AlliedError: why it would not be on the table.
+    """
+    header = opening.header
+    party = folded.instrument.party(header.issuer)
+    of_all = circle.id == folded.instrument.circles.all.id
+    matter = read_matter(opening.body.get("matter"))
+    if party is None or not of_all or matter.kind not in OF_THE_REGISTER:
+        raise NotFoundError("proposal.unknown", "it speaks of no question known there")
+    known = {each.id for each in folded.history.order}
+    said = Said(
+        OPENING, party, opening.body, header.claimed_at, opening.id, header.sequence,
+        known.__contains__,
+    )  # fmt: skip
+    with_it = table_with(folded, circle, said).tabled
+    return next(each for each in with_it if each.record == opening.id)
 
 
 def _steps_on(
