@@ -169,6 +169,7 @@ def test_an_amendment_is_put_as_a_file(node: Path, tmp_path: Path) -> None:
     assert said.status == 0
     assert said.value["under"] == "Art 2 (amendment)"
     assert "9 days" in said.value["words"]
+    assert said.value["effect"] == "none here, whatever is decided: nodes hold the first text only"
     assert words.status == 1
 
 

@@ -115,7 +115,7 @@ def test_a_proposal_shows_the_count_and_whom_it_awaits(stage: Stage, river: Test
 
     assert f'href="/proposals/{stage.proposal}"' in listed
     assert "A decision takes effect by its certificate." in listed
-    assert "As counted here; effect: none yet" in shown
+    assert "As counted here; effect: none here, whatever is decided: nodes hold" in shown
     assert "Agreed between the nodes" in shown
     assert "votes of" in shown
     assert "You have not spoken yet" in shown

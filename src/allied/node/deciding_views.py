@@ -181,13 +181,13 @@ def _effect(on: Tabled, proved: Certified | None, stage: str, asked: str) -> str
         return "none: two certificates contradict each other; it is frozen, people decide"
     if stage == SPLIT:
         return "none: the nodes are split over the count; it is frozen, and may be put anew"
+    kind = on.question.matter.kind
+    if kind in (AMENDMENT, ANNEX) and (proved is None or proved.result.outcome == ADOPTED):
+        return "none here, whatever is decided: nodes hold the first text only"
     if proved is None:
         return f"none yet: {asked} have to count the same"
     if proved.result.outcome != ADOPTED:
         return f"none: {proved.result.outcome}"
-    kind = on.question.matter.kind
-    if kind in (AMENDMENT, ANNEX):
-        return "none here yet: nodes hold the first text only"
     since = proved.at.isoformat(timespec="seconds").replace("+00:00", "Z")
     if kind in OF_THE_REGISTER:
         return f"in the register since {since}"
