@@ -319,7 +319,7 @@ def _about(reading: Reading, at: datetime) -> Mapping[str, Any]:
     """What a backup says of itself."""
     appended = reading.appended()
     return {
-        "made_at": at.isoformat(),
+        "made_at": at.isoformat(timespec="seconds"),
         "release": __version__,
         "organisations": [
             {

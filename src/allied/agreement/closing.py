@@ -38,7 +38,7 @@ from allied.agreement.ballot import roll
 from allied.agreement.certificate import assemblers, certificate_size, hand, hands
 from allied.agreement.outcome import OPEN, Count
 from allied.agreement.result import Result, read_result
-from allied.agreement.tabled import Said, Tabled, counted, within
+from allied.agreement.tabled import Ignored, Said, Tabled, counted, within
 from allied.errors import AlliedError, ConflictError, MalformedError, RefusedError
 from allied.record.canonical import Json
 from allied.record.ids import Digest, PartyId, RecordId, digest_text
@@ -97,17 +97,6 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Invalid:
-    """A step without effect, and the code of why."""
-
-    record: RecordId
-    party: PartyId
-    kind: str
-    at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Side:
     """One value that voters have counted for, with those who have."""
 
@@ -137,7 +126,7 @@ class Progress:
     closes: Mapping[PartyId, Close]
     tallies: tuple[Tally, ...]
     counts: tuple[Counted, ...]
-    invalid: tuple[Invalid, ...]
+    invalid: tuple[Ignored, ...]
     order: tuple[PartyId, ...]
     custodians: Mapping[PartyId, str] = field(default_factory=dict)
 
@@ -269,7 +258,7 @@ class _Reading:
         self._first: dict[PartyId, Close] = {}
         self._tallies: dict[RecordId, Tally] = {}
         self._counts: list[Counted] = []
-        self._invalid: list[Invalid] = []
+        self._invalid: list[Ignored] = []
         self._numbers = _numbers(on)
 
     def read(self) -> Progress:
@@ -281,7 +270,7 @@ class _Reading:
                 read(self, said)
             except AlliedError as refused:
                 self._invalid.append(
-                    Invalid(said.record, said.party, said.kind, said.at, refused.code)
+                    Ignored(said.record, said.party, said.kind, said.at, refused.code)
                 )
         return Progress(
             entitled=tuple(sorted(self._entitled)),

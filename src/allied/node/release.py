@@ -244,17 +244,6 @@ def passing(
     return allowed.passing if allowed else ""
 
 
-def visible_count(
-    node: Node,
-    reading: Reading,
-    folded: Folded,
-    holder: OrganisationId,
-    organisation: OrganisationId,
-) -> int:
-    """How many items of `holder` may go to `organisation` now."""
-    return sum(visible_counts(node, reading, folded, holder, organisation).values())
-
-
 def visible_counts(
     node: Node,
     reading: Reading,

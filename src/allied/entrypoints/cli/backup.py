@@ -86,9 +86,16 @@ def verify(
         },
         as_json=as_json,
         lines=(
-            f"made {about.get('made_at')}: {whole.organisations} organisations,"
-            f" {whole.agreements} agreements, {whole.records} records,"
-            f" {whole.ledger_rows} ledger rows",
+            f"made {about.get('made_at')}",
+            *(
+                f"{number} {noun if number == 1 else noun + 's'}"
+                for noun, number in (
+                    ("organisation", whole.organisations),
+                    ("agreement", whole.agreements),
+                    ("record", whole.records),
+                    ("ledger row", whole.ledger_rows),
+                )
+            ),
         ),
     )
     if whole.findings and not as_json:
