@@ -174,5 +174,8 @@ def admission_of(terms: Agreement, clauses: tuple[Membership, ...]) -> Admission
 
 def said(clauses: tuple[Membership, ...], name: str) -> Any:
     """What the first clause that says it says under a name; None where none does."""
-    values = (getattr(clause, name) for clause in clauses)
-    return next((value for value in values if value not in (None, "")), None)
+    for clause in clauses:
+        value = getattr(clause, name)
+        if value not in (None, ""):
+            return value
+    return None

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -73,8 +73,6 @@ class Timeline:
         self.reserving = Reserving(terms, self.seats)
         self.admission = admission_of(terms, clauses)
         self.tracks = {p.id: Track(p.id, p.role_name, p.tier) for p in terms.parties}
-        self._joins = {p.id for p in terms.parties if p.joined is not None}
-        self._successor_of = {p.id: PartyId(p.successor_of) for p in terms.parties}
         self.since: datetime | None = None
         self.over: tuple[str, datetime] | None = None
         self.invites_all = False
@@ -121,6 +119,16 @@ class Timeline:
         if self.over is not None:
             until = self.over[1] if until is None else min(until, self.over[1])
         return (*track.spells, Spell(track.since, until))
+
+    @cached_property
+    def _joins(self) -> frozenset[PartyId]:
+        """The parties for whom the text says a day on which they joined."""
+        return frozenset(p.id for p in self._terms.parties if p.joined is not None)
+
+    @cached_property
+    def _successor_of(self) -> Mapping[PartyId, PartyId]:
+        """Of each party whose successor the text says that it is; empty for nobody's."""
+        return {p.id: PartyId(p.successor_of) for p in self._terms.parties}
 
     # --- the order of time --------------------------------------------------------------
 

@@ -47,19 +47,7 @@ def cited(gate: Gate, rule: Rule, said: Matter, act: Act | None = None) -> Gate:
         else _of_act(gate.gate, rule, condition, said, act)
     )
     facts = tuple(dict.fromkeys((*gate.facts, *names)))
-    if facts == gate.facts:
-        return gate
-    return Gate(
-        gate.gate,
-        gate.answer,
-        gate.because,
-        gate.code,
-        gate.missing,
-        gate.change,
-        gate.notes,
-        gate.awaited,
-        facts,
-    )
+    return gate if facts == gate.facts else Gate(*gate[:-1], facts)
 
 
 def edges(acts: Iterable[Act], fields: Iterable[str] = _EDGE) -> Iterator[str]:

@@ -26,7 +26,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar
 
 from allied.agreement.clauses import InformationSharing
@@ -153,7 +152,9 @@ def evaluate(
     ties = Register(texts, prepared.register.events)
     answer = _Answer([], [], [], [], set())
     facts: dict[tuple[str, str], Known] = {}
+    alike: dict[tuple[str, str, bool], Matter] = {}
     campaigns = _campaigns(incidents)
+    spoken = {incident.id: _agreements_named(incident) for incident in incidents}
     for agreement in seen:
         limit = end(at, agreement.timezone)
         then = prepared.narrowed(agreement.id, limit)
@@ -175,17 +176,22 @@ def evaluate(
                     answer.warnings |= _warnings(each.text, each.ground)
             siblings = campaigns.get(incident.campaign or "", ())
             for each in asked:
-                said = matter(
-                    incident,
-                    siblings,
-                    agreement.id,
-                    each.ground.bodies,
-                    agreement.timezone,
-                    limit,
-                    so_far,
-                    law_given=law_date is not None,
-                    others=others,
-                )
+                shared = (incident.id, agreement.timezone, bool(others))
+                said = None if agreement.id in spoken[incident.id] else alike.get(shared)
+                if said is None:
+                    said = matter(
+                        incident,
+                        siblings,
+                        agreement.id,
+                        each.ground.bodies,
+                        agreement.timezone,
+                        limit,
+                        so_far,
+                        law_given=law_date is not None,
+                        others=others,
+                    )
+                    if agreement.id not in spoken[incident.id]:
+                        alike[shared] = said
                 ground = in_role(each.ground, each.text, said.facts.severity)
                 case = Case(incident, siblings, each.text, ground, said, each.found, law, others)
                 for rule in each.rules:
@@ -271,14 +277,17 @@ def _law(
     viewpoint: PartyId | None,
 ) -> Callable[[datetime], list[_Asked]]:
     """Look up the law of one agreement at a moment; each moment is looked up once."""
+    asked: dict[datetime, list[_Asked]] = {}
 
-    @cache
     def law(moment: datetime) -> list[_Asked]:
-        found = versions(then, agreement, moment)
-        return [
-            _asked(prepared, then, ties, found, text, moment, limit, viewpoint)
-            for text in found.counting
-        ]
+        its = asked.get(moment)
+        if its is None:
+            found = versions(then, agreement, moment)
+            its = asked[moment] = [
+                _asked(prepared, then, ties, found, text, moment, limit, viewpoint)
+                for text in found.counting
+            ]
+        return its
 
     return law
 
@@ -289,6 +298,20 @@ def _campaigns(incidents: Iterable[Incident]) -> dict[str, tuple[Incident, ...]]
         if incident.campaign:
             campaigns[incident.campaign] = (*campaigns.get(incident.campaign, ()), incident)
     return campaigns
+
+
+def _agreements_named(incident: Incident) -> frozenset[str]:
+    """The agreements under which people said something about an incident.
+
+    To all others of one time zone it looks the same.
+    """
+    return frozenset(
+        (
+            *(finding.agreement for finding in incident.findings),
+            *(call.agreement for call in incident.invocations),
+            *(decision.agreement for decision in incident.decisions),
+        )
+    )
 
 
 def _in_order(entries: list[tuple[Order, T]]) -> tuple[T, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from allied.agreement.events import (
     AMENDED,
@@ -269,9 +269,8 @@ class Missing:
     field: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """The answer of one gate.
+class Gate(NamedTuple):
+    """The answer of one gate; a tuple, since an answer has thousands of them.
 
     Attributes:
         code: the reason code of a no, an unknown or something awaited; empty for yes.

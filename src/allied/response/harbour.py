@@ -159,7 +159,7 @@ def _law_facts(gate: Gate, rule: Rule, said: Matter, rescue: Rescue) -> Gate:
     names = [start, f"{rescue.id}.ended_at"]
     if rule.by_impact:
         names.append("finding.severity" if "severity" in said.found else "severity")
-    return replace(gate, facts=_stated(said, *names))
+    return gate._replace(facts=_stated(said, *names))
 
 
 def _in_force(rule: Rule, ground: Ground, said: Matter, terms: Terms, rescue: Rescue) -> Gate:

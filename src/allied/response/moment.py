@@ -30,21 +30,27 @@ def zone(name: str) -> tzinfo:
 
 def begin(value: Moment, timezone: str = "UTC") -> datetime:
     """Return the instant, or the first instant of the day, in UTC."""
-    if isinstance(value, datetime):
-        return value
+    return value if isinstance(value, datetime) else _begin_of_day(value, timezone)
+
+
+def end(value: Moment, timezone: str = "UTC") -> datetime:
+    """Return the instant, or the last millisecond of the day, in UTC."""
+    return value if isinstance(value, datetime) else _end_of_day(value, timezone)
+
+
+@lru_cache(maxsize=4096)
+def _begin_of_day(value: date, timezone: str) -> datetime:
     try:
         return datetime(value.year, value.month, value.day, tzinfo=zone(timezone)).astimezone(UTC)
     except OverflowError:
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
 
 
-def end(value: Moment, timezone: str = "UTC") -> datetime:
-    """Return the instant, or the last millisecond of the day, in UTC."""
-    if isinstance(value, datetime):
-        return value
+@lru_cache(maxsize=4096)
+def _end_of_day(value: date, timezone: str) -> datetime:
     if value == date.max:
         return datetime(value.year, 12, 31, 23, 59, 59, tzinfo=UTC)
-    return begin(value + timedelta(days=1), timezone) - timedelta(milliseconds=1)
+    return _begin_of_day(value + timedelta(days=1), timezone) - timedelta(milliseconds=1)
 
 
 def later(start: datetime, by: Duration | None, timezone: str = "UTC") -> datetime | None:

@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from allied.agreement.values import Duration
 from allied.record.canonical import Json
@@ -34,9 +36,8 @@ NOT_MET = "not-met"
 THE_GROUP = "the group"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One step of an explanation.
+class Line(NamedTuple):
+    """One step of an explanation; a tuple, since an answer has thousands of them.
 
     Attributes:
         gate: "G1" to "G11", or the name of a later step: "duty", "reservation", "adaptation".
@@ -316,6 +317,7 @@ def instant(at: datetime | None) -> str | None:
     return utc.replace(tzinfo=None).isoformat(timespec=exact) + "Z"
 
 
+@lru_cache(maxsize=4096)
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort "Art 10" behind "Art 9": runs of digits count as numbers.
 
