@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allied import __version__
-from allied.adapters import backups
+from allied.adapters import backups, moving
 from allied.adapters.backup import Lockable, Opener, new_recipient, recipient_secret
 from allied.adapters.bundles import source
 from allied.adapters.certificate import certificate_ends
@@ -35,6 +35,7 @@ from allied.adapters.sql import (
     open_postgres,
     open_store,
     postgres_fellows,
+    require_empty_postgres,
     require_no_password,
 )
 from allied.adapters.taxii import HttpServers
@@ -219,7 +220,7 @@ def _store(
         raise ConflictError(
             "store.two-databases",
             "this node keeps what it knows in its folder, and the settings name another database",
-            hint="leave `database` empty: a node stays with the database it was founded on",
+            hint="leave `database` empty, or take the node there with `allied backup move`",
         )
     store = open_postgres(
         settings.database, chance=chance, fence=folder.fence, busy_seconds=settings.busy_seconds
@@ -347,13 +348,65 @@ def verify_backup(path: Path, opener: Opener) -> tuple[Mapping[str, Any], Whole]
 
 
 def restore_backup(
-    path: Path, opener: Opener, into: Path, *, keys: Path | None = None
-) -> Mapping[str, Any]:
-    """Make a new data folder out of a backup; see `allied.adapters.backups.restore`."""
+    path: Path, opener: Opener, into: Path, *, keys: Path | None = None, database: str = ""
+) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+    """Make a new data folder out of a backup; see `allied.adapters.backups.restore`.
+
+    Args:
+        database: an empty PostgreSQL database to hold it. Empty: what the environment says.
+
+    Returns:
+        What the backup says of itself, and how many rows each table has on the server.
+
+    Raises:
+        UsageError: `store.password-shown`, `store.address`.
+        ConflictError: `backup.folder-not-empty`, `store.not-empty`.
+    """
     chance, at = SystemChance(), SystemClock().now()
-    about = backups.restore(path, opener, DataFolder(into), chance, at, keys=keys)
-    assemble(DataFolder(into), Settings(database="")).node.close()
-    return about
+    settings = _going_to(Path(os.devnull), database)
+    if settings.database:
+        require_empty_postgres(settings.database, busy_seconds=settings.busy_seconds)
+    rows: dict[str, int] = {}
+
+    def settle(folder: DataFolder) -> None:
+        assemble(folder, Settings(database="")).node.close()  # brought to the present form
+        if settings.database:
+            rows.update(moving.settle(folder, settings, chance, names_it=bool(database)))
+
+    about = backups.restore(path, opener, DataFolder(into), chance, at, keys=keys, settle=settle)
+    return about, rows
+
+
+def move_node(root: Path | None, *, database: str = "") -> Mapping[str, int]:
+    """Take a node from its folder to PostgreSQL; see `allied.adapters.moving`.
+
+    Args:
+        database: an empty database. Empty: what the settings say.
+
+    Raises:
+        UsageError: `store.password-shown`, `store.address`.
+        ConflictError: `move.not-in-folder`, `node.already-serving`; as `require_fence`.
+    """
+    folder = folder_at(root)
+    settings = _going_to(folder.settings, database)
+    moving.require_possible(folder, settings)
+    opened = open_all(root, flags={"database": ""})
+    try:
+        with folder.serving():
+            require_fence(opened)
+            opened.node.close()
+            return moving.move(
+                folder, settings, SystemChance(), SystemClock().now(), names_it=bool(database)
+            )
+    finally:
+        opened.node.close()
+
+
+def _going_to(file: Path, database: str) -> Settings:
+    """The settings, with the database that was named on the command line, if one was."""
+    if database:
+        require_no_password(database)
+    return load(file, {"database": database or None})
 
 
 def backup_key(path: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from allied.adapters.settings import Settings, load, passphrase
+from allied.adapters.settings import Settings, load, passphrase, without
 from allied.errors import AlliedError, MalformedError, UsageError
 
 
@@ -203,3 +203,23 @@ def test_a_prompt_that_is_left_empty_is_refused() -> None:
         passphrase(None, {}, lambda: "")
     assert refusal.value.code == "passphrase.empty"
     assert not isinstance(refusal.value, MalformedError)
+
+
+@pytest.mark.parametrize(
+    ("raw", "left"),
+    [
+        pytest.param(b"port = 1\n# ours\n", b"port = 1\n# ours\n", id="it is not there"),
+        pytest.param(b'port = 1\ndatabase = "x"\n', b"port = 1\n", id="a line"),
+        pytest.param(b'  "database"="x"\nport = 1\n', b"port = 1\n", id="quoted and indented"),
+        pytest.param(b"'database' = 'x'\nport = 1", b"port = 1", id="quoted once"),
+        pytest.param(b'"data\\u0062ase" = "x"\nport = 1\n', b"port = 1\n", id="spelled out"),
+        pytest.param(b'port = 1\ndatabase = """\nx\n"""\n', b"port = 1\n", id="of many lines"),
+        pytest.param(b'port = 1\n[database]\nurl = "x"\n', b"port = 1\n", id="a table"),
+        pytest.param(b'database.url = "x"\nport = 1\n', b"port = 1\n", id="dotted"),
+        pytest.param(b'# database = "x"\nport = 1\n', b"port = 1\n", id="in a comment"),
+        pytest.param(b'host = """\n# database\n"""\n', b'host = "# database\\n"\n', id="in a text"),
+        pytest.param(b"database = ", b"", id="not TOML"),
+    ],
+)
+def test_a_setting_is_left_out_however_it_is_written(raw: bytes, left: bytes) -> None:
+    assert without(raw, "database") == left

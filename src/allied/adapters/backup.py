@@ -136,6 +136,7 @@ def write(
             os.fsync(file.fileno())
             size = file.tell()
         os.link(temporary, path)
+        disk.flush_folder(path.parent)
     except FileExistsError as error:
         raise ConflictError(
             "backup.exists", "there is a file of that name already", hint="choose another name"

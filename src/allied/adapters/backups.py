@@ -17,7 +17,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ from allied.adapters import backup, disk
 from allied.adapters.backup import Lockable, Opener, Part
 from allied.adapters.folder import DataFolder
 from allied.adapters.sealed import RFC_9106, Hardness
+from allied.adapters.settings import FILE_LIMIT as SETTINGS_LIMIT, without
 from allied.adapters.sql import SqlStore
 from allied.errors import ConflictError, MalformedError
 from allied.node.ports import Chance
@@ -36,7 +37,6 @@ _NODE, _KEYS = "node", "keys"
 _KEY_FILE: Final = re.compile(r"keys/(?:people/[0-9a-f]{64}/[A-Za-z0-9-]{1,64}|[0-9a-f]{64})\.json")
 _PAST: Final = 2**32
 """More numbers than a node gives between a backup and a restore, and few enough for 2^53."""
-_DATABASE_LINE: Final = re.compile(rb"\s*database\s*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,12 @@ def restore(
     at: datetime,
     *,
     keys: Path | None = None,
+    settle: Callable[[DataFolder], None] = lambda _: None,
 ) -> Mapping[str, Any]:
     """Make a new data folder out of a backup; what the backup says of itself.
+
+    Args:
+        settle: the last step in the making of the folder, before it is put into place.
 
     Raises:
         ConflictError: `backup.folder-not-empty`.
@@ -134,7 +138,9 @@ def restore(
             "restored_at": at.isoformat(),
         }
         disk.put(DataFolder(room).restored, json.dumps(told, indent=1).encode(), replace=False)
+        settle(DataFolder(room))
         room.replace(root)
+        disk.flush_folder(root.parent)
     except OSError as error:
         raise disk.fault(error) from error
     finally:
@@ -177,8 +183,7 @@ def _settle(database: Path) -> None:
 def _settings(folder: DataFolder) -> bytes:
     """The settings without the address of a database: it may hold a password."""
     try:
-        raw = disk.read(folder.settings, limit=64 * 1024, code="settings.too-long")
+        raw = disk.read(folder.settings, limit=SETTINGS_LIMIT, code="settings.too-long")
     except FileNotFoundError:
         return b""
-    kept = [line for line in raw.splitlines(keepends=True) if not _DATABASE_LINE.match(line)]
-    return b"".join(kept)
+    return without(raw, "database")

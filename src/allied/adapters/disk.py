@@ -41,7 +41,7 @@ def put(path: Path, raw: bytes, *, replace: bool) -> None:
             temporary = None
         else:
             os.link(temporary, path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
@@ -100,7 +100,12 @@ def fault(error: OSError) -> AlliedError:
     )
 
 
-def _flush_folder(path: Path) -> None:
+def flush_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk.
+
+    Raises:
+        OSError: the folder cannot be opened, or the disk failed.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

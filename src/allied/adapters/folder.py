@@ -5,7 +5,7 @@
     keys/           encrypted keys, one file per organisation and per person
     database.json   which PostgreSQL database is this node's, if it has one in place of the file
     fence.json      how many own records were ever numbered, see `Fence`
-    backups/        copies made before migrations
+    backups/        copies made before migrations, and the file of a node that moved to a server
     restored.json   there from a restore until `allied resume`: nothing is signed meanwhile
     serve.lock      held by the one process that serves this folder
 
@@ -147,6 +147,14 @@ class DataFolder:
         document = {"format": _BOUND_FORMAT, "database": database}
         disk.put(self._bound, json.dumps(document, indent=1).encode(), replace=True)
 
+    def replace_settings(self, raw: bytes) -> None:
+        """Put another text in place of `node.toml`, in one step.
+
+        Raises:
+            ExhaustedError: `disk.full` or `disk.failed`.
+        """
+        disk.put(self.settings, raw, replace=True)
+
     def create(self) -> None:
         """Make the folder, for its owner alone; a folder that is there is closed to others.
 
@@ -173,7 +181,7 @@ class DataFolder:
         Raises:
             ExhaustedError: `disk.full` or `disk.failed`.
         """
-        lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
+        lines = [f"{name} = {toml(value)}" for name, value in values.items()]
         raw = "\n".join([_SETTINGS, *lines, ""]).encode()
         try:
             disk.put(self.settings, raw, replace=False)
@@ -212,7 +220,7 @@ class DataFolder:
             os.close(handle)
 
 
-def _toml(value: str | int | bool) -> str:
+def toml(value: str | float | bool) -> str:
     """A value as TOML: JSON with no surrogates spelled out and no bare DEL."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

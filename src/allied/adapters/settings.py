@@ -27,10 +27,11 @@ from pydantic_settings import (
 )
 
 from allied.adapters import disk
+from allied.adapters.folder import toml
 from allied.errors import ExhaustedError, MalformedError, Place, UsageError
 
 ENVIRONMENT: Final = "ALLIED_"
-_FILE_LIMIT: Final = 64 * 1024
+FILE_LIMIT: Final = 64 * 1024
 _PASSPHRASE_LIMIT: Final = 4 * 1024
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -117,6 +118,29 @@ def load(file: Path, flags: Mapping[str, object]) -> Settings:
     return Settings.model_construct(**loaded.model_dump())
 
 
+def without(raw: bytes, name: str) -> bytes:
+    """The text of a settings file without one setting, however it is written there.
+
+    Comments stay as far as lines can be left out; lines that mention the setting in a comment go
+    too. What is not TOML comes to nothing.
+    """
+    try:
+        found = tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    found.pop(name, None)
+    pattern = re.compile(rf"""\s*(?:#.*{name}|["']?{name}["']?\s*[.=])""".encode())
+    lines = raw.splitlines(keepends=True)
+    kept = b"".join(line for line in lines if not pattern.match(line))
+    try:
+        if tomllib.loads(kept.decode("utf-8")) == found:
+            return kept
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        pass
+    plain = {key: value for key, value in found.items() if isinstance(value, str | int | float)}
+    return "".join(f"{key} = {toml(value)}\n" for key, value in plain.items()).encode()
+
+
 def passphrase(
     file: Path | None,
     environ: Mapping[str, str],
@@ -194,7 +218,7 @@ def _path(name: str | None) -> Path | None:
 def _written(file: Path) -> dict[str, Any]:
     """What `node.toml` says, every name known."""
     try:
-        raw = disk.read(file, limit=_FILE_LIMIT, code="settings.too-long")
+        raw = disk.read(file, limit=FILE_LIMIT, code="settings.too-long")
     except FileNotFoundError:
         return {}
     text = raw.decode("utf-8", "replace")

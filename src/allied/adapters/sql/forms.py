@@ -129,8 +129,11 @@ def name_of(key: bytes) -> str:
     return blake2b(b"allied database", key=key, digest_size=16).hexdigest()
 
 
-def fill(connection: Connection, shape: Shape, chance: Chance) -> None:
-    """Make all tables in an empty database, inside the caller's transaction."""
+def make(connection: Connection, shape: Shape) -> None:
+    """Make all tables in an empty database, with nothing in them, inside the caller's transaction.
+
+    Whoever calls this puts in what every database has: see `fill`.
+    """
     shape.metadata.create_all(connection)
     connection.execute(
         text(
@@ -139,6 +142,11 @@ def fill(connection: Connection, shape: Shape, chance: Chance) -> None:
         )
     )
     connection.execute(text(f"INSERT INTO {_STAMP} VALUES (:it)"), {"it": shape.revision})  # noqa: S608
+
+
+def fill(connection: Connection, shape: Shape, chance: Chance) -> None:
+    """Make a new database out of an empty one, inside the caller's transaction."""
+    make(connection, shape)
     connection.execute(
         schema.counters.insert(), [{"name": name, "value": 0} for name in schema.COUNTERS]
     )

@@ -84,6 +84,21 @@ def open_store(
     return SqlStore(engine, secret=secret, busy_seconds=busy_seconds, fence=fence, hold=hold)
 
 
+@contextmanager
+def held_alone(path: Path, *, hold_seconds: float = _HOLD_SECONDS) -> Iterator[None]:
+    """Nobody else has the database file at `path` open while the block runs.
+
+    Raises:
+        ExhaustedError: `store.in-use`, `store.cannot-open`.
+    """
+    hold = _Hold(path.with_name(path.name + ".lock"), hold_seconds)
+    try:
+        hold.alone()
+        yield
+    finally:
+        hold.release()
+
+
 # --- what is there ------------------------------------------------------------------------
 
 

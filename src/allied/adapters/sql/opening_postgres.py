@@ -12,6 +12,8 @@ No copy is made before a migration: a server's backups are its operator's.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
@@ -36,6 +38,7 @@ from allied.node.ports import Chance
 
 _HOW: Final = "docs/operating.md says how a database is made"
 _POLL_SECONDS: Final = 0.05
+HOLD_SECONDS: Final = 60.0
 _ANOTHER: Final = "name a database, or with options=-csearch_path=NAME a schema, of its own"
 
 _WHERE: Final = text(
@@ -55,7 +58,7 @@ def open_postgres(
     fence: Fence | None = None,
     shape: Shape = SHAPE,
     busy_seconds: float,
-    hold_seconds: float = 60.0,
+    hold_seconds: float = HOLD_SECONDS,
 ) -> SqlStore:
     """Open the PostgreSQL database at `address`, which exists.
 
@@ -76,7 +79,7 @@ def open_postgres(
     engine = postgres_engine(address, busy_seconds=busy_seconds)
     try:
         with engine.connect() as connection:
-            _require_usable(connection)
+            require_usable(connection)
             if forms.is_lacking(_look(connection), shape):
                 _make(connection, shape, chance, hold_seconds)
             with connection.begin():
@@ -87,7 +90,12 @@ def open_postgres(
     return SqlStore(engine, secret=secret, busy_seconds=busy_seconds, fence=fence)
 
 
-def _require_usable(connection: Connection) -> None:
+def require_usable(connection: Connection) -> None:
+    """Return if the server and the database are such as this program can use.
+
+    Raises:
+        ExhaustedError: `store.cannot-open`, `store.too-old`, `store.encoding`.
+    """
     with connection.begin():
         schema, version, encoding = connection.execute(_WHERE).one()
     if schema is None:
@@ -116,8 +124,17 @@ def _look(connection: Connection) -> forms.Found | None:
         return _said(connection)
 
 
+def has_tables(connection: Connection) -> bool:
+    """Whether there is anything in the schema, ours or not; inside the caller's transaction."""
+    return bool(_tables(connection))
+
+
+def _tables(connection: Connection) -> Sequence[str]:
+    return connection.execute(_TABLES).scalars().all()
+
+
 def _said(connection: Connection) -> forms.Found | None:
-    tables = connection.execute(_TABLES).scalars().all()
+    tables = _tables(connection)
     if not tables:
         return None
     if not forms.is_ours(tables):
@@ -130,10 +147,14 @@ def _said(connection: Connection) -> forms.Found | None:
         raise
 
 
-def _make(connection: Connection, shape: Shape, chance: Chance, seconds: float) -> None:
-    """Fill or migrate, while nobody else has the database open.
+@contextmanager
+def used_alone(connection: Connection, seconds: float = HOLD_SECONDS) -> Iterator[None]:
+    """Nobody else has the database open while the block runs; outside of a transaction.
 
-    When it fails the connection is closed, and its locks end with it.
+    When the block fails the connection has to be closed, and its locks end with it.
+
+    Raises:
+        ExhaustedError: `store.in-use`.
     """
     ask_outside(connection, USE_NO_MORE)  # two who wait for each other's share never end
     deadline = time.monotonic() + seconds
@@ -145,15 +166,21 @@ def _make(connection: Connection, shape: Shape, chance: Chance, seconds: float) 
                 hint="stop every `allied serve` on this database, then do it again",
             )
         time.sleep(_POLL_SECONDS)
-    connection.execution_options(**{WRITES: True})
-    with connection.begin():
-        found = _said(connection)
-        if found is None:
-            forms.fill(connection, shape, chance)
-        elif forms.is_lacking(found, shape):
-            _migrate(connection, found, shape)
+    yield
     ask_outside(connection, USE_SHARED)
     ask_outside(connection, USE_ALONE_NO_MORE)
+
+
+def _make(connection: Connection, shape: Shape, chance: Chance, seconds: float) -> None:
+    """Fill or migrate, while nobody else has the database open."""
+    with used_alone(connection, seconds):
+        connection.execution_options(**{WRITES: True})
+        with connection.begin():
+            found = _said(connection)
+            if found is None:
+                forms.fill(connection, shape, chance)
+            elif forms.is_lacking(found, shape):
+                _migrate(connection, found, shape)
 
 
 def _migrate(connection: Connection, found: forms.Found, shape: Shape) -> None:

@@ -23,12 +23,22 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
 from psycopg import conninfo
-from sqlalchemy import Boolean, Connection, Engine, LargeBinary, Table, Text, create_engine, event
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import QueuePool
 
@@ -229,7 +239,7 @@ def ask_outside(connection: Connection, statement: str) -> bool:
 
 
 def copy_rows(
-    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
 ) -> None:
     """As `dialect.insert_rows`, by the server's own way of taking many rows."""
     kinds = [_kind(table, name) for name in columns]
@@ -253,7 +263,9 @@ def _kind(table: Table, column: str) -> str:
         return "bool"
     if isinstance(kind, LargeBinary):
         return "bytea"
-    return "text" if isinstance(kind, Text) else "int8"
+    if isinstance(kind, Text):
+        return "text"
+    return "int4" if type(kind) is Integer else "int8"
 
 
 # --- errors -------------------------------------------------------------------------------

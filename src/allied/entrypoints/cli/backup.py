@@ -1,8 +1,9 @@
-"""Backups: `allied backup create|verify|restore|key`, and `allied resume` after a restore."""
+"""Backups: `allied backup create|verify|restore|move|key`, and `allied resume` after a restore."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,15 @@ BackupPassphrase = Annotated[
 Secret = Annotated[
     Path | None,
     typer.Option("--secret", help="What `backup key` wrote, for a backup made --to its holder."),
+]
+
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        help="An empty PostgreSQL database, postgresql://...; else what ALLIED_DATABASE says.",
+        show_default=False,
+    ),
 ]
 
 
@@ -115,6 +125,7 @@ def restore(
     keys: Annotated[
         Path | None, typer.Option("--keys", help="The file with the sealed keys.")
     ] = None,
+    database: Database = "",
     backup_passphrase_file: BackupPassphrase = None,
     secret: Secret = None,
     as_json: AsJson = False,
@@ -123,10 +134,35 @@ def restore(
     from allied.bootstrap import backup_opener, restore_backup
 
     opener = backup_opener(lambda: _passphrase(backup_passphrase_file), secret)
-    about = restore_backup(file, opener, into, keys=keys)
-    give({"about": about, "folder": str(into)}, as_json=as_json, lines=(str(into),))
+    about, rows = restore_backup(file, opener, into, keys=keys, database=database)
+    give(
+        {"about": about, "folder": str(into), "rows": rows},
+        as_json=as_json,
+        lines=(str(into),),
+    )
+    _say_rows(rows)
     say("Nothing is signed there yet. Where the newest fence.json of the node is left, put it in.")
     say(f"Then: allied resume --data {into}")
+
+
+@app.command("move")
+def move(
+    database: Database = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the database of this node, which does not serve, from its folder to PostgreSQL."""
+    from allied.bootstrap import move_node
+
+    rows = move_node(folder, database=database)
+    give({"rows": rows}, as_json=as_json, lines=())
+    _say_rows(rows)
+    say("The node goes on there; what it had in the folder lies in backups/.")
+
+
+def _say_rows(rows: Mapping[str, int]) -> None:
+    if rows:
+        say(f"{sum(rows.values())} rows in {len(rows)} tables are in the database.")
 
 
 @app.command("key")
