@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, event
+from sqlalchemy import Connection, MetaData, event
 
 from allied.adapters.sql import SqlStore, intake, opening, pages, schema
 from allied.adapters.sql.dialect import sqlite_engine
@@ -49,6 +49,20 @@ def test_a_database_says_how_durable_it_is(open_sqlite: Open) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
     assert asked == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_only_a_unit_that_writes_keeps_much_of_the_file(open_sqlite: Open) -> None:
+    store = open_sqlite()
+
+    def kept(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
+
+    with store.read() as reading:
+        assert kept(reading._connection) == -1024
+    with store.write() as writing:
+        assert kept(writing._connection) == -8192
+    with store.engine.connect() as connection:  # the one that has just written
+        assert kept(connection) == -1024
 
 
 def test_a_new_database_takes_no_time(open_sqlite: Open, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from allied.entrypoints import (
     federation,
     feeds,
     logs,
+    memory,
     rest,
     taxii,
 )
@@ -99,7 +100,7 @@ class Keeper:
 
     def _run(self) -> None:
         next_round = self._node.clock.now()
-        seen, before, rounds = -1, -1, 0
+        seen, before, rounds, holds = -1, -1, 0, True
         while not self._stopping.is_set():
             try:
                 self.keeps = self._fellows.is_keeper()
@@ -119,8 +120,13 @@ class Keeper:
                     seen = changes
                     rounds += 1
                 # Taking items in goes first; what they name is looked at when it is quiet.
-                if changes == before or rounds % _BUSY_ROUNDS == 0:
-                    correlation.keep_up(self._node, _LOOKED_AT, pause=self._give_way)
+                quiet = changes == before
+                looked_at = 0
+                if quiet or rounds % _BUSY_ROUNDS == 0:
+                    looked_at = correlation.keep_up(self._node, _LOOKED_AT, pause=self._give_way)
+                if quiet and holds:
+                    memory.give_back()
+                holds = not quiet or looked_at > 0
                 before = changes
             except AlliedError as problem:
                 _LOG.warning("keeping up failed: %s", problem.code)
@@ -196,6 +202,7 @@ def run(
         UsageError: `serve.address`, `serve.admin`.
     """
     logs.configure(listening.log_level, listening.log_format)
+    memory.use_few_pools()
     listener = _listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
     rounds = Rounds(node, keys, lambda: keeper.keeps)

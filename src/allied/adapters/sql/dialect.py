@@ -5,7 +5,9 @@ how a long list is handed in, and what a database's error means to us.
 
 Rules. A commit is on the disk before it returns (`synchronous=FULL`). The write-ahead log
 is folded back after 64 MiB, not after 4: every fold writes each touched page once, so fewer
-folds write less. No error that leaves here carries a statement's parameters.
+folds write less. What SQLite keeps of the file is little for a connection that only reads,
+because the system keeps the file as well, and more while one writes. No error that leaves
+here carries a statement's parameters.
 """
 
 from __future__ import annotations
@@ -53,12 +55,15 @@ _LOG_PAGES: Final = 16_384
 _CONNECTIONS_KEPT: Final = 5
 _CONNECTIONS_BESIDE: Final = 59
 
+_READING: Final = "PRAGMA cache_size=-1024"
+_WRITING: Final = "PRAGMA cache_size=-8192"
+
 _SETTINGS: Final = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     f"PRAGMA wal_autocheckpoint={_LOG_PAGES}",
     f"PRAGMA journal_size_limit={_LOG_PAGES * 4096}",
-    "PRAGMA cache_size=-8192",
+    _READING,
     "PRAGMA temp_store=MEMORY",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA secure_delete=ON",
@@ -88,6 +93,7 @@ def sqlite_engine(path: Path, *, busy_seconds: float) -> Engine:
     )
     engine.dialect.statement_compiler = _HeedingHints
     event.listen(engine, "connect", _settle)
+    event.listen(engine, "checkin", _let_go)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _translate)
     return engine
@@ -261,10 +267,17 @@ def _settle(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _let_go(connection: Any, _record: object) -> None:
+    """Give back what a unit that wrote has kept of the file."""
+    if connection is not None:  # None where the connection was found to be broken
+        connection.execute(_READING)
+
+
 def _begin(connection: Connection) -> None:
     """Start a transaction ourselves; the driver would do so too late, and never IMMEDIATE."""
     writes = connection.get_execution_options().get(WRITES, False)
     if writes:
+        connection.connection.dbapi_connection.execute(_WRITING)  # type: ignore[union-attr]
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:  # takes no lock, so nothing can go wrong that would have to be translated
         connection.connection.dbapi_connection.execute("BEGIN DEFERRED")  # type: ignore[union-attr]
