@@ -147,14 +147,14 @@ def embedded(record: Record) -> tuple[Record, ...]:
 
     Raises:
         MalformedError, RefusedError: as `read_proof`; `decision.other-question` for counts of
-            another agreement, circle or version.
+            another agreement or circle.
     """
     if record.header.kind != CERTIFICATE:
         return ()
     proof = read_proof(record.body)
-    home = (record.header.agreement, record.header.circle, record.header.version)
+    home = (record.header.agreement, record.header.circle)
     for each in (proof.opening, *proof.counts):
-        if (each.header.agreement, each.header.circle, each.header.version) != home:
+        if (each.header.agreement, each.header.circle) != home:
             raise RefusedError("decision.other-question", "a certificate proves something else")
     return proof.counts
 

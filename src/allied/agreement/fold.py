@@ -95,6 +95,7 @@ def _with_cuts(first: Judging, before: Progress | None, earlier: tuple[Progress,
         known_removals=first.removals(),
         known_revocations=standing_ones(first.revocations),
         known_relied_on=first.relied_on(),
+        known_changes=first.changes(),
     )
     standing = before.second if before is not None else None
     if before is not None and standing is not None and standing.bounds == with_cuts.bounds:

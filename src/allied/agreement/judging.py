@@ -41,10 +41,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from allied.agreement import chain
 from allied.agreement.certified import certified, opening_of, read_proof, without
 from allied.agreement.effects import events_of, is_cut_off
 from allied.agreement.events import INVITED
 from allied.agreement.knowing import custodians_of, is_contradicted, known_events
+from allied.agreement.listings import read_listing, read_opening
 from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.noticed import Notice, acknowledged
 from allied.agreement.result import read_result
@@ -67,10 +69,9 @@ from allied.agreement.standing import (
 from allied.agreement.state import Signature, State, Verdict
 from allied.agreement.tabled import OPEN, Said, with_next
 from allied.agreement.wording import read_matter
-from allied.errors import AlliedError, MalformedError, RefusedError
-from allied.record import circle as circles
+from allied.errors import AlliedError, RefusedError
 from allied.record.canonical import digest, encode
-from allied.record.ids import PartyId, PersonId, RecordId, person_id
+from allied.record.ids import PartyId, PersonId, RecordId
 from allied.record.keys import PublicKey
 from allied.record.kinds import rule
 from allied.record.record import read_deps
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
     from allied.record.canonical import Json
     from allied.record.circle import Circle
     from allied.record.history import History
-    from allied.record.ids import CircleId, KeyId, OrganisationId
+    from allied.record.ids import CircleId, Digest, KeyId, OrganisationId
     from allied.record.record import ChainKey, Record
 
     Knows: TypeAlias = Callable[[RecordId], bool]
@@ -146,6 +147,8 @@ class Judging:
     revocations: list[tuple[Record, Revocation]] = field(default_factory=list)
     known_revocations: Sequence[Revocation] = ()
     known_relied_on: frozenset[RecordId] = frozenset()
+    known_changes: tuple[chain.Change, ...] = ()
+    texts: chain.Texts = field(default_factory=chain.Texts)
     heard: list[tuple[Record, Revocation]] = field(default_factory=list)
     _relied_on: frozenset[RecordId] | None = None
     _pasts: dict[tuple[frozenset[tuple[RecordId, datetime]], datetime | None], Register] = field(
@@ -160,6 +163,7 @@ class Judging:
             self.known_removals,
             self.known_revocations,
             self.known_relied_on,
+            self.known_changes,
         )
 
     def going_on(self, history: History, custodian: FindCustodian) -> Judging:
@@ -187,6 +191,7 @@ class Judging:
             },
             revocations=[*self.revocations],
             heard=[*self.heard],
+            texts=self.texts.copy(),
             _relied_on=None,
             _pasts={},
         )
@@ -230,6 +235,8 @@ class Judging:
             custody=self.custody,
             notices=self.notices,
             revocations=tuple(self.heard),
+            texts=self.texts.adopted,
+            passed=self.texts.passed,
         )
 
     def standing_cuts(self) -> dict[OrganisationId, _Cut]:
@@ -258,6 +265,13 @@ class Judging:
                 beyond = against(record, revoked)
                 if beyond and all(reliance.is_enough(record, each, needed) for each in beyond):
                     yield record.id
+
+    def changes(self) -> tuple[chain.Change, ...]:
+        """The changes of version, with the cut of each."""
+        if not self.texts.adopted:
+            return ()
+        known = known_events(self._sourced(), self.decided, self.notices, lambda _: True)
+        return self.texts.changes(self.instrument, self.history, known)
 
     def removals(self) -> dict[OrganisationId, list[_Removal]]:
         """How far each party that a decision put out, or suspended, was counted."""
@@ -288,14 +302,14 @@ class Judging:
         party = self.instrument.party(header.issuer)
         if party is None:
             return _no("stranger", "its issuer is not named in the agreement")
-        if header.version != self.instrument.genesis.version:
-            return _no("other-version", "it was written under another version of the text")
         where = self._circle(record)
         if where is None or party not in where.members:
             return _no("other-circle", "its issuer is not in the circle it stands in")
         if where.kind not in row.circles:
             return _no("wrong-circle", f"{header.kind} is not said in a circle of this purpose")
-        known, bound, once_bound = self._standing_in_past(record)
+        version, known, bound, once_bound = self._standing_in_past(record)
+        if header.version != version:
+            return _no("other-version", "it was written under another version of the text")
         if known not in row.states:
             return _no("wrong-state", f"{header.kind} has no effect while the agreement is {known}")
         if "ended" in row.states and (known == "ended" or "bound" not in row.issuers):
@@ -334,10 +348,11 @@ class Judging:
 
     def _standing_in_past(
         self, record: Record
-    ) -> tuple[str, frozenset[PartyId], frozenset[PartyId]]:
-        """State of the agreement, who is bound, who ever was: as the record's own past has it."""
+    ) -> tuple[Digest, str, frozenset[PartyId], frozenset[PartyId]]:
+        """Version, state, who is bound, who ever was: as the record's own past has it."""
+        first = self.instrument.genesis.version
         if not self._knows_any(record, [each.id for each in self.proposals]):
-            return "none", frozenset(), frozenset()
+            return first, "none", frozenset(), frozenset()
         claimed = record.header.claimed_at
         known = known_events(self._sourced(), self.decided, self.notices, self._knowing(record.id))
         ahead = any(event.at > claimed for _, event in known)
@@ -352,9 +367,13 @@ class Judging:
             if len(self._pasts) >= _MOST_PASTS:
                 del self._pasts[next(iter(self._pasts))]
             self._pasts[key] = register
-        found = standing(register, self.instrument.terms.id, claimed)
+        if self.texts.adopted:
+            here = chain.present(self.instrument, self.texts.adopted, register.events, claimed)
+            version, found = chain.version_of(self.instrument, here.link), here.versions.standing
+        else:
+            version, found = first, standing(register, self.instrument.terms.id, claimed)
         once = frozenset(party for party, stands in found.parties.items() if stands.since)
-        return _WORD[found.state], found.bound, once
+        return version, _WORD[found.state], found.bound, once
 
     def _knowing(self, record: RecordId) -> Knows:
         return lambda earlier: self.history.knows(record, earlier)
@@ -365,6 +384,8 @@ class Judging:
             return _no("key-revoked", "its key was revoked, and its issuer does not count it")
         if self._is_beyond_cut(record) or self._is_beyond_removal(record):
             return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
+        if chain.is_late(record, self.instrument, self.known_changes):
+            return _no("late-version", "the text had been changed, and it names the one before")
         return Verdict(effect=True)
 
     def _is_beyond_removal(self, record: Record) -> bool:
@@ -420,6 +441,8 @@ class Judging:
                 self.signed.setdefault(party, []).append(record.id)
                 keeper = self.custodian(header.issuer, header.key)
                 self.custody.setdefault(party, []).append((record.id, keeper))
+            case "agreement.ratify" | "agreement.object" if "version" in record.body:
+                self._take_word(record, party)
             case "agreement.ratify":
                 self._require_same_genesis(record.body.get("genesis"))
                 self._once(self.ratifications, party, record, RATIFIED)
@@ -442,8 +465,16 @@ class Judging:
                 self.revocations.append((record, read_revocation(record)))
                 self.statements.append(record)
             case _:
+                self.texts.open(record)
                 self._acknowledge(record, party)
                 self.statements.append(record)
+
+    def _take_word(self, record: Record, party: PartyId) -> None:
+        """Take a party's consent to an amended text, or its objection."""
+        self._require_same_genesis(record.body.get("genesis"))
+        knows = self._knowing(record.id)
+        self.events.append((record, self.texts.word(record, party, self.instrument, knows)))
+        self.statements.append(record)
 
     def _acknowledge(self, record: Record, party: PartyId) -> None:
         """Note which notices of leaving a receipt names."""
@@ -473,7 +504,7 @@ class Judging:
         said = Said(OPEN, party, opening.body, at, opening.id, opening.header.sequence, knows)
         on = with_next(
             terms,
-            Register({terms.id: terms}, events),
+            chain.register_of(self.instrument, self.texts.adopted, events),
             (),
             everybody.members,
             said,
@@ -483,7 +514,13 @@ class Judging:
         proof = without(proof, known_ones(self.heard, self._knowing(record.id)))
         found = certified(proof, record.id, on, custodians, self.instrument.party)
         self.decided.setdefault(opening.id, []).append(found)
-        self.events += [(record, event) for event in events_of(terms, found)]
+        self.events += [(record, event) for event in events_of(on.terms, found)]
+        if found.matter.kind in chain.OF_THE_TEXT:
+            own = self._knowing(record.id)
+            known = known_events(self._sourced(), self.decided, self.notices, own)
+            by_then = [event for _, event in known]
+            made = self.texts.adopt(self.instrument, found, record, opening.body, events, by_then)
+            self.events += [(record, event) for event in made]
 
     def _once(
         self, counted: dict[PartyId, Signature], party: PartyId, record: Record, event: str
@@ -498,7 +535,7 @@ class Judging:
 
         It may leave and come back, so a second one counts.
         """
-        if record.header.kind not in _PAPERS:
+        if record.header.kind not in _PAPERS or "version" in record.body:
             return
         alike = sum(
             (each.header.kind, each.header.issuer) == (record.header.kind, record.header.issuer)
@@ -535,37 +572,6 @@ class Judging:
             raise _without_effect("other-text", "it signs other words than those proposed")
 
 
-def read_opening(instrument: Instrument, record: Record) -> Circle:
-    """Read the circle that a `circle.open` record opens, for parties of the agreement.
-
-    Raises:
-        MalformedError: `circle.shape`, or what the ids refuse.
-        RefusedError: `effect.wrong-circle`, it is a standing one, of another agreement or
-            version, or has a stranger in it.
-    """
-    opening = circles.read(record.body.get("circle"))
-    everybody = instrument.circles.all
-    if (
-        opening.standing
-        or opening.version != everybody.version
-        or not circles.covers(everybody, opening)
-    ):
-        raise _without_effect("wrong-circle", "such a circle cannot be opened here")
-    return opening
-
-
-def read_listing(body: Mapping[str, Json]) -> tuple[PersonId, PublicKey, bool]:
-    """Read the body of `identity.person`: pseudonym, key, and whether the listing ends.
-
-    Raises:
-        MalformedError: `identity.person-shape`, or what the key and the id refuse.
-    """
-    if set(body) - {"person", "alg", "key", "ends"}:
-        raise _malformed_listing()
-    key = PublicKey.from_json({"alg": body.get("alg"), "key": body.get("key")})
-    return person_id(body.get("person")), key, body.get("ends") is True
-
-
 _PAPERS: Final = frozenset(
     {"agreement.propose", "agreement.sign", "agreement.ratify", "agreement.withdraw"}
 )
@@ -592,9 +598,3 @@ _BACK_DATED: Final = _no(
 
 def _without_effect(code: str, reason: str) -> RefusedError:
     return RefusedError(f"effect.{code}", reason)
-
-
-def _malformed_listing() -> MalformedError:
-    return MalformedError(
-        "identity.person-shape", "a listing has a pseudonym, an algorithm and a key"
-    )

@@ -61,7 +61,9 @@ BODY: Final = "body"
 EXCEPTION: Final = "exception"
 DISCLOSURE: Final = "disclosure"
 
-FIELDS: Final = ("art", "party", "towards", "annex", "body", "incident", "field", "value")
+FIELDS: Final = (
+    "art", "party", "towards", "annex", "body", "incident", "field", "value", "version",
+)  # fmt: skip
 """What a matter may tell besides its kind."""
 
 OF_THE_REGISTER: Final = frozenset(
@@ -98,6 +100,7 @@ class Matter:
         body: for what a body decides without a clause, its name.
         incident: for a decision or a finding, what it is taken on; an id that means nothing here.
         field, value: for a finding, which fact is fixed, and what it is found to be.
+        version: for another text, the digest of its statement (`agreement.amended`).
     """
 
     kind: str
@@ -109,6 +112,7 @@ class Matter:
     incident: str = ""
     field: str = ""
     value: str = ""
+    version: str = ""
 
     @property
     def about(self) -> str:
@@ -379,8 +383,8 @@ _TELLS: Final[Mapping[str, frozenset[str]]] = {
     SUSPENSION: frozenset({"art", "party", "towards"}),
     REINSTATEMENT: frozenset({"art", "party", "towards"}),
     EXPULSION: frozenset({"art", "party"}),
-    AMENDMENT: frozenset({"art"}),
-    ANNEX: frozenset({"art", "annex"}),
+    AMENDMENT: frozenset({"art", "version"}),
+    ANNEX: frozenset({"art", "annex", "version"}),
     DECISION: frozenset({"art", "incident"}),
     FINDING: frozenset({"body", "incident", "field", "value"}),
     ELECTION: frozenset({"body", "party"}),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from allied.agreement.chain import Present, present, register_of, version_of
 from allied.agreement.knowing import custodians_of, known_events
 from allied.agreement.standing import Event, Register, Standing, standing
 from allied.agreement.tally import ADOPTED
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias
 
+    from allied.agreement.amended import Amended
     from allied.agreement.certified import Certified
     from allied.agreement.genesis import Instrument
     from allied.agreement.noticed import Notice
+    from allied.agreement.terms import Agreement
     from allied.record.circle import Circle
-    from allied.record.ids import CircleId, OrganisationId, PartyId, PersonId, RecordId
+    from allied.record.ids import CircleId, Digest, OrganisationId, PartyId, PersonId, RecordId
     from allied.record.keys import PublicKey
     from allied.record.record import Record
     from allied.record.revocation import Revocation
@@ -68,6 +71,8 @@ class State:
         custody: by party, who keeps its acts key, as of each record by which it signed.
         notices: of leaving, by record, with who acknowledged them.
         revocations: every one that can be read, whether it has effect or not.
+        texts: by statement, amended texts that certificates prove to be adopted.
+        passed: by question, the code of why a text that was adopted is no version.
     """
 
     alias: str
@@ -84,17 +89,36 @@ class State:
     custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]] = field(default_factory=dict)
     notices: Mapping[RecordId, Notice] = field(default_factory=dict)
     revocations: tuple[tuple[Record, Revocation], ...] = ()
+    texts: Mapping[Digest, Amended] = field(default_factory=dict)
+    passed: Mapping[RecordId, str] = field(default_factory=dict)
 
     def register(self, instrument: Instrument) -> Register:
-        """The register of this one agreement."""
-        return Register({self.alias: instrument.terms}, self.events)
+        """The register of this one agreement, with all versions of its text."""
+        return register_of(instrument, self.texts, self.events)
+
+    def present(self, instrument: Instrument, at: datetime) -> Present:
+        """Which text counts at `at`, of those that are adopted."""
+        return present(instrument, self.texts, self.events, at)
+
+    def terms(self, instrument: Instrument, at: datetime) -> Agreement:
+        """The text in force at `at`: the newest that has taken effect."""
+        return self.present(instrument, at).terms if self.texts else instrument.terms
+
+    def version_known(self, instrument: Instrument, knows: Knows, at: datetime) -> Digest:
+        """What a record has to name as the version, by what it knows and claims."""
+        if not self.texts:
+            return instrument.genesis.version
+        events = self._known_events(knows, at)
+        return version_of(instrument, present(instrument, self.texts, events, at).link)
 
     def known(self, instrument: Instrument, knows: Knows, at: datetime) -> Register:
         """The register as a record of `at` knows it."""
+        return register_of(instrument, self.texts, self._known_events(knows, at))
+
+    def _known_events(self, knows: Knows, at: datetime) -> tuple[Event, ...]:
         sourced = zip(self.sources, self.events, strict=True)
         found = known_events(sourced, self.decided, self.notices, knows)
-        events = tuple(replace(event, at=min(event.at, at)) for _, event in found)
-        return Register({self.alias: instrument.terms}, events)
+        return tuple(replace(event, at=min(event.at, at)) for _, event in found)
 
     def custodians(self, knows: Knows) -> Mapping[PartyId, str]:
         """Who keeps the acts key of each party, as a record knows it."""
@@ -111,6 +135,8 @@ class State:
 
     def standing(self, instrument: Instrument, at: datetime) -> Standing:
         """Who is bound at `at`."""
+        if self.texts:
+            return self.present(instrument, at).versions.standing
         return standing(self.register(instrument), self.alias, at)
 
     def circles_of(self, instrument: Instrument, party: PartyId) -> Mapping[CircleId, Circle]:

@@ -49,8 +49,9 @@ from allied.agreement.decision import ADOPTED, LAPSED, REJECTED, Count, count
 from allied.agreement.events import Register
 from allied.agreement.matters import OF_INCIDENTS, OF_THE_REGISTER, Matter
 from allied.agreement.question import Question, question
-from allied.agreement.standing import standing
+from allied.agreement.standing import Standing, standing
 from allied.agreement.terms import Agreement
+from allied.agreement.versions import versions
 from allied.agreement.wording import (
     consent_in,
     flag_in,
@@ -179,6 +180,7 @@ class Tabled:
         heard: everything said on it, in the order given.
         opened: who holds the opening.
         timezone: the agreement's.
+        terms: the text that was present when it was put; it says who decides, and how.
         steps: how far it is decided, in the order given; read by `agreement.closing`.
     """
 
@@ -189,6 +191,7 @@ class Tabled:
     heard: tuple[Heard, ...]
     opened: tuple[Held, ...]
     timezone: str
+    terms: Agreement
     steps: tuple[Said, ...] = ()
 
     @property
@@ -363,6 +366,7 @@ class _Draft:
     question: Question
     proposal: Proposal
     words: dict[str, str]
+    terms: Agreement
     heard: list[tuple[Said, Statement, str]] = field(default_factory=list)
     steps: list[Said] = field(default_factory=list)
 
@@ -426,6 +430,7 @@ class _Reading:
                     ),
                     opened=self._holding(draft.opening.record),
                     timezone=self._agreement.timezone,
+                    terms=draft.terms,
                     steps=tuple(draft.steps),
                 )
                 for draft in self._drafts.values()
@@ -452,11 +457,12 @@ class _Reading:
     def _open(self, said: Said) -> None:
         if self._opened.get(said.party, 0) >= MOST_OPENED:
             raise ConflictError("proposal.too-many", "that party has put too many questions")
-        require_keys(said.body, "matter", "words", "deadline", "silence", "stated")
+        known_keys = ("matter", "words", "deadline", "silence", "stated")
         matter = read_matter(said.body.get("matter"))
+        require_keys(said.body, *known_keys, *(("amended",) if matter.version else ()))
         words = words_in(said.body.get("words"))
-        stands = standing(self._known(said), self._agreement.id, said.at)
-        found = question(self._agreement, stands, matter, said.at, sitting=self._sitting)
+        terms, stands = self._present(said)
+        found = question(terms, stands, matter, said.at, sitting=self._sitting)
         sides: Sides | None = Sides()
         if matter.kind in OF_INCIDENTS:
             sides = self._sides(matter.incident, said)
@@ -486,7 +492,15 @@ class _Reading:
             )
         count(found.rule, put, found.electorate, (), said.at, timezone=self._agreement.timezone)
         self._opened[said.party] = self._opened.get(said.party, 0) + 1
-        self._drafts[said.record] = _Draft(said, matter, found, put, {text: words})
+        self._drafts[said.record] = _Draft(said, matter, found, put, {text: words}, terms)
+
+    def _present(self, said: Said) -> tuple[Agreement, Standing]:
+        """The text that is present as an opening knows it, and how the agreement stands by it."""
+        register, name = self._known(said), self._agreement.id
+        if len(register.agreements) == 1:
+            return self._agreement, standing(register, name, said.at)
+        found = versions(register, name, said.at)
+        return replace(found.newest.terms, id=name), found.standing
 
     def _about(self, said: Said) -> _Draft:
         name = said.body.get("replaces" if said.kind == OPEN else "proposal")

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allied.agreement.certified import embedded
-from allied.agreement.judging import read_listing, read_opening
+from allied.agreement.listings import read_listing, read_opening
 from allied.errors import AlliedError, ConflictError, UnverifiedError
 from allied.node import leaving, renewals
 from allied.node.fairness import fair_share

@@ -121,6 +121,8 @@ _ROWS: Final = (
          "party", at=("all",), when=("none", "proposed", "in-force"), act=True),
     _row("agreement.ratify", "the issuer confirms its signature at home",
          "signatory", at=("all",), when=("proposed", "in-force"), act=True),
+    _row("agreement.object", "the issuer objects to an amended text",
+         "bound", at=("all",), act=True),
     _row("agreement.withdraw", "the issuer leaves, with the heads it still counts",
          "bound", at=("all",), act=True, size=1024 * _KIB),
     _row("circle.open", "a circle is opened for one matter, by a party in it",
