@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,18 @@ def available() -> int:
 
 
 _use_memory()
+
+
+def _hear_interrupts() -> None:
+    """Let servers that tests start hear Ctrl-C, also where a shell put the suite in the background.
+
+    Such a shell has its children ignore it, and they pass that on.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_hear_interrupts()
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
