@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import orjson
@@ -139,34 +139,31 @@ def digest(raw: bytes) -> Digest:
     return Digest(hashlib.sha256(raw).hexdigest())
 
 
-def _inspect(value: Json) -> bool:
+def _inspect(value: object, level: int = 0) -> bool:
     """Refuse what must not be signed; say whether every key is plain ASCII."""
-    ascii_keys = True
-    # One iterator a level, so that memory goes with depth and not with what is in it.
-    levels: list[Iterator[object]] = [iter((value,))]
-    while levels:
-        for found in levels[-1]:
-            parts = _parts(found)
-            if parts is None:
-                continue
-            if isinstance(found, dict):
-                ascii_keys = _plain_keys(found) and ascii_keys
-            if len(levels) > LEVELS:
-                raise _too_deep(LEVELS)
-            levels.append(iter(parts))
-            break
-        else:
-            levels.pop()
+    kind = type(value)
+    if kind is dict:
+        values: Iterable[object] = value.values()  # type: ignore[attr-defined]
+        ascii_keys = _plain_keys(value)  # type: ignore[arg-type]
+    elif kind is list or kind is tuple:
+        values, ascii_keys = value, True  # type: ignore[assignment]
+    else:
+        return _inspect_other(value, level)
+    if level >= LEVELS:
+        raise _too_deep(LEVELS)
+    for each in values:
+        if type(each) is not str and each is not None:
+            ascii_keys = _inspect(each, level + 1) and ascii_keys
     return ascii_keys
 
 
-def _parts(value: object) -> Iterable[object] | None:
-    """What stands in a list or an object; None for a sound value that holds nothing."""
+def _inspect_other(value: object, level: int) -> bool:
+    """As `_inspect`, of what is no plain list and no plain object."""
     if isinstance(value, str) or value is None or value is True or value is False:
-        return None
+        return True
     if isinstance(value, int):
         if -MAX_INTEGER <= value <= MAX_INTEGER:
-            return None
+            return True
         raise MalformedError("canonical.number", "an integer lies beyond 2^53 - 1")
     if isinstance(value, float):
         raise MalformedError(
@@ -175,9 +172,9 @@ def _parts(value: object) -> Iterable[object] | None:
             hint="write it as text",
         )
     if isinstance(value, dict):
-        return value.values()
-    if isinstance(value, list) or type(value) is tuple:
-        return value
+        return _inspect(dict(value), level)
+    if isinstance(value, list):
+        return _inspect([*value], level)
     raise MalformedError("canonical.not-json", f"JSON cannot say a {type(value).__name__}")
 
 
