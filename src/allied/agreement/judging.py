@@ -49,6 +49,7 @@ from allied.agreement.knowing import custodians_of, is_contradicted, known_event
 from allied.agreement.listings import read_listing, read_opening
 from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.noticed import Notice, acknowledged
+from allied.agreement.pasts import Pasts, Seen, seen_of
 from allied.agreement.result import read_result
 from allied.agreement.revocation import (
     Reliance,
@@ -95,8 +96,6 @@ if TYPE_CHECKING:
 
 MOST_PAPERS: Final = 16
 """So many proposals, signatures, ratifications and notices of one party each have an effect."""
-_MOST_PASTS: Final = 64
-"""Distinct pasts whose register is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +150,7 @@ class Judging:
     texts: chain.Texts = field(default_factory=chain.Texts)
     heard: list[tuple[Record, Revocation]] = field(default_factory=list)
     _relied_on: frozenset[RecordId] | None = None
-    _pasts: dict[tuple[frozenset[tuple[RecordId, datetime]], datetime | None], Register] = field(
-        default_factory=dict
-    )
+    _pasts: Pasts = field(default_factory=Pasts)
 
     @property
     def bounds(self) -> tuple[object, ...]:
@@ -193,7 +190,7 @@ class Judging:
             heard=[*self.heard],
             texts=self.texts.copy(),
             _relied_on=None,
-            _pasts={},
+            _pasts=Pasts(),
         )
 
     def judge_all(self, records: Iterable[Record]) -> None:
@@ -355,25 +352,18 @@ class Judging:
             return first, "none", frozenset(), frozenset()
         claimed = record.header.claimed_at
         known = known_events(self._sourced(), self.decided, self.notices, self._knowing(record.id))
-        ahead = any(event.at > claimed for _, event in known)
-        sources = frozenset((source, event.at) for source, event in known)
-        key = (sources, claimed if ahead else None)
-        register = self._pasts.get(key)
-        if register is None:
-            terms = self.instrument.terms
-            # Whoever claims a time far ahead must not make the others' records look outdated.
-            events = [replace(event, at=min(event.at, claimed)) for _, event in known]
-            register = Register({terms.id: terms}, tuple(events))
-            if len(self._pasts) >= _MOST_PASTS:
-                del self._pasts[next(iter(self._pasts))]
-            self._pasts[key] = register
+        seen = self._pasts.seen(known, claimed, self._look)
+        return seen.version, _WORD[seen.state], seen.bound, seen.once
+
+    def _look(self, events: tuple[Event, ...], claimed: datetime) -> Seen:
+        """How the agreement stands by these events; for that moment only where texts changed."""
+        terms = self.instrument.terms
         if self.texts.adopted:
-            here = chain.present(self.instrument, self.texts.adopted, register.events, claimed)
-            version, found = chain.version_of(self.instrument, here.link), here.versions.standing
-        else:
-            version, found = first, standing(register, self.instrument.terms.id, claimed)
-        once = frozenset(party for party, stands in found.parties.items() if stands.since)
-        return version, _WORD[found.state], found.bound, once
+            here = chain.present(self.instrument, self.texts.adopted, events, claimed)
+            version = chain.version_of(self.instrument, here.link)
+            return seen_of(here.versions.standing, version, claimed, until=claimed)
+        found = standing(Register({terms.id: terms}, events), terms.id, claimed)
+        return seen_of(found, self.instrument.genesis.version, claimed, until=found.holds_until)
 
     def _knowing(self, record: RecordId) -> Knows:
         return lambda earlier: self.history.knows(record, earlier)

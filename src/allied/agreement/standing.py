@@ -117,6 +117,8 @@ class Standing:
         surviving: what outlives the agreement, once it has ended, in the words of the text.
         signing_from, signing_until: when it may be signed; None where that is open.
         entry_deadline: when it lapses unless it is in force by then.
+        holds_until: the next moment at which the state, or who is bound, may become another
+            without a further event; None where there is no such moment.
     """
 
     state: str
@@ -137,6 +139,7 @@ class Standing:
     signing_from: datetime | None = None
     signing_until: datetime | None = None
     entry_deadline: datetime | None = None
+    holds_until: datetime | None = None
 
 
 def standing(register: Register, agreement: str, at: datetime) -> Standing:
@@ -178,6 +181,7 @@ def standing(register: Register, agreement: str, at: datetime) -> Standing:
         signing_from=seen.entry.signing_from,
         signing_until=seen.entry.signing_until,
         entry_deadline=seen.entry.deadline,
+        holds_until=seen.holds_until,
     )
 
 

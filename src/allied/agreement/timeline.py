@@ -130,6 +130,18 @@ class Timeline:
         """Of each party whose successor the text says that it is; empty for nobody's."""
         return {p.id: PartyId(p.successor_of) for p in self._terms.parties}
 
+    @property
+    def holds_until(self) -> datetime | None:
+        """The next moment at which something falls due by itself; None where nothing does."""
+        if self.over is not None:
+            return None
+        if self.since is None:
+            due = [self._ends_at, self.entry.not_before, self.entry.deadline]
+        else:
+            leaves = self._leaving[0][0] if self._leaving else None
+            due = [self._ends_at, self.term.ends, leaves]
+        return min((each for each in due if each is not None and each > self._at), default=None)
+
     # --- the order of time --------------------------------------------------------------
 
     def _in_order(self, happened: tuple[Event, ...]) -> list[Event]:
