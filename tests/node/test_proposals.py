@@ -548,7 +548,8 @@ def test_a_question_that_may_not_be_put_is_refused_and_leaves_nothing(
 ) -> None:
     house = network.houses[who]
     before = folded(house, "pact").last_row
-    words = TEXT.decode() if kind == "amendment" else "Shall we?"
+    other = TEXT.decode().replace("6 days", "9 days")
+    words = other if kind == "amendment" else "Shall we?"
     with pytest.raises(AlliedError) as refusal:
         open_(network, who, kind, words, **said)
     with pytest.raises(AlliedError) as tried:

@@ -6,6 +6,7 @@
     genesis                         a text bound to identities: what is signed
     standing                        who is bound at a moment
     fold                            what the records of one agreement add up to
+    amended, chain                  further versions of the text, as certificates prove them
 
 Pure: no clock, no file, no network, no randomness.
 """

@@ -175,6 +175,14 @@ class Present:
         """Of the newest version in effect; 1 for the first text."""
         return 1 if self.link is None else self.link.number
 
+    def between(self, one: PartyId, other: PartyId, first: Agreement) -> Agreement:
+        """The newest text that reached both; the newest of all where there is none."""
+        text = self.versions.between(one, other)
+        if text is None or text.version == self.versions.newest.version:
+            return self.terms
+        link = self.chain.named(text.version)
+        return first if link is None else link.text.terms
+
     @property
     def base(self) -> Base:
         """What the next text has to follow: the last one adopted, in effect or not."""

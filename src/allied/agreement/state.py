@@ -104,6 +104,14 @@ class State:
         """The text in force at `at`: the newest that has taken effect."""
         return self.present(instrument, at).terms if self.texts else instrument.terms
 
+    def terms_between(
+        self, instrument: Instrument, one: PartyId, other: PartyId, at: datetime
+    ) -> Agreement:
+        """The newest text in force at `at` that reached both parties; else the newest of all."""
+        if not self.texts:
+            return instrument.terms
+        return self.present(instrument, at).between(one, other, instrument.terms)
+
     def version_known(self, instrument: Instrument, knows: Knows, at: datetime) -> Digest:
         """What a record has to name as the version, by what it knows and claims."""
         if not self.texts:

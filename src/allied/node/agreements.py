@@ -19,6 +19,7 @@ from allied.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from allied.node import journal, visibility
 from allied.node.peers import require_confirmed
 from allied.node.rows import AgreementRow
+from allied.node.version_views import PRESENT, VersionView, text_of_version, version_views
 from allied.record.identity import fingerprint, matches
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, PartyId
 from allied.record.record import read
@@ -81,6 +82,8 @@ class AgreementView:
         forked: parties that have signed one number twice; their chain is frozen.
         agenda: what falls due under it, as `agreement.agenda` derives it.
         timezone: in which its days are counted.
+        title, text, text_digest, version: of the version that is present; `number` is its.
+        versions: every text, the first one first.
     """
 
     id: AgreementId
@@ -103,6 +106,8 @@ class AgreementView:
     without_effect: tuple[LateView, ...]
     agenda: tuple[Due, ...] = ()
     timezone: str = "UTC"
+    number: int = 1
+    versions: tuple[VersionView, ...] = ()
 
 
 # --- finding ----------------------------------------------------------------------------
@@ -145,6 +150,17 @@ def show(node: Node, name: str, eyes: OrganisationId | None = None) -> Agreement
     """One agreement; see `resolve` for `name`, and `view` for `eyes`."""
     with node.store.read() as reading:
         return view(node, reading, node.folds.of(reading, resolve(reading, name).id), eyes)
+
+
+def text_of(node: Node, name: str, number: int = 0) -> str:
+    """The text of an agreement by the number of its version; 0 for the present one.
+
+    Raises:
+        NotFoundError: `agreement.unknown`, `agreement.no-such-version`.
+    """
+    with node.store.read() as reading:
+        folded = node.folds.of(reading, resolve(reading, name).id)
+        return text_of_version(folded, number, node.clock.now())
 
 
 # --- doing ------------------------------------------------------------------------------
@@ -265,7 +281,7 @@ def sign(node: Node, actor: Actor, name: str) -> AgreementView:
             require_confirmed(reading, binding.organisation)
         _require_nobody_mistaken(reading, folded.instrument)
 
-    return _act(node, actor, name, ready, statement)
+    return act_for_all(node, actor, name, ready, statement)
 
 
 def ratify(node: Node, actor: Actor, name: str) -> AgreementView:
@@ -283,7 +299,7 @@ def ratify(node: Node, actor: Actor, name: str) -> AgreementView:
         if party in folded.state.ratifications:
             raise ConflictError("agreement.ratified-already", f"{party} has ratified it already")
 
-    return _act(
+    return act_for_all(
         node,
         actor,
         name,
@@ -329,10 +345,10 @@ def withdraw(node: Node, actor: Actor, name: str, why: str = "") -> AgreementVie
             body["reason"] = journal.keep_blob(node, writing, folded, circle, why.encode())
         return "agreement.withdraw", body
 
-    return _act(node, actor, name, ready, statement)
+    return act_for_all(node, actor, name, ready, statement)
 
 
-def _act(
+def act_for_all(
     node: Node,
     actor: Actor,
     name: str,
@@ -442,7 +458,10 @@ def view(
     mine = {organisation.id for organisation in reading.organisations()}
     peers = {peer.id: peer for peer in reading.peers()}
     parties = []
-    for party in instrument.terms.parties:
+    versions = version_views(folded, now)
+    present = next(each for each in versions if each.state == PRESENT)
+    terms = folded.terms(now)
+    for party in terms.parties:
         organisation = instrument.organisation(party.id)
         peer = peers.get(organisation)
         if organisation in mine:
@@ -472,7 +491,7 @@ def view(
     return AgreementView(
         id=instrument.id,
         alias=instrument.terms.id,
-        title=instrument.terms.title or instrument.terms.id,
+        title=terms.title or terms.id,
         state=standing.state,
         mine=tuple(each.party for each in parties if each.known == "hosted"),
         proposed_by=state.proposed_by,
@@ -481,9 +500,9 @@ def view(
         ends=standing.ends,
         awaited=standing.awaited,
         parties=tuple(parties),
-        text=instrument.text.decode(),
-        text_digest=instrument.genesis.text,
-        version=instrument.genesis.version,
+        text=text_of_version(folded, present.number, now),
+        text_digest=present.text_digest,
+        version=present.version,
         records=len(seen),
         waiting=sum(circles is None or each in circles for each in parked),
         forked=_forked(folded, circles),
@@ -494,6 +513,8 @@ def view(
         ),
         agenda=agenda(state.register(instrument), instrument.terms.id, now),
         timezone=instrument.terms.timezone,
+        number=present.number,
+        versions=versions,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certificate import certificate_size, hands
+from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.closing import (
     CERTIFIED,
     CONTRADICTED,
@@ -19,10 +20,11 @@ from allied.agreement.closing import (
     progress,
 )
 from allied.agreement.knowing import is_contradicted
-from allied.agreement.matters import AMENDMENT, ANNEX, OF_INCIDENTS, OF_THE_REGISTER
+from allied.agreement.matters import OF_INCIDENTS, OF_THE_REGISTER
 from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError
 from allied.node.decided import decisions_on
+from allied.node.version_views import FROZEN, WAITING, VersionView, version_views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +115,7 @@ def deciding_view(
     """
     found = decisions_on(folded, on)
     if found and not whole and not is_contradicted(found):
-        return _proved(folded, on, found)
+        return _proved(folded, on, found, at)
     try:
         state = progress(on, folded.state.custodians(on.opening.knows))
     except AlliedError as refused:
@@ -139,11 +141,11 @@ def deciding_view(
         ),
         certificate=proved.certificate if proved else None,
         outcome=proved.result.outcome if proved else "",
-        effect=_effect(on, proved, stage, f"{state.size} of {len(state.entitled)}"),
+        effect=_effect(folded, on, proved, stage, f"{state.size} of {len(state.entitled)}", at),
     )
 
 
-def _proved(folded: Folded, on: Tabled, found: Sequence[Certified]) -> DecidingView:
+def _proved(folded: Folded, on: Tabled, found: Sequence[Certified], at: datetime) -> DecidingView:
     """A decision that is proved, without how it came about."""
     first = found[0]
     tolerates = on.question.rule.tolerates
@@ -160,7 +162,7 @@ def _proved(folded: Folded, on: Tabled, found: Sequence[Certified]) -> DecidingV
         invalid=(),
         certificate=first.certificate,
         outcome=first.result.outcome,
-        effect=_effect(on, first, CERTIFIED, ""),
+        effect=_effect(folded, on, first, CERTIFIED, "", at),
     )
 
 
@@ -176,24 +178,55 @@ def _sides(counted: Sequence[Side], found: Sequence[Certified]) -> tuple[SideVie
     return tuple(sides.values())
 
 
-def _effect(on: Tabled, proved: Certified | None, stage: str, asked: str) -> str:
+def _effect(
+    folded: Folded, on: Tabled, proved: Certified | None, stage: str, asked: str, at: datetime
+) -> str:
     if stage == CONTRADICTED:
         return "none: two certificates contradict each other; it is frozen, people decide"
     if stage == SPLIT:
         return "none: the nodes are split over the count; it is frozen, and may be put anew"
     kind = on.question.matter.kind
-    if kind in (AMENDMENT, ANNEX) and (proved is None or proved.result.outcome == ADOPTED):
-        return "none here, whatever is decided: nodes hold the first text only"
     if proved is None:
         return f"none yet: {asked} have to count the same"
     if proved.result.outcome != ADOPTED:
         return f"none: {proved.result.outcome}"
-    since = proved.at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if kind in OF_THE_TEXT:
+        return _of_the_text(folded, proved, at)
+    since = _instant(proved.at)
     if kind in OF_THE_REGISTER:
         return f"in the register since {since}"
     if kind in OF_INCIDENTS:
         return f"in the evaluation of the incident since {since}"
     return "its words, for people: nothing in register or evaluation follows from it"
+
+
+def _of_the_text(folded: Folded, proved: Certified, at: datetime) -> str:
+    """What follows from the adoption of an amended text."""
+    code = folded.state.passed.get(proved.proposal)
+    if code is not None:
+        return f"none: it does not follow the version that is present ({code})"
+    wanted = proved.matter.version
+    found = next((each for each in version_views(folded, at) if each.statement == wanted), None)
+    if found is None:
+        return "none: another text was adopted that settles it"
+    return f"version {found.number}, {_standing(found)}"
+
+
+def _standing(found: VersionView) -> str:
+    """How far a version has come, in words."""
+    if found.state == FROZEN:
+        return "frozen: another text was adopted on the same version; people decide"
+    if found.since is not None:
+        return f"in force since {_instant(found.since)}"
+    if found.state == WAITING and found.due is not None:
+        return f"in force from {_instant(found.due)}"
+    said = f"adopted; it waits for {', '.join(found.awaited) or 'nobody'} to accept it"
+    few = found.missing < len(found.awaited)
+    return f"{said}, {found.missing} of them are enough" if few else said
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _undecidable(code: str) -> DecidingView:

@@ -26,10 +26,12 @@ from allied.record.record import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from allied.agreement.terms import Agreement
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
-    from allied.record.ids import AgreementId, KeyId, OrganisationId, RecordId
+    from allied.record.ids import AgreementId, KeyId, OrganisationId, PartyId, RecordId
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,14 @@ class Folded:
     last_row: int
     last_record: RecordId | None = None
     progress: Progress | None = field(default=None, repr=False, compare=False)
+
+    def terms(self, at: datetime) -> Agreement:
+        """The text in force at `at`: the newest version that has taken effect."""
+        return self.state.terms(self.instrument, at)
+
+    def terms_between(self, one: PartyId, other: PartyId, at: datetime) -> Agreement:
+        """The newest text in force that reached both parties; for a stranger the newest."""
+        return self.state.terms_between(self.instrument, one, other, at)
 
     def holds(self, record: RecordId) -> bool:
         """Whether a record is among those stored here, in whatever state."""

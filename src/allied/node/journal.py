@@ -112,6 +112,7 @@ def append(
     claimed = whole_milliseconds(node.clock.now())
     if previous is not None:
         claimed = max(claimed, previous.header.claimed_at)
+    deps = _deps(folded, circle, chain, previous, claimed)
     header = Header(
         agreement=folded.row.id,
         circle=circle.id,
@@ -120,8 +121,8 @@ def append(
         incarnation=organisation.incarnation,
         sequence=head[0] + 1 if head else 1,
         previous=head[1] if head else None,
-        deps=_deps(folded, circle, chain, previous, claimed),
-        version=folded.row.version,
+        deps=deps,
+        version=_version(folded, previous, deps, claimed),
         kind=kind,
         claimed_at=claimed,
     )
@@ -155,6 +156,25 @@ def _deps(
     rest = [dep for dep in new if (dep.circle, dep.issuer) != own[:2]]
     # What is left out stands in the next record.
     return sorted_deps([*mine, *fair_share(rest, MAX_DEPS - len(mine))])
+
+
+def _version(folded: Folded, previous: Record | None, deps: Sequence[Dep], at: datetime) -> Digest:
+    """The newest version of the text in effect, by what a record rests on."""
+    if not folded.state.texts:
+        return folded.row.version
+    history = folded.history
+    clock: dict[ChainKey, int] = dict(history.clock(previous.id)) if previous else {}
+    if previous is not None:
+        clock[previous.header.chain] = previous.header.sequence
+    for dep in deps:
+        for chain, number in {**history.clock(dep.id), dep.chain: dep.sequence}.items():
+            clock[chain] = max(number, clock.get(chain, 0))
+
+    def knows(earlier: RecordId) -> bool:
+        record = history.get(earlier)
+        return record is not None and record.header.sequence <= clock.get(record.header.chain, 0)
+
+    return folded.state.version_known(folded.instrument, knows, at)
 
 
 def heads_in(folded: Folded, circle: Circle) -> tuple[Dep, ...]:

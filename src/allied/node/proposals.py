@@ -19,7 +19,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement.matters import AMENDMENT, FINDING, OF_INCIDENTS, OF_THE_REGISTER, Matter
+from allied.agreement.amended import amend
+from allied.agreement.chain import OF_THE_TEXT
+from allied.agreement.matters import FINDING, OF_INCIDENTS, OF_THE_REGISTER, Matter
 from allied.agreement.moments import moment, moment_text
 from allied.agreement.question import Question, question
 from allied.agreement.silence import later
@@ -32,12 +34,12 @@ from allied.agreement.tabled import (
     Tabled,
     counted,
 )
-from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Duration
 from allied.agreement.wording import write_matter
 from allied.errors import MalformedError, RefusedError, UsageError
 from allied.node import journal
 from allied.node.agreements import party_of, resolve
+from allied.node.amendments import require_consistent, require_readable
 from allied.node.cases import find_case
 from allied.node.questions import table_of, table_with
 from allied.node.tables import (
@@ -53,6 +55,7 @@ from allied.record.ids import RecordId
 from allied.response.incident_file import is_finding
 
 if TYPE_CHECKING:
+    from allied.agreement.amended import Amended
     from allied.node.folds import Folded
     from allied.node.node import Actor, Node
     from allied.node.ports import Reading, Writing
@@ -62,7 +65,7 @@ if TYPE_CHECKING:
     from allied.record.ids import PartyId
 
 TEXT_LIMIT: Final = 2 * 2**20
-_YAML: Final = "text/yaml"
+_PLAIN: Final = "text/plain"
 _TRIAL: Final = RecordId("0" * 64)
 _LAST_NUMBER: Final = 2**53 - 1
 _WHY: Final[Mapping[str, str]] = {
@@ -184,7 +187,8 @@ def attempt(node: Node, organisation: Organisation, agreement: str, wish: Wish) 
     """
     with node.store.read() as reading:
         plan = _plan(node, reading, organisation, agreement, wish)
-        reference, _ = blob.build(wish.content, wish.media, bytes(blob.SALT_BYTES))
+        content, media = plan.words
+        reference, _ = blob.build(content, media, bytes(blob.SALT_BYTES))
         return _trial(reading, plan, _opening(plan, wish, dict(reference)), node.clock.now(), OPEN)
 
 
@@ -195,7 +199,8 @@ def put(node: Node, actor: Actor, agreement: str, wish: Wish) -> ProposalView:
         RefusedError: `agreement.not-in-force`, `question.*` where the text gives no way or
             others propose.
         MalformedError: `decision.*` where the rule cannot be applied as the wish has it;
-            `proposal.no-agreement-file` for an amendment that is none.
+            `proposal.no-agreement-file` for an amendment that is none, `amendment.too-large`.
+        RefusedError: `amendment.*`, for a text that cannot be a version of the agreement.
         NotFoundError: the agreement, the clause, the party or the incident is unknown.
         UsageError: `question.*`, `proposal.deadline-form`.
     """
@@ -203,7 +208,7 @@ def put(node: Node, actor: Actor, agreement: str, wish: Wish) -> ProposalView:
         plan = _plan(node, writing, actor.organisation, agreement, wish)
         folded = journal.list_person(node, writing, actor, plan.folded)
         plan = replace(plan, folded=folded)
-        words = journal.keep_blob(node, writing, folded, plan.circle, wish.content, wish.media)
+        words = journal.keep_blob(node, writing, folded, plan.circle, *plan.words)
         body = _opening(plan, wish, words)
         _trial(writing, plan, body, node.clock.now(), OPEN)
         result = _said(node, writing, actor, plan, OPEN, body)
@@ -221,6 +226,8 @@ class _Plan:
     deadline: datetime | None = None
     matter: Matter | None = None
     on: RecordId | None = None
+    words: tuple[bytes, str] = (b"", "")
+    amended: Amended | None = None
 
 
 def _plan(
@@ -254,14 +261,27 @@ def _plan(
             "no body can find that fact to be that",
             hint="a fact as incident files have it: `ended` and `yes`, `severity` and `severe`",
         )
-    asked = question(folded.instrument.terms, stands, matter, now)
+    asked = question(folded.terms(now), stands, matter, now)
     _require_content(wish)
+    words, amended = (wish.content, wish.media), None
+    if matter.kind in OF_THE_TEXT:
+        amended = _amended(node, folded, matter, wish.content, now)
+        matter = replace(matter, version=amended.id)
+        words = (f"The text is in the record of this question: {amended.id}".encode(), _PLAIN)
     deadline = _instant(wish.deadline, now, folded.instrument.terms.timezone)
-    circle = circle or _circle(folded, asked, party)
-    return _Plan(folded, party, circle, deadline, matter)
+    circle = circle or _circle(folded, asked, party, now)
+    return _Plan(folded, party, circle, deadline, matter, words=words, amended=amended)
 
 
-def _circle(folded: Folded, asked: Question, party: PartyId) -> Circle:
+def _amended(node: Node, folded: Folded, matter: Matter, text: bytes, now: datetime) -> Amended:
+    """The text of an amendment, bound to the version that is present."""
+    require_consistent(text)
+    base = folded.state.present(folded.instrument, now).base
+    salt = node.chance.token(32)
+    return amend(folded.instrument, base, matter, text, "the amended text", salt=salt)
+
+
+def _circle(folded: Folded, asked: Question, party: PartyId, now: datetime) -> Circle:
     """The narrowest standing circle with everybody who decides, and with who asks.
 
     What changes who is bound, or by which text, concerns every party.
@@ -274,6 +294,8 @@ def _circle(folded: Folded, asked: Question, party: PartyId) -> Circle:
         needed = frozenset(each for each in standing.all.members if each == asked.rule.party)
     needed |= {party}
     own = standing.bodies.get(asked.body)
+    if own is not None and own.members != {*folded.terms(now).members_of(asked.body)}:
+        own = None  # an amended text seats others in it
     circles = [each for each in (own, standing.voters) if each is not None]
     return next((each for each in circles if needed <= each.members), standing.all)
 
@@ -287,6 +309,8 @@ def _opening(plan: _Plan, wish: Wish, words: dict[str, Json]) -> dict[str, Json]
         body["silence"] = wish.under_silence
     if wish.stated:
         body["stated"] = dict(wish.stated)
+    if plan.amended is not None:
+        body["amended"] = plan.amended.to_json()
     return body
 
 
@@ -298,18 +322,6 @@ def _require_content(wish: Wish) -> None:
             "proposal.too-large",
             f"what is decided has at most {TEXT_LIMIT} bytes",
             facts={"limit": TEXT_LIMIT},
-        )
-    if wish.matter.kind == AMENDMENT:
-        _require_agreement(wish.content)
-
-
-def _require_agreement(content: bytes) -> None:
-    documents = load(content, "the amended text")
-    if len(documents) != 1 or not isinstance(documents[0], Agreement):
-        raise MalformedError(
-            "proposal.no-agreement-file",
-            "an amendment is put as the whole amended text, one agreement in one file",
-            hint="give the file with --text @FILE",
         )
 
 
@@ -401,6 +413,7 @@ def _body(
     on = seat.on
     if word.verb not in VERBS:
         raise UsageError("proposal.verb", "there is no such statement on a proposal")
+    require_readable(on, word.verb, word.choice)
     found = counted(on, now)
     if word.verb in ("revise", "extend"):
         return {"replaces": on.record, **_change(seat, word, found.deadline or now, references)}

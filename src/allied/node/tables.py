@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from allied.agreement.announcement import rule_words
 from allied.agreement.ballot import Vote
 from allied.agreement.certificate import assemblers
+from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.closing import CERTIFIED
 from allied.agreement.outcome import OPEN, Count
 from allied.agreement.silence import is_by_silence
@@ -28,6 +29,7 @@ from allied.agreement.tabled import (
 )
 from allied.errors import NotFoundError, UsageError
 from allied.node import visibility
+from allied.node.amendments import changes_put, text_put
 from allied.node.cases import SHORTEST_PREFIX, text_of
 from allied.node.deciding_views import DecidingView, deciding_view
 from allied.node.questions import table_of
@@ -94,6 +96,7 @@ class ProposalView:
         basis: `as counted here`, or `proved by a certificate` where there is one.
         effect: what follows from it, and from when on; or why nothing does.
         deciding: how far the nodes have agreed on a count, and who is awaited for what.
+        differs: of another text, what it changes in meaning.
     """
 
     id: RecordId
@@ -124,6 +127,7 @@ class ProposalView:
     count: Count
     spoken: tuple[SpokenView, ...]
     deciding: DecidingView
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +196,8 @@ def proposal_view(
     found = counted(on, at)
     deciding = deciding_view(folded, on, found, at, whole=whole)
     asked = on.question
-    terms = folded.instrument.terms
+    of_the_text = asked.matter.kind in OF_THE_TEXT
+    terms = folded.terms(at)
     steps = [each for each in on.heard if type(each.statement).__name__ in _CHANGES]
     part = _VOTER if seat.mine in found.entitled else _NO_VOTE
     if any(each.party == seat.mine for each in found.recused):
@@ -212,7 +217,7 @@ def proposal_view(
         by_silence=is_by_silence(asked.rule, on.proposal),
         proposed_by=on.proposal.by,
         tabled_at=on.proposal.tabled_at,
-        words=text_of(reading, on.words.get(found.text, "")),
+        words=text_put(on) if of_the_text else text_of(reading, on.words.get(found.text, "")),
         changes=len(steps),
         stated=tuple(sorted(on.proposal.stated.items())),
         chair=asked.electorate.chair if asked.rule.tie == "chair-casts" else None,
@@ -226,6 +231,7 @@ def proposal_view(
         count=found,
         spoken=tuple(_spoken(reading, each, on, found) for each in on.heard),
         deciding=deciding,
+        differs=changes_put(on) if of_the_text else (),
     )
 
 
