@@ -41,7 +41,7 @@ from allied.record.record import (
     Dep,
     Header,
     Record,
-    read,
+    read_with_envelope,
     require_assented,
     require_issued,
     sorted_deps,
@@ -347,7 +347,7 @@ def take_in(
 
 def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
     """Read an envelope and check all that can be checked without its past."""
-    record = read(raw)
+    record, envelope = read_with_envelope(raw)
     header = record.header
     if header.agreement != folded.row.id:
         raise UnverifiedError("record.other-agreement", "a record belongs to another agreement")
@@ -362,7 +362,7 @@ def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
     if header.circle not in circles:
         raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
     check_deps(record, circles)
-    require_issued(record, identities.of(header.issuer))
+    require_issued(record, identities.of(header.issuer), envelope)
     if header.kind == REVOKE:
         revocation.read_revocation(record)  # one that does not read revokes nothing
     identities.require_before_parting(record)

@@ -243,6 +243,11 @@ def read(raw: bytes, *, rules: int = RULES) -> Record:
 
     Cost: a few passes over `raw`.
     """
+    return read_with_envelope(raw, rules=rules)[0]
+
+
+def read_with_envelope(raw: bytes, *, rules: int = RULES) -> tuple[Record, Envelope]:
+    """As `read`, with the envelope for whoever checks its signatures next."""
     envelope = parse(raw, limit=MAX_ENVELOPE_BYTES)
     if envelope.payload_type != RECORD_TYPE:
         raise MalformedError("record.type", "this envelope does not hold a record")
@@ -253,20 +258,26 @@ def read(raw: bytes, *, rules: int = RULES) -> Record:
         raise MalformedError(
             "record.assertion-unwanted", "a record that is no act carries a person's assertion"
         )
-    return Record(header, body, RecordId(envelope.digest), raw, envelope.assertions)
+    record = Record(header, body, RecordId(envelope.digest), raw, envelope.assertions)
+    return record, envelope
 
 
-def require_issued(record: Record, identity: Identity, *, rules: int = RULES) -> None:
+def require_issued(
+    record: Record, identity: Identity, envelope: Envelope | None = None, *, rules: int = RULES
+) -> None:
     """Return if the issuer's own key of the right purpose signed `record`.
 
     The half of `require_signed` that needs no people.
+
+    Args:
+        envelope: of the record, where it is at hand; else its bytes are read again.
 
     Raises:
         UnverifiedError: `record.not-the-issuer`, `record.key-unknown`,
             `record.key-purpose`, `record.incarnation-key`, `record.signature`,
             `record.not-its-bytes`.
     """
-    _issued(record, identity, rules)
+    _issued(record, identity, envelope, rules)
 
 
 def require_signed(
@@ -295,7 +306,7 @@ def require_signed(
             `record.person-missing` without any assertion, `record.person-unknown` if
             none is of `persons`, `record.assertion` if none of those holds.
     """
-    envelope = _issued(record, identity, rules)
+    envelope = _issued(record, identity, None, rules)
     _require_assented(record, envelope, persons, rules)
 
 
@@ -391,7 +402,7 @@ def sorted_deps(deps: Sequence[Dep]) -> tuple[Dep, ...]:
     return tuple(sorted(deps))
 
 
-def _issued(record: Record, identity: Identity, rules: int) -> Envelope:
+def _issued(record: Record, identity: Identity, envelope: Envelope | None, rules: int) -> Envelope:
     header = record.header
     if identity.id != header.issuer:
         raise UnverifiedError("record.not-the-issuer", "a record is held against another's keys")
@@ -414,7 +425,8 @@ def _issued(record: Record, identity: Identity, rules: int) -> Envelope:
             "a record's incarnation is not open to a key as old as the one that signed it",
             hint="a new incarnation begins with keys that the identity chain did not name before",
         )
-    envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
+    if envelope is None:
+        envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
     if envelope.payload_type != RECORD_TYPE or RecordId(envelope.digest) != record.id:
         raise UnverifiedError("record.not-its-bytes", "a record does not match its own bytes")
     if not signed_by(envelope, key):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -53,6 +53,7 @@ _TAKE: Final = (
     "INSERT INTO counters (name, value) VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value"
 )
+_RECORD: Final = tuple(field.name for field in fields(RecordRow))
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
@@ -208,7 +209,7 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
             return ()
         first = self._take("record", len(given))
         new = [replace(record, row=first + place) for place, record in enumerate(given.values())]
-        self._do(table.insert(), [asdict(record) for record in new])
+        self._do(table.insert(), [_columns(record) for record in new])
         return new
 
     def claim_sequence(
@@ -420,3 +421,8 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
     def set_cursor(self, name: str, value: str) -> None:
         """Remember a place."""
         self._put(schema.cursors, {"name": name, "value": value})
+
+
+def _columns(row: RecordRow) -> dict[str, object]:
+    """What a record's row holds, by column; nothing is copied, since none of it can change."""
+    return {name: getattr(row, name) for name in _RECORD}
