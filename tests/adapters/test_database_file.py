@@ -65,6 +65,34 @@ def test_only_a_unit_that_writes_keeps_much_of_the_file(open_sqlite: Open) -> No
         assert kept(connection) == -1024
 
 
+def test_a_unit_that_read_leaves_no_transaction_open(open_sqlite: Open) -> None:
+    store = open_sqlite()
+
+    def driver_of(reading: Any) -> sqlite3.Connection:
+        found = reading._connection.connection.dbapi_connection
+        assert isinstance(found, sqlite3.Connection)
+        return found
+
+    def fail(drivers: list[sqlite3.Connection]) -> None:
+        with store.read() as reading:
+            drivers.append(driver_of(reading))
+            raise ZeroDivisionError
+
+    with store.read() as reading:
+        reading.changes()  # by the driver alone
+        assert driver_of(reading).in_transaction
+    assert not driver_of(reading).in_transaction
+    with store.read() as reading:
+        reading.organisations()  # by SQLAlchemy as well
+        assert reading._connection.in_transaction()
+    assert not reading._connection.in_transaction()
+    assert not driver_of(reading).in_transaction
+    failed: list[sqlite3.Connection] = []
+    with pytest.raises(ZeroDivisionError):
+        fail(failed)
+    assert not failed[0].in_transaction
+
+
 def test_a_new_database_takes_no_time(open_sqlite: Open, tmp_path: Path) -> None:
     open_sqlite(tmp_path / "warm.db")
     best = 10.0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from allied.record.ids import AgreementId, OrganisationId
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_ONE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - as above, said without its zone
 _MICROSECOND: Final = timedelta(microseconds=1)
 _CHUNK: Final = 5_000
 
@@ -38,7 +39,7 @@ def instant_of(added: int) -> datetime:
 
 def date_text(added: int) -> str:
     """A date as RFC 3339 with six digits of a fraction: no two dates share a spelling."""
-    return f"{instant_of(added).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{(_DAY_ONE + timedelta(microseconds=added)).isoformat(timespec='microseconds')}Z"
 
 
 def stream(

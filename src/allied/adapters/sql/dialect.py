@@ -279,8 +279,11 @@ def _begin(connection: Connection) -> None:
     if writes:
         connection.connection.dbapi_connection.execute(_WRITING)  # type: ignore[union-attr]
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:  # takes no lock, so nothing can go wrong that would have to be translated
-        connection.connection.dbapi_connection.execute("BEGIN DEFERRED")  # type: ignore[union-attr]
+        return
+    driver: Any = connection.connection.dbapi_connection
+    if not driver.in_transaction:  # `SqlStore` has begun already where it reads
+        # Takes no lock, so nothing can go wrong that would have to be translated.
+        driver.execute("BEGIN DEFERRED")
 
 
 def _translate(context: ExceptionContext) -> BaseException | None:

@@ -25,6 +25,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -170,6 +171,11 @@ def _asked(connection: Connection, names: Names, wanted: Wanted) -> Asked | None
     )
 
 
+@lru_cache(maxsize=256)  # the pages of one reader ask for the same
+def _listed(classes: tuple[int, ...]) -> str:
+    return json.dumps(classes)
+
+
 class _TooMuchError(Exception):
     """Inside this module: the page would have more bytes than it may."""
 
@@ -188,7 +194,7 @@ class _Joining:
 
     def __post_init__(self) -> None:
         self._driver = self.connection.connection.dbapi_connection
-        self._classes = json.dumps(self.asked.classes)
+        self._classes = _listed(self.asked.classes)
         key = (self.asked.holder, self._classes)
         count = self.shares.known(key, self.changes)
         if count is None:
@@ -204,15 +210,15 @@ class _Joining:
     def scan(self) -> Joined:
         """Walk a stretch; what it held too little of is gathered."""
         asked = self.asked
-        stretch = replace(asked, high=min(asked.high, asked.low + _STRETCH * asked.limit))
-        where, values = self._where(stretch)
+        high = min(asked.high, asked.low + _STRETCH * asked.limit)
+        where, values = self._where(asked, high)
         try:
             found = self._joined(_BY_NUMBER, where, values, asked.limit)
         except _TooMuchError:
-            return self._fitting(stretch)
+            return self._fitting(replace(asked, high=high))
         if found.count == asked.limit:
             return self._ended(found, follows=self._follows(found.last))
-        if stretch.high == asked.high:
+        if high == asked.high:
             return self._ended(found, follows=False)
         return self.gather()
 
@@ -266,10 +272,17 @@ class _Joining:
 
     def _ended(self, found: Joined, *, follows: bool) -> Joined:
         """The page, where to go on, and whether there is more."""
-        last = (
-            found.last if found.count and (follows or not self.asked.bounded) else self.asked.high
+        bounded = self.asked.bounded
+        last = found.last if found.count and (follows or not bounded) else self.asked.high
+        return Joined(
+            found.body,
+            found.count,
+            found.first_added,
+            found.last_added,
+            last,
+            more=follows or bounded,
+            repeated=found.repeated,
         )
-        return replace(found, last=last, more=follows or self.asked.bounded)
 
     def _follows(self, low: int) -> bool:
         """Whether anything visible stands above `low`."""
@@ -305,10 +318,11 @@ class _Joining:
             low, width = window.high, width * 2
         return found
 
-    def _where(self, stretch: Asked) -> tuple[str, tuple[Any, ...]]:
+    def _where(self, stretch: Asked, high: int | None = None) -> tuple[str, tuple[Any, ...]]:
         """Holder, stretch, class and what else is asked, as a condition with its values."""
         text = _OF_STRETCH
-        values: tuple[Any, ...] = (stretch.holder, stretch.low, stretch.high, self._classes)
+        end = stretch.high if high is None else high
+        values: tuple[Any, ...] = (stretch.holder, stretch.low, end, self._classes)
         if stretch.types is not None:
             text += _OF_TYPES
             values += (json.dumps(stretch.types),)

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import TimeoutError as NoConnectionError
@@ -172,8 +172,9 @@ class SqlStore:
     def _snapshot(self) -> Iterator[Connection]:
         """A connection in a transaction that reads.
 
-        Taking one from the pool and giving it back costs as much as a small question; so a
-        few are kept beside it. One whose unit failed is given back, and so is any other
+        Taking one from the pool and giving it back costs as much as a small question, and so
+        does what SQLAlchemy does around a transaction; so a few are kept beside the pool, and
+        the driver begins and ends. One whose unit failed is given back, and so is any other
         database's than SQLite, which may have gone away meanwhile.
         """
         if not self._keeps:
@@ -185,8 +186,13 @@ class SqlStore:
         except IndexError:
             connection = _connect(self.engine)
         try:
-            with connection.begin():
-                yield connection
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("BEGIN DEFERRED")
+            yield connection
+            if connection.in_transaction():  # SQLAlchemy was asked too, and is told that it ends
+                connection.commit()
+            else:
+                driver.commit()
         except BaseException:
             connection.close()
             raise

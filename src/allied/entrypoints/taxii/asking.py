@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -41,6 +42,7 @@ OF_OBJECT: Final = PAGING | {"match[version]", "match[spec_version]"}
 OF_VERSIONS: Final = PAGING | {"match[spec_version]"}
 OF_DELETED: Final = frozenset({"match[version]", "match[spec_version]"})
 
+_NUMBER: Final = re.compile(r"\d{1,40}", re.ASCII)
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,32}))?([Zz]|[+\- ](\d\d):(\d\d))", re.ASCII
 )
@@ -50,8 +52,11 @@ def accepts_taxii(header: str | None) -> bool:
     """Whether `application/taxii+json;version=2.1` is an answer to that Accept header."""
     if header is None or not header.strip():
         return True
-    if len(header) > _MAX_ACCEPT:
-        return False
+    return len(header) <= _MAX_ACCEPT and _accepts_any(header)
+
+
+@lru_cache(maxsize=128)  # tools say the same every time
+def _accepts_any(header: str) -> bool:
     return any(_accepts(each) for each in header.lower().split(","))
 
 
@@ -89,12 +94,7 @@ def parameters(query: bytes, known: frozenset[str]) -> Mapping[str, str]:
     if len(query) > MAX_QUERY:
         raise UsageError("taxii.query", f"a query has at most {MAX_QUERY} bytes")
     try:
-        pairs = parse_qsl(
-            query.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_VALUES,
-        )
+        pairs = _pairs(query.decode("ascii"))
     except (UnicodeDecodeError, ValueError):
         raise UsageError("taxii.query", "the query string cannot be read") from None
     found: dict[str, str] = {}
@@ -111,9 +111,24 @@ def parameters(query: bytes, known: frozenset[str]) -> Mapping[str, str]:
     return found
 
 
-def filters(found: Mapping[str, str]) -> list[tuple[str, str]]:
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Names and values of a query, in their order.
+
+    Raises:
+        ValueError: there are too many, or what is escaped is not UTF-8.
+    """
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_VALUES)
+    pieces = text.split("&")  # nothing is escaped, which is the usual query
+    if len(pieces) > MAX_VALUES:
+        raise ValueError
+    parted = (each.partition("=") for each in pieces if each)
+    return [(name, value) for name, _, value in parted]
+
+
+def filters(found: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The parameters that say which list is asked for, whatever part of it."""
-    return sorted(each for each in found.items() if each[0] not in PAGING)
+    return tuple(sorted(each for each in found.items() if each[0] not in PAGING))
 
 
 def question(found: Mapping[str, str], *, after: int = 0, versions: Versions = LAST) -> Question:
@@ -147,7 +162,7 @@ def question(found: Mapping[str, str], *, after: int = 0, versions: Versions = L
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not re.fullmatch(r"\d{1,40}", text, re.ASCII) or int(text) < 1:
+    if not _NUMBER.fullmatch(text) or int(text) < 1:
         raise UsageError(
             "taxii.limit",
             "limit is a whole number from 1",

@@ -16,7 +16,9 @@ import base64
 import binascii
 import hmac
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -64,7 +66,8 @@ class Cursors:
         return hmac.digest(self.key, raw + of, "sha256")[:_TAG]
 
 
-def list_of(*parts: object) -> bytes:
+@lru_cache(maxsize=256)  # the pages of one list are asked for one after the other
+def list_of(*parts: Hashable) -> bytes:
     """The list that these parts make out, as 32 bytes."""
     return sha256(json.dumps(parts, default=str).encode()).digest()
 
