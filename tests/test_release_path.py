@@ -215,6 +215,7 @@ REST_MAY_USE = {
     "incidents": "a shape",
     "items": "a shape",
     "overview": "a shape",
+    "erasing_views": "a shape",
     "recall_views": "a shape",
     "receipts": "a shape",
     "sharing": "shapes, and a wish",

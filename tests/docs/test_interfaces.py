@@ -26,6 +26,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "item recall": "POST /items/{name}/recall",
     "item recalls": "GET /recalls",
     "item answer-recall": "POST /recalls/{recall}/answer",
+    "erasure list": "GET /erasures",
     "item ask": "POST /items/{name}/requests",
     "item requests": "GET /requests",
     "item pass-on": "POST /items/{name}/passing",

@@ -7,6 +7,7 @@
     standing                        who is bound at a moment
     fold                            what the records of one agreement add up to
     amended, chain                  further versions of the text, as certificates prove them
+    erasing                         whose wish it is that a text be erased
 
 Pure: no clock, no file, no network, no randomness.
 """

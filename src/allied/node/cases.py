@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from allied.errors import AlliedError, NotFoundError, UsageError
+from allied.errors import NotFoundError, UsageError
 from allied.node.decided import taken_in
 from allied.node.departed import left_at
-from allied.record import blob
+from allied.node.texts import EvidenceView, evidence_of, text_of, words_of
 from allied.record.canonical import encode
 from allied.record.ids import Digest
 from allied.response.fold import CaseFile, Cases, fold
@@ -37,18 +37,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHORTEST_PREFIX = 8
-_NOTE_LIMIT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceView:
-    """A blob that was given as evidence; `text` is empty when it is no text or not here."""
-
-    blob: Digest
-    here: bool
-    media: str
-    text: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +283,7 @@ def obligation_view(
         answer_by=state.answer_by,
         perform_by=state.perform_by,
         next_deadline=now.next_deadline,
-        evidence=tuple(_evidence(reading, Digest(each)) for each in state.evidence),
+        evidence=tuple(evidence_of(reading, Digest(each)) for each in state.evidence),
         explanation=owed.explanation,
         time_line=tuple(_step(reading, step) for step in time_line(state, at)),
     )
@@ -309,27 +297,7 @@ def name_of(reading: Reading, case: CaseFile) -> str:
 def titles(reading: Reading, case: CaseFile) -> Mapping[str, str]:
     """The blobs that name things in a report, as far as they are held."""
     wanted = [case.title, case.narrative]
-    return {each: text_of(reading, each) for each in wanted if each}
-
-
-def text_of(reading: Reading, name: str) -> str:
-    """The text in a blob; empty when there is none, it is not held, or it is no text."""
-    return _evidence(reading, Digest(name)).text if name else ""
-
-
-def _evidence(reading: Reading, name: Digest) -> EvidenceView:
-    found = reading.blob(name)
-    if found is None:
-        return EvidenceView(name, here=False, media="", text="", size=0)
-    raw = found[2]
-    try:
-        media, content = blob.open_blob(raw, {"blob": name, "size": len(raw)})
-    except AlliedError:
-        return EvidenceView(name, here=False, media="", text="", size=0)
-    text = ""
-    if media.startswith("text/"):
-        text = content[:_NOTE_LIMIT].decode("utf-8", "replace")
-    return EvidenceView(name, here=True, media=media, text=text, size=len(content))
+    return {each: words_of(reading, each) for each in wanted if each}
 
 
 def _step(reading: Reading, step: Step) -> StepView:
@@ -348,5 +316,5 @@ def _step(reading: Reading, step: Step) -> StepView:
     if step.refused:
         said += f"; without effect: {step.refused}"
     return StepView(
-        step.at, step.what, step.by, step.state, said, step.refused, text_of(reading, step.note)
+        step.at, step.what, step.by, step.state, said, step.refused, words_of(reading, step.note)
     )

@@ -23,7 +23,7 @@ from allied.exchange import asking
 from allied.exchange.lineage import ItemName
 from allied.node import items, journal, release
 from allied.node.asked import ASK, CONSENT, Asked, asking_of
-from allied.node.cases import text_of
+from allied.node.texts import words_of
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _view(
         originator=request.item.originator,
         asked_by=request.asked_by,
         to=request.to,
-        purpose=text_of(reading, asked.purpose),
+        purpose=words_of(reading, asked.purpose),
         at=request.at,
         state=asking.standing(request, found.replies, at).value,
         mine=folded.instrument.party(organisation.id) == request.asked_by,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from allied.agreement.standing import Register
 from allied.errors import MalformedError, RefusedError, UsageError
 from allied.node import accrued, journal
 from allied.node.agreements import party_of, resolve
@@ -24,9 +23,9 @@ from allied.node.cases import (
     matters,
     name_of,
     obligation_view,
-    text_of,
     titles,
 )
+from allied.node.texts import words_of
 from allied.response.calling import callable_now
 from allied.response.document import to_markdown, to_text
 from allied.response.evaluate import evaluate, prepare
@@ -117,8 +116,7 @@ def consider(
             standing = folded.state.standing(folded.instrument, now)
             if party is None or party not in standing.bound:
                 continue
-            terms = folded.instrument.terms
-            register = Register({terms.id: terms}, folded.state.events)
+            register = folded.state.register(folded.instrument)
             found += [
                 LocalEvaluation(
                     row.id, row.alias, each.id, evaluate(register, [each], None, party, at=now)
@@ -280,7 +278,7 @@ def print_report(
         matter = find_case(node, reading, organisation, name, now)
         document = incident_report(
             matter.case,
-            matter.folded.instrument.terms,
+            matter.folded.terms(now),
             now,
             ignored=matter.cases.ignored,
             titles=titles(reading, matter.case),
@@ -297,15 +295,16 @@ def _view(
         obligation_view(reading, matter, state, mine, at) for state in case.obligations
     )
     terms = folded.instrument.terms
+    title = folded.terms(at).title
     prepared = prepare(folded.state.register(folded.instrument))
     return IncidentView(
         id=case.id,
         alias=case.alias,
         title=name_of(reading, case),
-        narrative=text_of(reading, case.narrative),
+        narrative=words_of(reading, case.narrative),
         agreement=folded.row.id,
         agreement_alias=folded.row.alias,
-        agreement_title=terms.title or terms.id,
+        agreement_title=title or terms.id,
         mine=mine,
         circle=matter.circle.purpose,
         members=tuple(sorted(matter.circle.members)),

@@ -46,9 +46,9 @@ from allied.node.rows import (
     StatusRow,
     Token,
     Version,
-    WantedBlob,
     WarningListRow,
 )
+from allied.node.text_store import ReadingTexts, WritingTexts
 from allied.record.ids import (
     AgreementId,
     CircleId,
@@ -80,7 +80,15 @@ class Chance(Protocol):
 # --- the store --------------------------------------------------------------------------
 
 
-class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, ReadingNeighbours, Protocol):
+class Reading(
+    ReadingBeside,
+    ReadingPairs,
+    ReadingRoots,
+    ReadingHub,
+    ReadingNeighbours,
+    ReadingTexts,
+    Protocol,
+):
     """Everything a use case can ask of the store inside one snapshot."""
 
     def organisations(self) -> Sequence[Organisation]:
@@ -130,12 +138,6 @@ class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, ReadingNeig
 
     def parked(self, agreement: AgreementId) -> Sequence[tuple[RecordId, OrganisationId, bytes]]:
         """Records that wait for their past: id, issuer, envelope bytes."""
-        ...
-
-    def blob(self, blob: Digest) -> tuple[AgreementId, CircleId, bytes] | None: ...
-
-    def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:
-        """Blobs that records name and this node does not hold, by place, after `place`."""
         ...
 
     def handling_classes(self, agreement: AgreementId) -> Sequence[HandlingClassRow]: ...
@@ -298,7 +300,14 @@ class Reading(ReadingBeside, ReadingPairs, ReadingRoots, ReadingHub, ReadingNeig
 
 
 class Writing(
-    Reading, WritingBeside, WritingPairs, WritingRoots, WritingHub, WritingNeighbours, Protocol
+    Reading,
+    WritingBeside,
+    WritingPairs,
+    WritingRoots,
+    WritingHub,
+    WritingNeighbours,
+    WritingTexts,
+    Protocol,
 ):
     """A write unit: a `Reading` that sees its own writes."""
 
@@ -364,14 +373,6 @@ class Writing(
         ...
 
     def unpark(self, records: Iterable[RecordId]) -> None: ...
-
-    def want_blobs(
-        self, agreement: AgreementId, circle: CircleId, blobs: Iterable[Digest]
-    ) -> None: ...
-
-    def add_blob(self, agreement: AgreementId, circle: CircleId, blob: Digest, raw: bytes) -> None:
-        """Store a blob and take it off the wanted list."""
-        ...
 
     def handling_class(
         self, agreement: AgreementId, key: Digest, value: bytes, needs: tuple[int, ...] = ()

@@ -19,7 +19,7 @@ from allied.agreement.values import Duration, Tlp
 from allied.exchange import recall as rules
 from allied.node import called, ledger, provenance
 from allied.node.additions import stream, withdrawn
-from allied.node.cases import text_of
+from allied.node.texts import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +211,7 @@ def _shown(
         art=recall.art,
         correction=recall.correction,
         at=recall.at,
-        why=text_of(reading, recall.why),
+        why=words_of(reading, recall.why),
         holders=holders,
         products=products,
     )
@@ -231,7 +231,7 @@ def holder_view(
     if recall.correction:
         return HolderView(recall.holder, since, "corrected", None, False, "", ())
     reply = calls.replies.get(recall.record)
-    clause = clause_of(folded, recall.art)
+    clause = clause_of(folded, recall.art, recall.at)
     within = clause.recall.comply_within if clause and clause.recall else Duration(0, "hours")
     confirm = clause.recall.confirm if clause and clause.recall else True
     by = recall.item.originator
@@ -241,7 +241,7 @@ def holder_view(
     if reply is not None and reply.by == recall.holder:
         at = calls.seen.get(reply.record, reply.at)
         did = rules.Answered(reply.did)
-        answers = [rules.Answer(recall.holder, did, text_of(reading, reply.why), at)]
+        answers = [rules.Answer(recall.holder, did, words_of(reading, reply.why), at)]
     noticed = {recall.holder: calls.seen[recall.record]} if recall.record in calls.seen else {}
     state = rules.fold(said, copies, max(now, recall.at), noticed=noticed, answers=answers)
     if not state.duties:  # the holder is the originator itself
@@ -258,7 +258,7 @@ def holder_view(
     )
 
 
-def clause_of(folded: Folded, art: str) -> InformationSharing | None:
-    """The information-sharing clause of that number, if there is one."""
-    clauses = folded.instrument.terms.clauses(InformationSharing)
+def clause_of(folded: Folded, art: str, at: datetime) -> InformationSharing | None:
+    """The information-sharing clause of that number in the text in force, if there is one."""
+    clauses = folded.terms(at).clauses(InformationSharing)
     return next((each for each in clauses if each.art == art), None)

@@ -28,7 +28,6 @@ from allied.exchange.lineage import ItemName
 from allied.node import called, journal, ledger, provenance, verdicts
 from allied.node.additions import stream, withdrawn
 from allied.node.agreements import resolve
-from allied.node.cases import text_of
 from allied.node.node import Actor
 from allied.node.recall_views import (
     HolderView,
@@ -42,6 +41,7 @@ from allied.node.recall_views import (
 )
 from allied.node.rows import RELABELLED, RemarkRow
 from allied.node.sweeping import EXPIRED
+from allied.node.texts import text_of
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def recall(
         holders = holders_of(writing, [*before, *rows])
         clauses = {entry.art for entry in holders.values()} if not clear else set()
         for art in sorted(clauses):
-            rules.recall(_clause(folded, art), item, mine, why, now)
+            rules.recall(_clause(folded, art, now), item, mine, why, now)
         call = node.chance.token(_CALL_BYTES).hex()
         said = [
             _say(node, writing, actor, folded, PartyId(party), item, call, entry.art, clear, why)
@@ -360,8 +360,8 @@ def _received(
     return list(found.values())[-1]
 
 
-def _clause(folded: Folded, art: str) -> InformationSharing:
-    found = clause_of(folded, art)
+def _clause(folded: Folded, art: str, at: datetime) -> InformationSharing:
+    found = clause_of(folded, art, at)
     if found is None:
         raise RefusedError("exchange.no-recall", "no clause says that this may be recalled")
     return found

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Final
 
 from allied.errors import ConflictError, NotFoundError, UsageError
 from allied.node import called, items
-from allied.node.cases import text_of
 from allied.node.recall_views import left_here
 from allied.node.rows import RemarkRow
+from allied.node.texts import words_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -207,7 +207,7 @@ def _in_words(
     words: dict[str, str] = {}
     for row in reading.agreements():
         calls = called.calls_of(node.folds.of(reading, row.id), organisation.id)
-        words |= {each.record: text_of(reading, each.why) for each in calls.theirs}
+        words |= {each.record: words_of(reading, each.why) for each in calls.theirs}
     return [
         replace(each, text=words.get(each.text, "")) if each.kind == CORRECTION else each
         for each in found

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, PartyId, RecordId
 
 RELABELLED: Final = "relabelled"
 """Why an item stands among the withdrawn ones that goes on under another number and class."""
@@ -124,6 +124,26 @@ class WantedBlob:
     place: int
     blob: Digest
     circle: CircleId
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRow:
+    """A text that its author had erased, and what became of it on this node.
+
+    Attributes:
+        record: the redaction.
+        party: whose wish it was; at: when it was said.
+        because: digest of the blob that says why, or empty.
+        kept: why the bytes are still here, shown to nobody; empty where they are erased.
+    """
+
+    agreement: AgreementId
+    blob: Digest
+    record: RecordId
+    party: PartyId
+    at: datetime
+    because: str
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

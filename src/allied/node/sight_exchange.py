@@ -21,6 +21,7 @@ from allied.node import (
     correlation,
     dataset,
     disclosures,
+    erasing_views,
     feeds,
     hub,
     ledger_proofs,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from allied.node.consents import RequestView
     from allied.node.correlation import Correlations
     from allied.node.disclosures import RowView
+    from allied.node.erasing_views import ErasureView
     from allied.node.feeds import WarningListView
     from allied.node.hub import SubmissionView
     from allied.node.items import Within
@@ -68,6 +70,12 @@ def recalls(sight: Sight) -> Sequence[RecallView]:
         for each in found
         if _saw(sight, within, each.agreement, each.item)
     ]
+
+
+def erasures(sight: Sight) -> Sequence[ErasureView]:
+    """What was to be erased under the agreements that the token lists."""
+    found = erasing_views.list_erasures(sight.node, sight.organisation)
+    return [each for each in found if sight.permits(each.agreement)]
 
 
 def requests(sight: Sight) -> Sequence[RequestView]:

@@ -33,6 +33,7 @@ from allied.node import (
     blobs,
     called,
     deciding,
+    erasing,
     freshness,
     hub_rounds,
     journal,
@@ -149,6 +150,7 @@ def settle(node: Node, keys: Keys) -> None:
         _from_neighbours(node, keys, organisation)
         recalls.pass_along(node, keys, organisation)
         hub_rounds.sweep(node, keys, organisation)
+        erasing.answer(node, keys, organisation)
         arrivals.acknowledge(node, keys, organisation)
         accusing.accuse(node, keys, organisation)
         ledger_roots.commit_due(node, keys, organisation)
@@ -506,6 +508,8 @@ class _Exchange:
             taken = journal.take_in(writing, folded, answer.records, answer.identities)
             if any(record.header.kind == called.RECALL for record in taken.stored):
                 recalls.comply(node, writing, agreement)
+            if erasing.is_due(writing, agreement, taken.stored):
+                erasing.comply(node, writing, agreement)
         outcome.records += len(taken.stored)
         outcome.refused += taken.refused
         if taken.stored:

@@ -30,9 +30,10 @@ from allied.agreement.tabled import (
 from allied.errors import NotFoundError, UsageError
 from allied.node import visibility
 from allied.node.amendments import changes_put, text_put
-from allied.node.cases import SHORTEST_PREFIX, text_of
+from allied.node.cases import SHORTEST_PREFIX
 from allied.node.deciding_views import DecidingView, deciding_view
 from allied.node.questions import table_of
+from allied.node.texts import words_of
 
 if TYPE_CHECKING:
     from allied.node.folds import Folded
@@ -217,7 +218,7 @@ def proposal_view(
         by_silence=is_by_silence(asked.rule, on.proposal),
         proposed_by=on.proposal.by,
         tabled_at=on.proposal.tabled_at,
-        words=text_put(on) if of_the_text else text_of(reading, on.words.get(found.text, "")),
+        words=text_put(on) if of_the_text else words_of(reading, on.words.get(found.text, "")),
         changes=len(steps),
         stated=tuple(sorted(on.proposal.stated.items())),
         chair=asked.electorate.chair if asked.rule.tie == "chair-casts" else None,
@@ -269,7 +270,7 @@ def _spoken(reading: Reading, heard: Heard, on: Tabled, found: Count) -> SpokenV
         in_time_by=BY_CLAIM if arrived is None else BY_RECEIPTS,
         counts=not why,
         why=why,
-        reasons=text_of(reading, heard.reasons),
+        reasons=words_of(reading, heard.reasons),
         safe=len({said.party, *(who for _, who in heard.receipts)} & set(found.entitled))
         >= found.certificate.acknowledged,
     )

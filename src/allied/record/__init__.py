@@ -17,4 +17,5 @@ decided here but in `agreement`.
     history     what a set of records adds up to: order, heads, what is missing, forks
     fork        the proof that an organisation signed one number twice
     blob        content that can be erased without breaking what cites it
+    redaction   that it is to be erased, and who has done so
 """

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from allied.errors import ConflictError, NotFoundError
 from allied.node.ports import Store
-from allied.node.rows import WarningListRow
-from allied.record.ids import AgreementId
+from allied.node.rows import ErasureRow, WarningListRow
+from allied.record.ids import AgreementId, PartyId
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import ALL, HARBOUR, PACT, PAIR, RIVER, TREATY, hexed
 
@@ -325,6 +325,50 @@ def test_the_place_of_a_wanted_blob_is_never_given_again(store: Store) -> None:
             writing.add_blob(PACT, ALL, hexed(name), b"here")
         writing.want_blobs(PACT, ALL, [hexed("three")])
         assert [each.place > last for each in writing.wanted_after(PACT, 0, 9)] == [True]
+
+
+def erasure(agreement: AgreementId, kept: str = "") -> ErasureRow:
+    text = hexed("one")
+    return ErasureRow(
+        agreement, text, rows.rid("wish"), PartyId("river"), rows.at(60), hexed("why"), kept
+    )
+
+
+def test_a_blob_that_was_erased_is_gone_and_does_not_come_again(store: Store) -> None:
+    with store.write() as writing:
+        writing.add_blob(PACT, ALL, hexed("one"), b"here")
+        writing.add_blob(PACT, ALL, hexed("other"), b"here")
+        writing.want_blobs(PACT, ALL, [hexed("two")])
+        writing.erase_blob(erasure(PACT))
+        writing.erase_blob(replace(erasure(PACT), blob=hexed("two")))
+    with store.write() as writing:
+        writing.add_blob(PACT, ALL, hexed("one"), b"here")
+        writing.want_blobs(PACT, ALL, [hexed("one"), hexed("two")])
+        assert writing.blob(hexed("one")) is None
+        assert writing.blob(hexed("other")) is not None
+        assert writing.wanted_after(PACT, 0, 9) == []
+        assert writing.erasure(hexed("one")) == erasure(PACT)
+        assert writing.erasure(hexed("one"), TREATY) is None
+        assert writing.erasure(hexed("other")) is None
+
+
+def test_a_blob_that_is_kept_is_shown_to_nobody_until_it_is_erased(store: Store) -> None:
+    with store.write() as writing:
+        writing.add_blob(PACT, ALL, hexed("one"), b"here")
+        writing.erase_blob(erasure(PACT, "a court order"))
+        assert writing.blob(hexed("one")) is None
+        assert writing.erasure(hexed("one")) == erasure(PACT, "a court order")
+        writing.erase_blob(erasure(PACT))
+        assert writing.erasure(hexed("one")) == erasure(PACT)
+
+
+def test_a_wish_under_one_agreement_touches_nothing_of_another(store: Store) -> None:
+    with store.write() as writing:
+        writing.add_blob(PACT, ALL, hexed("one"), b"here")
+        writing.erase_blob(erasure(TREATY))
+        assert writing.blob(hexed("one")) == (PACT, ALL, b"here")
+        assert writing.erasure(hexed("one")) is None
+        assert writing.erasure(hexed("one"), TREATY) == erasure(TREATY)
 
 
 # --- the ledger -------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from sqlalchemy import inspect
 from allied.adapters.sql import SqlStore
 from allied.errors import ConflictError, ExhaustedError
 from allied.node.ports import Store, Writing
-from allied.node.rows import RemarkRow, StatusRow, WarningListRow
+from allied.node.rows import ErasureRow, RemarkRow, StatusRow, WarningListRow
+from allied.record.ids import PartyId
 from tests.adapters.conftest import Open
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import ALL, PACT, RIVER, hexed
@@ -27,6 +28,9 @@ EVERY_CHANGE: dict[str, Callable[[Writing], object]] = {
     ),
     "a wanted blob": lambda writing: writing.want_blobs(PACT, ALL, [hexed("b")]),
     "a blob": lambda writing: writing.add_blob(PACT, ALL, hexed("b"), b"b"),
+    "an erased blob": lambda writing: writing.erase_blob(
+        ErasureRow(PACT, hexed("b"), rows.rid("w"), PartyId("river"), rows.at(1), "")
+    ),
     "a class": lambda writing: writing.handling_class(PACT, hexed("new"), b"v"),
     "items": lambda writing: writing.add_items([rows.item("indicator--1", 1)]),
     "a statement": lambda writing: writing.add_statement(hexed("s"), b"s"),

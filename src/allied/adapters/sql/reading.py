@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from allied.adapters.sql import beside, pages, schema, versions
+from allied.adapters.sql import beside, pages, schema, texts, versions
 from allied.adapters.sql.correlation import PairReading
 from allied.adapters.sql.dialect import ask
 from allied.adapters.sql.hub import HubReading
@@ -24,6 +24,7 @@ from allied.adapters.sql.neighbours import NeighbourReading
 from allied.adapters.sql.roots import RootReading
 from allied.node.rows import (
     AgreementRow,
+    ErasureRow,
     Feed,
     HandlingClassRow,
     ItemRow,
@@ -225,9 +226,11 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
 
     def blob(self, blob: Digest) -> tuple[AgreementId, CircleId, bytes] | None:
         """See `Reading.blob`."""
-        table = schema.blobs
-        row = self._first(select(table).where(table.c.digest == blob))
-        return None if row is None else (row.agreement, row.circle, row.raw)
+        return texts.find(self._connection, blob)
+
+    def erasure(self, blob: Digest, agreement: AgreementId | None = None) -> ErasureRow | None:
+        """See `Reading.erasure`."""
+        return texts.erasure(self._connection, blob, agreement)
 
     def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:
         """See `Reading.wanted_after`; in the order in which they were named."""

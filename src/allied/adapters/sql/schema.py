@@ -340,6 +340,18 @@ blobs = Table(
     _raw("raw"),
 )
 
+erasures = Table(
+    "erasures",
+    metadata,
+    _id("blob", primary_key=True),
+    _id("agreement", primary_key=True),
+    _id("record"),
+    _text("party"),
+    _at("at"),
+    _text("because"),
+    _text("kept"),
+)
+
 wanted = Table(
     "wanted",
     metadata,

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, Table, delete, func, select, update
 
-from allied.adapters.sql import beside, schema
+from allied.adapters.sql import beside, schema, texts
 from allied.adapters.sql.correlation import PairWriting
 from allied.adapters.sql.dialect import among, ask, change, insert
 from allied.adapters.sql.hub import HubWriting
@@ -32,6 +32,7 @@ from allied.errors import ConflictError, NotFoundError
 from allied.node.rows import (
     RELABELLED,
     AgreementRow,
+    ErasureRow,
     Feed,
     ItemBatch,
     ItemRow,
@@ -275,12 +276,8 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
         self._do(delete(table).where(among(self._connection, table.c.record, records)))
 
     def want_blobs(self, agreement: AgreementId, circle: CircleId, blobs: Iterable[Digest]) -> None:
-        """Put blobs on the wanted list, unless they are on it or held."""
-        wanted = list(dict.fromkeys(blobs))
-        table = schema.blobs
-        condition = among(self._connection, table.c.digest, wanted)
-        held = {row.digest for row in self._all(select(table.c.digest).where(condition))}
-        new = [blob for blob in wanted if blob not in held]
+        """Put blobs on the wanted list, unless they are on it, held or erased."""
+        new = texts.unheld(self._connection, agreement, list(dict.fromkeys(blobs)))
         if new:
             first = self._take("wanted", len(new))  # a place is never given twice
             rows = [
@@ -292,11 +289,19 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
 
     def add_blob(self, agreement: AgreementId, circle: CircleId, blob: Digest, raw: bytes) -> None:
         """See `Writing.add_blob`; a blob that is held stays as it is."""
+        if texts.is_erased(self._connection, agreement, blob):
+            return
         statement = insert(self._connection, schema.blobs).values(
             digest=blob, agreement=agreement, circle=circle, raw=raw
         )
         self._do(statement.on_conflict_do_nothing())
         self._do(delete(schema.wanted).where(schema.wanted.c.blob == blob))
+
+    def erase_blob(self, row: ErasureRow) -> None:
+        """See `Writing.erase_blob`."""
+        texts.erase(self._connection, row)
+        self._changed = True
+        self.erased = self.erased or not row.kept
 
     # --- items ----------------------------------------------------------------------------
 

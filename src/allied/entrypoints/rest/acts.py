@@ -55,7 +55,7 @@ ACTS: Final = (
     ),
     PersonAct("proposal.withdraw", "/proposals/{proposal}/withdraw", "allied proposal withdraw"),
     PersonAct("vote.cast", "/proposals/{proposal}/votes", "allied proposal vote"),
-    PersonAct("redaction", "/redactions"),
+    PersonAct("redaction", "/erasures", "allied erasure ask"),
 )
 
 

@@ -15,6 +15,7 @@ from allied.errors import UsageError
 from allied.node import errands_exchange, roles, sight_exchange
 from allied.node.consents import RequestView
 from allied.node.correlation import Correlations
+from allied.node.erasing_views import ErasureView
 from allied.node.hub import SubmissionView
 from allied.node.passing import PassedView
 from allied.node.recall_views import RecallView
@@ -69,6 +70,13 @@ class RecallList:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureList:
+    """What authors wanted erased, and what each party has done; the latest first."""
+
+    erasures: tuple[ErasureView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RequestList:
     """Who asked whom to let an item go further, and what was said to it."""
 
@@ -104,6 +112,11 @@ def list_recalls(visit: Here) -> Response:
 def answer_recall(visit: Here, recall: RecallName, kept: Kept = "") -> Response:
     """Say what was done about a recall: deleted, which erases the bytes here; or kept, and why."""
     return given(errands_exchange.answer_recall(visit.sight, visit.keys, recall, kept=kept.strip()))
+
+
+def list_erasures(visit: Here) -> Response:
+    """List what was to be erased: by whose wish, and who has done so, kept it, or is silent."""
+    return given(ErasureList(tuple(sight_exchange.erasures(visit.sight))))
 
 
 def list_requests(visit: Here) -> Response:
@@ -189,6 +202,7 @@ def list_submissions(visit: Here, everything: Everything = False) -> Response:
 TABLE: Final = (
     Way("GET", "/recalls", roles.ITEMS_READ, list_recalls, RecallList),
     Way("POST", "/recalls/{recall}/answer", roles.ITEMS_RECALL, answer_recall, RecallView),
+    Way("GET", "/erasures", roles.INCIDENTS_READ, list_erasures, ErasureList),
     Way("GET", "/requests", roles.ITEMS_READ, list_requests, RequestList),
     Way("POST", "/items/{name}/requests", roles.ITEMS_ONWARD, ask_originator, RequestView),
     Way("POST", "/items/{name}/passing", roles.ITEMS_ONWARD, pass_on_item, PassedOn),

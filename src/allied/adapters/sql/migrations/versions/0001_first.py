@@ -241,6 +241,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("statement", name="pk_trees"),
     )
     op.create_table(
+        "erasures",
+        sa.Column("blob", WORDS, nullable=False),
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("record", WORDS, nullable=False),
+        sa.Column("party", WORDS, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("because", WORDS, nullable=False),
+        sa.Column("kept", WORDS, nullable=False),
+        sa.PrimaryKeyConstraint("blob", "agreement", name="pk_erasures"),
+    )
+    op.create_table(
         "wanted",
         sa.Column("place", WHOLE, autoincrement=True, nullable=False),
         sa.Column("blob", WORDS, nullable=False),

@@ -1,0 +1,48 @@
+"""What the store keeps of the texts beside records: wanted, held, erased.
+
+Part of the port of the store (`allied.node.ports`), which takes it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from allied.node.rows import ErasureRow, WantedBlob
+from allied.record.ids import AgreementId, CircleId, Digest
+
+
+class ReadingTexts(Protocol):
+    """What can be asked of it inside one snapshot."""
+
+    def blob(self, blob: Digest) -> tuple[AgreementId, CircleId, bytes] | None:
+        """A blob, where it lies; None for one that is not here, or that is to be erased."""
+        ...
+
+    def erasure(self, blob: Digest, agreement: AgreementId | None = None) -> ErasureRow | None:
+        """What became of a blob that its author had erased; None for any other.
+
+        Args:
+            agreement: only there; None for wherever it is not shown.
+        """
+        ...
+
+    def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:
+        """Blobs that records name and this node does not hold, by place, after `place`."""
+        ...
+
+
+class WritingTexts(Protocol):
+    """What can be changed of it inside one unit."""
+
+    def want_blobs(
+        self, agreement: AgreementId, circle: CircleId, blobs: Iterable[Digest]
+    ) -> None: ...
+
+    def add_blob(self, agreement: AgreementId, circle: CircleId, blob: Digest, raw: bytes) -> None:
+        """Store a blob and take it off the wanted list; one that was erased is passed over."""
+        ...
+
+    def erase_blob(self, row: ErasureRow) -> None:
+        """Show a blob no more, or erase its bytes unless they are kept; it is not wanted again."""
+        ...
