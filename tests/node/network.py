@@ -105,11 +105,11 @@ class Network:
         self.spoil: Mapping[str, bytes | Callable[[bytes], bytes]] = {}
         self.weather: Callable[[str], str] = lambda _: FINE
 
-    def found(self, label: str, name: str, chance: Chance | None = None) -> House:
-        """Found a house with one organisation and one person, kim."""
+    def found(self, label: str, name: str, chance: Chance | None = None, url: str = "") -> House:
+        """Found a house with one organisation and one person, kim; at a real address, if given."""
         folder = DataFolder(self._root / label)
         folder.create()
-        url = f"http://127.0.0.1/{label}"
+        url = url or f"http://127.0.0.1/{label}"
         opened = assemble(folder, Settings(), clock=self.clock, hardness=ALMOST_NONE_FOR_TESTS)
         node = replace(opened.node, peers=Wires(self), chance=chance or opened.node.chance)
         made = organisations.found(

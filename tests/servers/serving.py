@@ -20,6 +20,7 @@ from typing import Any, Self
 from tests.cli.shell import PASSPHRASE
 
 PATIENCE = 60.0
+ROOT = Path(__file__).parents[2]
 KEEPS_UP = "keeps up with the peers now"
 
 
@@ -46,17 +47,24 @@ class Server:
     folder: Path
     log: Path
     port: int = field(default_factory=free_port)
+    passphrase: str = PASSPHRASE
+    days: int = 0
+    """How far its clock is off."""
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __enter__(self) -> Self:
         kept = {name: value for name, value in os.environ.items() if name[:7] != "ALLIED_"}
+        program = ("-m", "tests.servers.clockwork", str(self.days)) if self.days else (
+            "-m", "allied",
+        )  # fmt: skip
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "allied", "serve"),
+                    *(sys.executable, *program, "serve"),
                     *("--data", str(self.folder), "--port", str(self.port)),
                 ],
-                env=kept | {"ALLIED_PASSPHRASE": PASSPHRASE, "ALLIED_SYNC_SECONDS": "2"},
+                cwd=ROOT,
+                env=kept | {"ALLIED_PASSPHRASE": self.passphrase, "ALLIED_SYNC_SECONDS": "2"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
