@@ -308,7 +308,7 @@ def test_an_item_says_when_it_ends_and_under_which_clause(tmp_path: Path) -> Non
     harbour = network.houses[HARBOUR]
     with harbour.node.store.read() as reading:
         found, row = items.find(harbour.node, reading, harbour.organisation, NAME)
-        ends = sweeping.ends_of(reading, found, row)
+        ends = sweeping.ends_of(reading, found, row, network.clock.now())
     assert (ends.art, ends.why, ends.erased) == ("1", "exchange.retention", True)
     assert ends.over_at == row.received_at + timedelta(days=60)
     assert ends.relaxes_to == "GREEN"

@@ -104,6 +104,14 @@ class State:
         """The text in force at `at`: the newest that has taken effect."""
         return self.present(instrument, at).terms if self.texts else instrument.terms
 
+    def number(self, instrument: Instrument, at: datetime) -> int:
+        """The number of the version in force at `at`; 1 for the first text."""
+        return self.present(instrument, at).number if self.texts else 1
+
+    def all_terms(self, instrument: Instrument) -> tuple[Agreement, ...]:
+        """The first text, and whatever was adopted later, in effect or not."""
+        return (instrument.terms, *(self.texts[each].terms for each in sorted(self.texts)))
+
     def terms_between(
         self, instrument: Instrument, one: PartyId, other: PartyId, at: datetime
     ) -> Agreement:

@@ -53,7 +53,7 @@ def concerned(folded: Folded, party: PartyId, left: datetime, at: datetime) -> f
     Cost: a pass over the statements; an evaluation of the incidents in the circles of all only
     where one from before is open.
     """
-    withdrawal = folded.instrument.terms.withdrawal
+    withdrawal = folded.terms(left).withdrawal  # notice runs by the text it was given under
     what = withdrawal.open_incidents if withdrawal else "finish-accrued"
     open_ = _open_since(folded, left)
     if what == "stop" or not open_:

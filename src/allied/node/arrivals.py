@@ -307,7 +307,7 @@ class _Arrival:
         )
         statement = stated.statement
         handling = at_sunset(
-            folded.instrument.terms,
+            folded.terms(at),
             HandlingClass(originator, statement.demands),
             found.releaser,
             item.id.partition("--")[0],

@@ -257,9 +257,10 @@ class Collections:
         """The title of an agreement that names an organisation; None where it does not."""
         key = (organisation, agreement)
         if key not in self._titles:
-            instrument = self._node.folds.of(reading, agreement).instrument
-            named = instrument.party(organisation) is not None
-            self._titles[key] = instrument.terms.title or instrument.terms.id if named else None
+            folded = self._node.folds.of(reading, agreement)
+            named = folded.instrument.party(organisation) is not None
+            terms = folded.terms(self._node.clock.now())
+            self._titles[key] = terms.title or terms.id if named else None
         return self._titles[key]
 
 

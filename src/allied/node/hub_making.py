@@ -97,7 +97,7 @@ class Desk:
 
     def clause(self, art: str) -> InformationSharing | None:
         """A clause that lets this organisation hide the sender; None if it does so no more."""
-        clauses = self.folded.instrument.terms.clauses(InformationSharing)
+        clauses = self.folded.terms(self.at).clauses(InformationSharing)
         return next((each for each in clauses if each.art == art and hides(each)), None)
 
     def possible(self, art: str, audience: frozenset[PartyId] | None) -> frozenset[PartyId]:
@@ -182,10 +182,10 @@ class Making:
 def desk(node: Node, folded: Folded, organisation: Organisation) -> Desk | None:
     """The desk of an organisation under an agreement; None where it hides nobody."""
     me = folded.instrument.party(organisation.id)
-    terms = folded.instrument.terms
+    at = node.clock.now()
+    terms = folded.terms(at)
     if me not in terms.hubs or not any(map(hides, terms.clauses(InformationSharing))):
         return None
-    at = node.clock.now()
     standing = folded.state.standing(folded.instrument, at)
     return Desk(organisation, folded, me, channels.channels_at(terms, standing), at)
 
@@ -206,7 +206,7 @@ def make(reading: Reading, desk: Desk, submission: Submission, at: datetime) -> 
     classes = verdicts.classes_of(reading, desk.folded.row.id).by_id
     demands = [each for row in rows for each in classes[row.class_id].demands]
     whole = strictest(each.handling for each in demands)
-    hubs = frozenset(desk.folded.instrument.terms.hubs)
+    hubs = frozenset(desk.folded.terms(desk.at).hubs)
     audience = audience_of(whole.audience, party, hubs)
     possible = desk.possible(submission.art, audience)
     raws = reading.item_bytes(rows)
@@ -249,7 +249,8 @@ def sender_of(reading: Reading, folded: Folded, organisation: OrganisationId) ->
     """By what a party can be recognised in a text."""
     party = folded.instrument.party(organisation)
     names = [str(party)] if party else []
-    names += [each.name for each in folded.instrument.terms.parties if each.id == party]
+    for terms in folded.state.all_terms(folded.instrument):
+        names += [each.name for each in terms.parties if each.id == party]
     hosts: list[str] = []
     chain = reading.descriptors(organisation)
     if chain:

@@ -96,7 +96,7 @@ def consent(
     with node.store.write() as writing:
         folded = node.folds.of(writing, resolve(writing, agreement).id)
         mine = party_of(folded, organisation)
-        terms = folded.instrument.terms
+        terms = folded.terms(node.clock.now())
         clauses = [each for each in terms.clauses(InformationSharing) if hides(each)]
         hubs = [each for each in terms.hubs if each != mine]
         if not clauses or not hubs:
@@ -144,7 +144,7 @@ def require_hidden(
     with node.store.read() as reading:
         folded = node.folds.of(reading, resolve(reading, agreement).id)
         mine, now = party_of(folded, organisation), node.clock.now()
-    terms, standing = folded.instrument.terms, folded.state.standing(folded.instrument, now)
+    terms, standing = folded.terms(now), folded.state.standing(folded.instrument, now)
     needed = {
         each.art: each.anonymise.min_group
         for each in terms.clauses(InformationSharing)
@@ -297,7 +297,7 @@ def _tellings(
     )
     if not readers:
         return []
-    names = [each.name for each in desk.folded.instrument.terms.parties if each.id == by]
+    names = [each.name for each in desk.folded.terms(desk.at).parties if each.id == by]
     value = orjson.loads(reading.item_bytes(held[-1:])[held[-1].digest])
     refs = tuple(value.get("object_marking_refs", ()))
     return [_Telling(held[-1], refs, (names[0] if names else "") or by, since, readers, salt)]
@@ -307,7 +307,7 @@ def _in_sight(desk: Desk, row: ItemRow, party: PartyId) -> bool:
     """Whether an item was shared late enough for a party that joined late."""
     folded = desk.folded
     standing = folded.state.standing(folded.instrument, desk.at)
-    since = channels.sees_from(folded.instrument.terms, standing, party)
+    since = channels.sees_from(folded.terms(desk.at), standing, party)
     return since is None or row.received_at >= since
 
 

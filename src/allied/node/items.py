@@ -206,7 +206,7 @@ def show(
         raw = reading.item_bytes([row])[row.digest]
         view = _views(reading, folded, [row])[0]
         recipients = _recipients(node, reading, folded, row)
-        ends = sweeping.ends_of(reading, folded, row)
+        ends = sweeping.ends_of(reading, folded, row, node.clock.now())
         shared_at = provenance.shared_at(reading, row)
         derived = provenance.made_from(reading, folded, row)
     return ItemDetails(view, raw, recipients, ends, shared_at, derived)
@@ -348,7 +348,7 @@ def _recipients(
                 would_change=verdict.would_change,
                 released_at=max((entry.at for entry in released), default=None),
                 receipt_at=receipt_at(folded, party.id, {entry.proof for entry in released}),
-                warnings=limits.warnings(folded.instrument.terms, {verdict.art}, now)
+                warnings=limits.warnings(folded.terms(now), {verdict.art}, now)
                 if verdict.permitted
                 else (),
             )

@@ -168,10 +168,12 @@ def _due(
 
 
 def _hides_submitters(folded: Folded) -> bool:
-    """Whether a clause promises that somebody stays hidden behind a hub."""
-    terms = folded.instrument.terms
-    return bool(terms.hubs) and any(
-        clause.anonymise is not None for clause in terms.clauses(InformationSharing)
+    """Whether a clause of any version promises that somebody stays hidden behind a hub."""
+    return any(
+        clause.anonymise is not None
+        for terms in folded.state.all_terms(folded.instrument)
+        if terms.hubs
+        for clause in terms.clauses(InformationSharing)
     )
 
 

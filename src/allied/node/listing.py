@@ -99,7 +99,7 @@ def admitted(
 ) -> dict[int, Admitted]:
     """Which of these handling classes permit an action, by their ids."""
     own = folded.instrument.party(holder)
-    clauses = folded.instrument.terms.clauses(InformationSharing)
+    clauses = folded.terms(at).clauses(InformationSharing)
     found = {}
     for number, handling in classes.items():
         bound = () if handling.originator == own else clauses

@@ -35,7 +35,8 @@ def _were_it_given(
     organisation: OrganisationId,
 ) -> release.Reach | None:
     """What could go if the recipient had contributed; None where no clause asks for that."""
-    terms, at = folded.instrument.terms, node.clock.now()
+    at = node.clock.now()
+    terms = folded.terms(at)
     party = folded.instrument.party(organisation)
     asked = any(each.reciprocity != "none" for each in terms.clauses(InformationSharing))
     if party is None or holder == organisation or not asked:

@@ -45,6 +45,8 @@ from allied.node.texts import text_of
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from allied.node.called import Called
     from allied.node.folds import Folded
     from allied.node.node import Node

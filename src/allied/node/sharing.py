@@ -41,6 +41,7 @@ from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish,
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
+    from allied.agreement.terms import Agreement
     from allied.exchange.handling import HandlingClass
     from allied.exchange.marking import Definition
     from allied.exchange.statement import Signed
@@ -152,9 +153,13 @@ class _Sharing:
                 f"{folded.row.alias} does not bind {self._party} now; nothing is shared under it",
                 hint="`allied agreement show` says who is awaited",
             )
-        terms = folded.instrument.terms
+        terms = self._terms = folded.terms(self._at)
         self._channels = channels_at(terms, standing)
-        self._tightening = _tightening(wish, folded)
+        self._between = {
+            party.id: channels_at(folded.terms_between(self._party, party.id, self._at), standing)
+            for party in (terms.parties if folded.state.texts else ())
+        }
+        self._tightening = _tightening(wish, folded, terms)
         self._made: deriving.Made | None = None
         self._known_at = known_at(wish, self._at)
         self._tightens = bool(wish.tlp or wish.to or wish.caveats)
@@ -242,9 +247,8 @@ class _Sharing:
                 self._store(ready)
         arts = {verdict.art for each in self._verdicts.values() for _, verdict in each}
         known_at = self._known_at
-        terms = self._folded.instrument.terms
         self._result.warnings = (
-            *limits.warnings(terms, arts, self._at, known_at),
+            *limits.warnings(self._terms, arts, self._at, known_at),
             *limits.marked_before(self._marked_before),
         )
         if self._result.stored:
@@ -338,7 +342,7 @@ class _Sharing:
                     decide(
                         accepted.handling,
                         recipient,
-                        self._channels,
+                        self._between.get(recipient.party, self._channels),
                         self._at,
                         releaser=self._party,
                         classes=classes,
@@ -565,9 +569,9 @@ def _parts(members: Sequence[Accepted]) -> Iterator[Sequence[Accepted]]:
         yield members[start : start + MAX_ITEMS]
 
 
-def _tightening(wish: Wish, folded: Folded) -> Tightening:
+def _tightening(wish: Wish, folded: Folded, terms: Agreement) -> Tightening:
     """What the author adds, checked against the parties and the words of TLP."""
-    labels = {party.id for party in folded.instrument.terms.parties}
+    labels = {party.id for party in terms.parties}
     if strangers := sorted(set(wish.to) - labels):
         raise UsageError(
             "share.no-such-party",
@@ -590,6 +594,6 @@ def _tightening(wish: Wish, folded: Folded) -> Tightening:
     audience = frozenset(PartyId(party) for party in wish.to) if wish.to else None
     if not wish.anonymous:
         return Tightening(tlp, audience, frozenset(wish.caveats))
-    hubs = frozenset(folded.instrument.terms.hubs)
+    hubs = frozenset(terms.hubs)
     audience = None if audience is None else audience | hubs
     return Tightening(tlp, audience, frozenset(wish.caveats), frozenset({ANONYMOUS}))

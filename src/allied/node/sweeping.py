@@ -96,13 +96,13 @@ class Ends:
 # --- looking --------------------------------------------------------------------------------
 
 
-def ends_of(reading: Reading, folded: Folded, row: ItemRow) -> Ends:
-    """What is to come for one copy."""
+def ends_of(reading: Reading, folded: Folded, row: ItemRow, at: datetime) -> Ends:
+    """What is to come for one copy, by the text in force at an instant."""
     party = folded.instrument.party(row.holder)
     if party is None:
         return Ends()
     handling = verdicts.classes_of(reading, folded.row.id).by_id[row.class_id]
-    kept = keeping.keeping(folded.instrument.terms, handling, party)
+    kept = keeping.keeping(folded.terms(at), handling, party)
     shared = _shared_at(reading, row) if kept.by_sharing else None
     over = kept.over(shared or row.received_at, row.received_at)
     relaxes = kept.relaxes_at(row.type, shared) if shared else None
@@ -130,7 +130,9 @@ def sweep(node: Node, *, dry_run: bool = False) -> Sequence[Swept]:
             (organisation.id, row.id)
             for row in reading.agreements()
             for organisation in reading.organisations()
-            if _Memory.of(reading, organisation.id, row.id).asks(reading, organisation.id, at)
+            if _Memory.of(reading, organisation.id, row.id).asks(
+                reading, organisation.id, node.folds.of(reading, row.id), at
+            )
         ]
     for holder, agreement in pairs:
         found += sweep_one(node, holder, agreement, dry_run=dry_run)
@@ -193,12 +195,14 @@ class _Memory:
     Attributes:
         newest: number of the newest item that its holder had then.
         waiting: something is over, and stays only because others need it.
+        version: the number of the version in force then; another one is another round.
     """
 
     text: str
     tops: Mapping[int, tuple[int, datetime | None]]
     newest: int = -1
     waiting: bool = False
+    version: int = 1
 
     @classmethod
     def of(cls, reading: Reading, holder: OrganisationId, agreement: AgreementId) -> _Memory:
@@ -211,22 +215,30 @@ class _Memory:
             int(number): (int(top), datetime.fromisoformat(at) if at else None)
             for number, (top, at) in kept["classes"].items()
         }
-        return cls(text, tops, int(kept["newest"]), bool(kept["waiting"]))
+        version = int(kept.get("version", 1))
+        return cls(text, tops, int(kept["newest"]), bool(kept["waiting"]), version)
 
     @classmethod
     def new(
-        cls, tops: Mapping[int, tuple[int, datetime | None]], newest: int, *, waiting: bool
+        cls,
+        tops: Mapping[int, tuple[int, datetime | None]],
+        newest: int,
+        version: int,
+        *,
+        waiting: bool,
     ) -> _Memory:
         """As it is to be remembered."""
         kept = {
             str(number): [top, at.isoformat() if at else ""]
             for number, (top, at) in sorted(tops.items())
         }
-        text = json.dumps({"classes": kept, "newest": newest, "waiting": waiting})
-        return cls(text, tops, newest, waiting)
+        said = {"classes": kept, "newest": newest, "waiting": waiting, "version": version}
+        return cls(json.dumps(said), tops, newest, waiting, version)
 
-    def asks(self, reading: Reading, holder: OrganisationId, at: datetime) -> bool:
-        """Whether a round may find anything: something has come since, or an end has."""
+    def asks(self, reading: Reading, holder: OrganisationId, folded: Folded, at: datetime) -> bool:
+        """Whether a round may find anything: something has come since, an end, or a text."""
+        if self.version != folded.state.number(folded.instrument, at):
+            return True
         next_ = self.next
         due = self.waiting or (next_ is not None and next_ <= at)
         return due or reading.newest(holder)[0] != self.newest
@@ -253,7 +265,11 @@ class _Plan:
         self, reading: Reading, folded: Folded, holder: OrganisationId, at: datetime
     ) -> None:
         self.party = folded.instrument.party(holder) or PartyId("-")
+        self._terms = folded.terms(at)
+        self._version = folded.state.number(folded.instrument, at)
         self.before = _Memory.of(reading, holder, folded.row.id)
+        if self.before.version != self._version:
+            self.before = _Memory("", {})
         self._reading = reading
         self._folded = folded
         self._holder = holder
@@ -282,14 +298,14 @@ class _Plan:
             left[number] -= sum(len(each.rows) for each in found if each.over is not None)
             steps += found
         newest = self._reading.newest(self._holder)[0]
-        return steps, _Memory.new(tops, newest, waiting=self._waiting)
+        return steps, _Memory.new(tops, newest, self._version, waiting=self._waiting)
 
     def _keeping(self, handling: HandlingClass) -> Keeping:
-        key = (self._folded.row.version, handling, self.party)
+        key = (self._folded.row.version, self._version, handling, self.party)
         if key not in _KEPT:
             if len(_KEPT) >= _MOST_KEPT:
                 _KEPT.clear()
-            _KEPT[key] = keeping.keeping(self._folded.instrument.terms, handling, self.party)
+            _KEPT[key] = keeping.keeping(self._terms, handling, self.party)
         return _KEPT[key]
 
     def _class(
@@ -368,7 +384,7 @@ def _shared_at(reading: Reading, row: ItemRow) -> datetime:
         return row.received_at
 
 
-_KEPT: Final[dict[tuple[Digest, HandlingClass, PartyId], Keeping]] = {}
+_KEPT: Final[dict[tuple[Digest, int, HandlingClass, PartyId], Keeping]] = {}
 """What is agreed about a class under one text never changes, so it is found once."""
 
 

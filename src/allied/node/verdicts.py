@@ -198,7 +198,7 @@ def footing(
     releaser = folded.instrument.party(holder)
     if releaser is None:
         return None
-    terms = folded.instrument.terms
+    terms = folded.terms_between(releaser, party, at)
     standing = folded.state.standing(folded.instrument, at)
     clauses = channels.channels_at(terms, standing)
     contributed, offered = reciprocity.CONTRIBUTIONS, frozenset[str]()

@@ -27,6 +27,7 @@ from typing import Final
 
 from allied.agreement.standing import Register
 from allied.agreement.terms import Agreement
+from allied.agreement.versions import versions_of
 from allied.errors import MalformedError, NotFoundError
 from allied.record.ids import PartyId, RecordId
 from allied.response.calling import entitlement
@@ -198,7 +199,7 @@ def fold(
     Cost: one evaluation of an incident for each statement of facts or call about it or its
     campaign, and one pass over all statements.
     """
-    prepared = prepare(Register({agreement.id: agreement}, register.events))
+    prepared = prepare(_alone(agreement, register))
     said = in_order(records)
     ignored: list[Ignored] = []
     drafts = _read(prepared, agreement, said, ignored, decided or {})
@@ -224,6 +225,15 @@ def fold(
     ]
     order = {statement.record: place for place, statement in enumerate(said)}
     return Cases(tuple(cases), tuple(sorted(ignored, key=lambda each: order[each.record])))
+
+
+def _alone(agreement: Agreement, register: Register) -> Register:
+    """The register of one agreement, with the versions of its text."""
+    texts = {agreement.id: agreement}
+    if len(register.agreements) > 1:
+        its = versions_of(register).get(agreement.id, ())
+        texts |= {version: register.agreements[version] for version in its}
+    return Register(texts, register.events)
 
 
 def _read(
