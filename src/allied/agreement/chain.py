@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 
 OF_THE_TEXT: Final = frozenset({AMENDMENT, ANNEX})
 """Matters that change the text."""
-PASSED: Final = "effect.version-passed"
-"""The code of a certificate over a text that follows a version which another one had followed."""
 _WORDS: Final = frozenset({e.AMENDED, e.SIGNED, e.RATIFIED, e.OBJECTED})
 _MOST_WORDS: Final = 4 * VERSION_LIMIT
 """So many consents and objections of one party have an effect."""
@@ -319,13 +317,17 @@ class Texts:
             raise RefusedError("effect.other-text", "another text was voted on than was put")
         base = present(instrument, self.adopted, opened, found.tabled_at).base
         if (text.before, text.instead) != (base.before, base.instead):
-            raise RefusedError(PASSED, "it does not follow the version that was present")
+            raise RefusedError(
+                "effect.version-passed", "it does not follow the version that was present"
+            )
         require_amends(instrument, base, text.terms, found.matter)
         there = {Digest(each.version) for each in known if each.event == e.AMENDED}
         beside = {each for each in there & self.adopted.keys()
                   if self.adopted[each].before == text.before}  # fmt: skip
         if beside - {text.id, *text.instead}:
-            raise RefusedError(PASSED, "another text had been adopted on the same version")
+            raise RefusedError(
+                "effect.version-passed", "another text had been adopted on the same version"
+            )
         return text
 
     # --- lateness -----------------------------------------------------------------------

@@ -27,6 +27,7 @@ from allied.node import agreements, incidents, items, obligations, proposals, re
 from allied.node.collections import ceiling_of
 from allied.node.node import hosted
 from allied.node.overview import Overview, overview
+from allied.node.version_views import text_of_version
 
 if TYPE_CHECKING:
     from allied.node.agreements import AgreementView
@@ -129,6 +130,16 @@ class Sight:
         """
         with self.node.store.read() as reading:
             return self._view(reading, self._named(reading, name))
+
+    def agreement_text(self, name: str, number: int) -> str:
+        """The text of an agreement by the number of its version; 0 for the present one.
+
+        Raises:
+            NotFoundError, UsageError: as `agreement`; `agreement.no-such-version`.
+        """
+        with self.node.store.read() as reading:
+            folded = self.node.folds.of(reading, self._named(reading, name).id)
+            return text_of_version(folded, number, self.node.clock.now())
 
     def agreement_id(self, name: str) -> AgreementId:
         """The id of an agreement, as `agreement` finds it."""

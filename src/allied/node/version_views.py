@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.record.ids import PartyId, RecordId
 
-PRESENT: Final = "present"
+PRESENT: Final = "in-force"
 EARLIER: Final = "earlier"
 WAITING: Final = "waiting"
 FROZEN: Final = "frozen"
@@ -42,7 +42,7 @@ class VersionView:
         name: what register and evaluation call it.
         version: what the headers of records name.
         statement: what the certificate names; the agreement's id for the first text.
-        state: present, earlier, waiting (adopted, and not in effect yet), or frozen (another one
+        state: in-force, earlier, waiting (adopted, and not in effect yet), or frozen (another one
             adopted on the same version, and none settles it), passed (adopted too late).
         adopted_at, since: when it was adopted, and since when it counts; None for the first text,
             and while it does not.

@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from allied.entrypoints.cli.amendments import (
+    AgreementName,
+    Amended,
+    Version,
+    give_version,
+    give_versions,
+    object_to,
+    say_versions,
+)
 from allied.entrypoints.cli.files import read_bounded
 from allied.entrypoints.cli.options import (
     ActingOrganisation,
@@ -31,9 +40,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Agreements: written, checked, proposed, signed.", no_args_is_help=True)
 
-AgreementName = Annotated[
-    str, typer.Argument(metavar="AGREEMENT", help="Its id, the start of it, or the file's id.")
-]
 TextFile = Annotated[Path, typer.Argument(metavar="FILE", help="An alliance/1 file.")]
 TextOrName = Annotated[
     Path,
@@ -41,6 +47,7 @@ TextOrName = Annotated[
 ]
 
 _OPEN: Final = ("proposed", "signed", "in-force")
+_MOST_DIGITS: Final = 5
 
 
 @app.command("new")
@@ -116,6 +123,7 @@ def explain(
     file: TextOrName,
     form: Form = "text",
     output: Output = None,
+    version: Version = 0,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -123,7 +131,7 @@ def explain(
     from allied.agreement import explain as explaining
 
     _require_form(form, output, as_json=as_json)
-    raw = _text(file, folder)
+    raw = _text(file, folder, version)
     if form == "pdf":
         _write_pdf(output, explaining.explain_document(raw, str(file)))
         return
@@ -134,7 +142,11 @@ def explain(
 @app.command("diff")
 def diff(
     before: Annotated[
-        Path, typer.Argument(metavar="A", help="An alliance/1 file, or an agreement that is here.")
+        Path,
+        typer.Argument(
+            metavar="A",
+            help="An alliance/1 file, or an agreement that is here; `pact@2` is its version 2.",
+        ),
     ],
     after: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
     form: Form = "text",
@@ -241,19 +253,30 @@ def sign(
 @app.command("ratify")
 def ratify(
     name: AgreementName,
+    version: Amended = "",
     organisation: ActingOrganisation = "",
     person: ActingPerson = "",
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ratify an agreement that asks for it, after signing."""
-    from allied.node import agreements as use
+    """Ratify an agreement that asks for it, after signing; or accept an amended text."""
+    from allied.node import agreements as use, amendments
 
     with opened(folder) as node:
-        made = use.ratify(node, actor(node, organisation, person, passphrase_file), name)
+        acting = actor(node, organisation, person, passphrase_file)
+        if version:
+            made = amendments.accept(node, acting, name, version)
+        else:
+            made = use.ratify(node, acting, name)
     _give(made, as_json=as_json)
-    _say_awaited(made, "Ratified.")
+    if version:
+        say_versions(made, "Accepted.")
+    else:
+        _say_awaited(made, "Ratified.")
+
+
+app.command("object")(object_to)
 
 
 @app.command("withdraw")
@@ -303,19 +326,23 @@ def show_all(folder: Folder = None, as_json: AsJson = False) -> None:
 @app.command("show")
 def show(
     name: AgreementName,
-    text: Annotated[bool, typer.Option("--text", help="Print the signed text only.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Print the text only.")] = False,
+    version: Version = 0,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one agreement: parties, signatures, standing."""
-    from allied.node.agreements import show as look
+    """Show one agreement: parties, signatures, standing, and the versions of its text."""
+    from allied.node.agreements import show as look, text_of
 
     with opened(folder) as node:
         found = look(node, name)
+        words = text_of(node, name, version) if text or version else ""
     if text:
-        typer.echo(found.text, nl=False)
-        return
-    _give(found, as_json=as_json)
+        typer.echo(words, nl=False)
+    elif version:
+        give_version(next(v for v in found.versions if v.number == version), as_json=as_json)
+    else:
+        _give(found, as_json=as_json)
 
 
 def _day(given: str) -> date | None:
@@ -357,19 +384,30 @@ def _write(output: Path, content: bytes) -> None:
     say(f"{output.name} is written.")
 
 
-def _text(given: Path, folder: Path | None) -> bytes:
-    """The text of a file or, where there is no such file, of an agreement on this node."""
+def _text(given: Path, folder: Path | None, version: int = 0) -> bytes:
+    """The text of a file or, where there is no such file, of an agreement on this node.
+
+    Args:
+        version: of an agreement, which; a name like `pact@2` says it as well.
+    """
     try:
         return read_bounded(given)
     except UsageError as missing:
         if missing.code != "file.missing" or len(given.parts) != 1:
             raise
-        from allied.node.agreements import show as look
+        from allied.node.agreements import text_of
 
+        name, at, number = str(given).rpartition("@")
+        if at and number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS:
+            version = int(number)
+        else:
+            name = str(given)
         try:
             with opened(folder) as node:
-                return look(node, str(given)).text.encode()
+                return text_of(node, name, version).encode()
         except NotFoundError as unknown:
+            if unknown.code == "agreement.no-such-version":
+                raise
             raise NotFoundError(
                 "agreement.no-such-text",
                 f"there is neither a file nor an agreement called {given}",
@@ -409,6 +447,8 @@ def _give(found: AgreementView, *, as_json: bool) -> None:
         f"in force  {instant(found.in_force_since)}  ends {instant(found.ends)}",
         f"text      {found.text_digest}",
     ]
+    if len(found.versions) > 1:
+        lines.insert(2, f"version   {found.number} of {len(found.versions)}")
     give(None, as_json=False, lines=lines)
     table(
         ("party", "name", "role", "standing", "signed", "known here"),
@@ -424,6 +464,7 @@ def _give(found: AgreementView, *, as_json: bool) -> None:
             for each in found.parties
         ],
     )
+    give_versions(found)
     if found.agenda:
         give(None, as_json=False, lines=("",))
         table(

@@ -461,7 +461,8 @@ def _lines(found: ProposalView) -> Iterator[str]:
     yield f"basis      {found.basis}; effect: {found.effect}"
     yield from _deciding(found.deciding)
     yield f"           {count.sentence}"
-    for line in found.words.splitlines()[:40]:
+    yield from found.differs
+    for line in () if found.differs else found.words.splitlines()[:40]:
         yield f"  | {line}"
     for each in found.spoken:
         what = f"{each.kind} {each.choice}".strip()

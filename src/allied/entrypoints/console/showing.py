@@ -31,6 +31,8 @@ _STATES: Final = {
     # agreements
     "in-force": GOOD, "signed": WAITING, "proposed": WAITING, "draft": WAITING,
     "lapsed": BAD, "expired": BAD, "terminated": QUIET,
+    # versions of a text
+    "earlier": QUIET, "waiting": WAITING, "frozen": BAD,
     # parties
     "bound": GOOD, "leaving": WAITING, "invited": WAITING, "suspended": WAITING,
     "former": QUIET, "expelled": BAD,

@@ -32,6 +32,7 @@ class PersonAct:
 ACTS: Final = (
     PersonAct("agreement.sign", "/agreements/{name}/sign", "allied agreement sign"),
     PersonAct("agreement.ratify", "/agreements/{name}/ratify", "allied agreement ratify"),
+    PersonAct("agreement.object", "/agreements/{name}/object", "allied agreement object"),
     PersonAct("agreement.withdraw", "/agreements/{name}/withdraw", "allied agreement withdraw"),
     PersonAct("incident.invoke", "/incidents/{incident}/invoke", "allied invoke"),
     PersonAct("incident.finding", "/incidents/{incident}/findings"),

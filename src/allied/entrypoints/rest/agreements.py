@@ -20,6 +20,11 @@ Form = Annotated[
 ]
 
 
+Version = Annotated[
+    int, Query(ge=0, le=1_000, description="Number of a version; without it, the present one.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class AgreementList:
     """Agreements by alias; `next` where there are more."""
@@ -49,19 +54,22 @@ def list_agreements(visit: Here, limit: Limit = USUAL, after: Next = "") -> Resp
 
 
 def show_agreement(visit: Here, name: AgreementName) -> Response:
-    """Show one agreement: its parties, their signatures and their standing."""
+    """Show one agreement: its parties, their signatures and standing, and all its versions."""
     return given(visit.sight.agreement(name))
 
 
-def text_of_agreement(visit: Here, name: AgreementName) -> Response:
-    """Give the signed text, byte by byte."""
-    return Response(visit.sight.agreement(name).text.encode(), media_type="application/yaml")
+def text_of_agreement(visit: Here, name: AgreementName, version: Version = 0) -> Response:
+    """Give the text of a version, byte by byte: the present one, or that of a number."""
+    text = visit.sight.agreement_text(name, version)
+    return Response(text.encode(), media_type="application/yaml")
 
 
-def explain_agreement(visit: Here, name: AgreementName, form: Form = "text") -> Response:
-    """Say in plain language what the text means, with every default shown."""
-    found = visit.sight.agreement(name)
-    return given(Explained(explain_text(found.text.encode(), found.alias, form)))
+def explain_agreement(
+    visit: Here, name: AgreementName, form: Form = "text", version: Version = 0
+) -> Response:
+    """Say in plain language what a version means, with every default shown."""
+    text = visit.sight.agreement_text(name, version)
+    return given(Explained(explain_text(text.encode(), name, form)))
 
 
 TABLE: Final = (
