@@ -21,6 +21,7 @@ from tests.cli.shell import PASSPHRASE
 
 PATIENCE = 60.0
 ROOT = Path(__file__).parents[2]
+SERVES = "serving on http://"
 KEEPS_UP = "keeps up with the peers now"
 
 
@@ -40,6 +41,21 @@ def until(what: str, look: Callable[[], Any], *, seconds: float = PATIENCE) -> A
     raise AssertionError(f"not in time: {what}")
 
 
+HAND_OVER = """\
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+def handing_over(listener: socket.socket | None) -> tuple[str, ...]:
+    """How Python is started with a socket to listen on, as systemd would start it."""
+    if listener is None:
+        return (sys.executable,)
+    return (sys.executable, "-I", "-S", "-c", HAND_OVER, str(listener.fileno()))
+
+
 @dataclass
 class Server:
     """One serving process over a data folder, ended with the block."""
@@ -50,6 +66,8 @@ class Server:
     passphrase: str = PASSPHRASE
     days: int = 0
     """How far its clock is off."""
+    listener: socket.socket | None = None
+    """Handed over to listen on, as systemd would; the port is its port."""
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __enter__(self) -> Self:
@@ -57,14 +75,19 @@ class Server:
         program = ("-m", "tests.servers.clockwork", str(self.days)) if self.days else (
             "-m", "allied",
         )  # fmt: skip
+        if self.listener is not None:
+            kept |= {"LISTEN_FDS": "1"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, *program, "serve"),
+                    *handing_over(self.listener),
+                    *program,
+                    "serve",
                     *("--data", str(self.folder), "--port", str(self.port)),
                 ],
                 cwd=ROOT,
                 env=kept | {"ALLIED_PASSPHRASE": self.passphrase, "ALLIED_SYNC_SECONDS": "2"},
+                pass_fds=() if self.listener is None else (self.listener.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -92,6 +115,8 @@ class Server:
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
+        if self.listener is not None:  # it always does; who accepts is another matter
+            until("it serves", lambda: self.process.poll() is not None or SERVES in self.said())
         until("it listens", listens)
         return self
 

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
             or empty.
         sync_seconds: how long a serving node waits before it asks its peers by itself.
         busy_seconds: how long a write waits for another process.
+        stop_seconds: how long a server that is told to stop lets requests under way finish.
         log_level: from which level on something is logged.
         log_format: for people or for machines.
     """
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     certificate: Annotated[str, Field(max_length=4_096)] = ""
     sync_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     busy_seconds: Annotated[float, Field(gt=0, le=3_600)] = 15.0
+    stop_seconds: Annotated[float, Field(gt=0, le=600)] = 3.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

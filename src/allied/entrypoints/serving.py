@@ -7,20 +7,20 @@ that one has ended. When it is quiet the same thread looks at which values new i
 and metrics are served on the admin address only.
 
 Rules: one serving process per SQLite folder (a lock that dies with the process); nothing is
-signed on a database that is older than what was signed; stopping ends open streams and
-leaves nothing half-written, because every use case is one unit.
+signed on a database that is older than what was signed; stopping (`listening`) ends open streams
+and leaves nothing half-written, because every use case is one unit.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -36,6 +36,7 @@ from allied.entrypoints import (
     rest,
     taxii,
 )
+from allied.entrypoints.listening import Server, listen, told_to_stop
 from allied.entrypoints.rounds import Rounds
 from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
@@ -43,8 +44,6 @@ from allied.node import correlation, sync
 from allied.node.answers import Answers
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from starlette.types import ASGIApp
 
     from allied.node.fellows import Fellows
@@ -173,6 +172,8 @@ class Listening:
     Attributes:
         admin: HOST:PORT for health and metrics, or an empty string.
         sync_seconds: how often peers are asked without any hint, on average.
+        stop_seconds: how long requests under way may take once it is told to stop.
+        handed_over: the socket to listen on, in place of host and port.
     """
 
     host: str
@@ -181,6 +182,8 @@ class Listening:
     log_level: str
     log_format: str
     sync_seconds: float
+    stop_seconds: float = _STOP_SECONDS
+    handed_over: socket.socket | None = None
 
 
 def run(
@@ -203,19 +206,19 @@ def run(
     """
     logs.configure(listening.log_level, listening.log_format)
     memory.use_few_pools()
-    listener = _listen(listening.host, listening.port)
+    listener = listening.handed_over or listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
     rounds = Rounds(node, keys, lambda: keeper.keeps)
     answers = Answers(node, keys, keeper.hinted, fellows)
     app, end_streams = build(node, answers, keys, free_bytes)
-    server = _Server(_config(taxii.ahead(app)), end_streams)
+    server = Server(_config(taxii.ahead(app), listening.stop_seconds), end_streams)
     with _admin(node, listening.admin):
         keeper.start()
         rounds.start()
         host, port = listener.getsockname()[:2]
         _LOG.info("serving on http://%s:%d", host, port)
         try:
-            with _told_to_stop(server):
+            with told_to_stop(server):
                 server.run(sockets=[listener])
         finally:
             rounds.stop()
@@ -223,39 +226,7 @@ def run(
             fellows.close()
 
 
-@contextmanager
-def _told_to_stop(server: uvicorn.Server) -> Iterator[None]:
-    """Let SIGTERM end the server and no more; what stands behind the block is still done.
-
-    uvicorn raises the signal once more when it has stopped, and would end the process there.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        server.should_exit = True
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class _Server(uvicorn.Server):
-    """A server that ends open streams as soon as it is told to stop."""
-
-    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._end_streams = end_streams
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._end_streams()
-        super().handle_exit(sig, frame)
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, stop_seconds: float = _STOP_SECONDS) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -264,28 +235,11 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         date_header=True,
         http=BoundedProtocol,
         limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
+        timeout_graceful_shutdown=ceil(stop_seconds),
         timeout_keep_alive=30,
         proxy_headers=False,
         ws="none",
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(256)
-    except OSError as error:
-        listener.close()
-        raise UsageError(
-            "serve.address",
-            f"{host}:{port} cannot be listened on: it is taken, or not ours",
-            hint="name another with --port or --host",
-        ) from error
-    return listener
 
 
 @contextmanager
@@ -297,7 +251,7 @@ def _admin(node: Node, address: str) -> Iterator[None]:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         raise UsageError("serve.admin", "--admin takes HOST:PORT")
-    listener = _listen(host.strip("[]"), int(port))
+    listener = listen(host.strip("[]"), int(port))
     server = uvicorn.Server(_config(admin_pages.build(node)))
     thread = threading.Thread(
         target=lambda: server.run(sockets=[listener]), name="admin", daemon=True

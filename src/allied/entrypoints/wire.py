@@ -21,6 +21,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._gathered: int | None = 0  # of a head that has not ended; None within a body
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request has come that is not answered yet."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head that has not ended."""
         if self._gathered is not None:

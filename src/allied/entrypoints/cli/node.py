@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,6 +110,7 @@ def serve(
 ) -> None:
     """Serve the node: console, TAXII, REST and other nodes, until stopped."""
     from allied.bootstrap import disk_free, open_all, require_fence
+    from allied.entrypoints.listening import handed_over
     from allied.entrypoints.serving import Listening, run
 
     opened_node = open_all(folder, flags={"host": host, "port": port, "admin": admin})
@@ -124,6 +126,8 @@ def serve(
                 settings.log_level,
                 settings.log_format,
                 settings.sync_seconds,
+                settings.stop_seconds,
+                handed_over(os.environ),
             )
             _invite(node)
             run(
