@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
-from allied.node import leaving, messages, release, visibility
+from allied.node import joining, leaving, messages, release, visibility
 from allied.node.fellows import Alone, Fellows
 from allied.node.messages import (
     AgreementsAnswer,
@@ -176,11 +176,12 @@ class Answers:
             folded = self._of(reading, question.agreement, caller)
             circles = visibility.circles(folded, caller)
             sight = leaving.sight(folded, caller, self.now())
+            before = joining.withheld(folded, caller, self.now())
             for wanted in question.blobs:
                 found = reading.blob(wanted)
                 if found is None or found[0] != folded.row.id or found[1] not in circles:
                     continue
-                if sight is not None and wanted in sight.withheld:
+                if wanted in before or (sight is not None and wanted in sight.withheld):
                     continue
                 if not page.add(found[2]):
                     break

@@ -11,7 +11,8 @@ Words used here:
     pass     asking a peer once for everything that it did not have before
 
 Rules. What a peer sends is known by its digest, so it does not matter who sends it. A peer that
-cannot be reached has not been asked.
+cannot be reached has not been asked. What the agreement's history rule keeps from a party that
+joined later is not asked for (`allied.node.joining`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from allied.node import joining
 from allied.node.messages import MAX_BLOBS, BlobsQuestion
 from allied.node.pages import BlobsAnswer
 
@@ -91,6 +93,8 @@ class Fetching:
         self._name = _name(organisation, peer, agreement)
         with node.store.read() as reading:
             self._asked = _asked(reading, organisation, peer, agreement)
+            folded = node.folds.of(reading, agreement)
+        self._not_for_us = joining.withheld(folded, organisation, node.clock.now())
         self.fetched = 0
 
     def run(self, at: datetime) -> bool:
@@ -137,7 +141,7 @@ class Fetching:
 
     def _fetch(self, batch: Sequence[WantedBlob]) -> bool:
         """Ask for a batch until nothing more comes; store what comes; whether anything did."""
-        wanted = {each.blob: each.circle for each in batch}
+        wanted = {each.blob: each.circle for each in batch if each.blob not in self._not_for_us}
         before = self.fetched
         while wanted:
             question = BlobsQuestion(self._agreement, tuple(sorted(wanted)))

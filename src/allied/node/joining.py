@@ -1,0 +1,85 @@
+"""Which texts of the time before its joining a later party may not have.
+
+What `life.history` says of items is judged in `exchange.channels`; here the same is said of the
+narrative, evidence and reasons beside the records in the circles of all, of the voters and of
+bodies. Both sides ask: who answers holds them back, and who asks does not ask for them.
+
+Words used here:
+    stay      a period in which an organisation was a party
+    before    said after the agreement entered into force, and in no stay of the organisation
+
+Rules. With `all` a party may have everything, once it is in. Otherwise it may have what was said
+in a stay of its own, and what was said before the agreement entered into force: that is what it
+is invited to join. Who is invited and has not joined has no stay. What is put to a vote is for
+everybody who may ever be bound by it. A text that is named again, where or when it is for the
+party, is for it. The records themselves are for every member of their circle: without them no
+later one can be verified.
+
+Source: DOMAIN, `life.history`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allied.agreement.erasing import ON_THE_TABLE
+from allied.node import leaving
+from allied.record.blob import references
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allied.agreement.standing import PartyStanding, Standing
+    from allied.node.folds import Folded
+    from allied.record.ids import Digest, OrganisationId
+
+ALL = "all"
+_NONE: frozenset[Digest] = frozenset()
+
+
+def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> frozenset[Digest]:
+    """The texts that are not for an organisation because of when it joined.
+
+    Cost: one look at the register; a pass over the records for who joined later, or has not.
+    """
+    party = folded.instrument.party(organisation)
+    if party is None:
+        return _NONE
+    standing = folded.state.standing(folded.instrument, at)
+    found = standing.parties.get(party)
+    if found is None or not _is_late(standing, found):
+        return _NONE
+    if found.spells and folded.terms(at).life.history == ALL:
+        return _NONE
+    shared = leaving.shared_circles(folded)
+    visible = folded.state.circles_of(folded.instrument, party)
+    named: set[Digest] = set()
+    others: set[Digest] = set()
+    for record in folded.history.order:
+        header = record.header
+        if header.circle not in visible:
+            continue
+        own = header.circle not in shared or header.issuer == organisation
+        if own or _is_within(standing, found, header.claimed_at):
+            named.update(references(record.body))
+        else:
+            others.update(references(record.body))
+            named.update(references(record.body.get(ON_THE_TABLE)))
+    return frozenset(others - named)
+
+
+def _is_late(standing: Standing, found: PartyStanding) -> bool:
+    """Whether a party was not in from the beginning on, or was out in between."""
+    begun = standing.in_force_since
+    if begun is None:
+        return False
+    return len(found.spells) != 1 or found.spells[0].since > begun
+
+
+def _is_within(standing: Standing, found: PartyStanding, at: datetime) -> bool:
+    """Whether something was said in a stay of a party, or before there was one of anybody."""
+    if standing.in_force_since is None or at <= standing.in_force_since:
+        return True
+    return any(
+        each.since <= at and (each.until is None or at <= each.until) for each in found.spells
+    )

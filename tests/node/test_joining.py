@@ -1,0 +1,132 @@
+"""Who joins later has the records, and of the texts beside them what the agreement says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from allied.node import agreements
+from allied.node.answers import Answers
+from allied.node.messages import BLOBS, BlobsQuestion
+from allied.node.pages import BlobsAnswer, BlobsPage
+from allied.record.blob import references
+from allied.record.ids import AgreementId, Digest
+from tests.node.hands import NORTHGATE, RIVER, crafted, folded, propose, slip_in, three
+from tests.node.network import House, Network
+from tests.node.test_erasing import says, shown
+from tests.node.test_release import LATE, joins, late
+
+BEFORE, AFTER = "before it joined", "since it joined"
+
+
+def rule(history: str) -> bytes:
+    return LATE.replace(b"life:\n", b"life:\n  history: " + history.encode() + b"\n")
+
+
+def served(by: House, to: House, pact: str, *texts: Digest) -> set[Digest]:
+    """What one house gives another that asks for texts."""
+    question = BlobsQuestion(AgreementId(pact), tuple(texts)).encode()
+    answers = Answers(by.node, by.keys, lambda _: None)
+    raw = answers.answer(to.organisation.id, by.organisation.id, BLOBS, question)
+    return set(BlobsAnswer.decode(raw).blobs)
+
+
+def story(tmp_path: Path, history: str) -> tuple[Network, str, Digest, Digest]:
+    """Northgate joins between two texts of River's."""
+    network, pact = late(tmp_path, rule(history))
+    river = network.houses[RIVER]
+    first = says(river, pact, BEFORE)
+    network.settle(2)
+    joins(network, NORTHGATE, pact)
+    network.advance(timedelta(minutes=1))
+    second = says(river, pact, AFTER)
+    network.settle(2)
+    return network, pact, first, second
+
+
+@pytest.mark.parametrize(
+    ("history", "sees"),
+    [
+        pytest.param("none", False, id="nothing of what was before"),
+        pytest.param("from-joining", False, id="what was said from its joining on"),
+        pytest.param("all", True, id="everything"),
+    ],
+)
+def test_who_joins_later_has_the_texts_that_the_agreement_says(
+    tmp_path: Path, history: str, sees: bool
+) -> None:
+    network, pact, before, after = story(tmp_path, history)
+    river, harbour, northgate = network.houses.values()
+    assert shown(northgate, after) == AFTER
+    assert shown(northgate, before) == (BEFORE if sees else "")
+    assert served(harbour, northgate, pact, *sorted((before, after))) == (
+        {before, after} if sees else {after}
+    )
+    assert shown(harbour, before) == BEFORE  # the twin that was in from the beginning
+    assert served(river, harbour, pact, before) == {before}
+    assert folded(northgate, pact).history.order == folded(river, pact).history.order
+
+
+def test_who_is_invited_and_has_not_joined_has_no_text_since_the_beginning(tmp_path: Path) -> None:
+    network, pact = late(tmp_path, rule("all"))
+    river, _, northgate = network.houses.values()
+    text = says(river, pact)
+    network.settle(2)
+    assert served(river, northgate, pact, text) == set()
+    assert shown(northgate, text) == ""
+    joins(network, NORTHGATE, pact)
+    network.advance(timedelta(minutes=5))
+    network.settle(2)
+    assert shown(northgate, text) != ""
+
+
+def test_a_text_from_before_is_not_taken_in_although_it_is_sent(tmp_path: Path) -> None:
+    network, pact, before, _ = story(tmp_path, "from-joining")
+    river, harbour, northgate = network.houses.values()
+    with river.node.store.read() as reading:
+        found = reading.blob(before)
+    assert found is not None
+    page = BlobsPage()
+    page.add(found[2])
+    network.spoil = {BLOBS: page.encode()}
+    says(harbour, pact)  # something that is asked for
+    northgate.sync()
+    assert shown(northgate, before) == ""
+
+
+def test_what_was_said_before_it_was_in_force_is_for_all_who_are_invited(tmp_path: Path) -> None:
+    network = three(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    pact = propose(river, rule("none"))
+    agreements.sign(river.node, river.actor, pact)
+    early = says(river, pact, "come and join us")
+    network.settle(2)
+    network.advance(timedelta(minutes=1))
+    agreements.sign(harbour.node, harbour.actor, pact)
+    network.settle(2)
+    network.advance(timedelta(minutes=1))
+    since = says(river, pact, "among us")
+    assert served(river, northgate, pact, *sorted((early, since))) == {early}
+    assert served(river, harbour, pact, *sorted((early, since))) == {early, since}
+
+
+def test_what_is_put_to_the_vote_is_for_who_joins_later_as_well(tmp_path: Path) -> None:
+    network, pact = late(tmp_path, rule("none"))
+    river, _, northgate = network.houses.values()
+    says(river, pact)
+    body = next(each.body for each in folded(river, pact).history.order if "note" in each.body)
+    slip_in(river, crafted(river, pact, "redaction.answer", {"words": body["note"]}))
+    text = next(references(body))
+    assert served(river, northgate, pact, text) == {text}
+
+
+def test_who_was_in_left_and_came_back_has_what_was_said_while_it_was_in(tmp_path: Path) -> None:
+    network, pact, before, after = story(tmp_path, "from-joining")
+    river, _, northgate = network.houses.values()
+    agreements.withdraw(northgate.node, northgate.actor, pact, "")
+    network.settle(2)
+    network.advance(timedelta(days=400))
+    away = says(river, pact, "while it was away")
+    assert served(river, northgate, pact, *sorted((before, after, away))) == {after}
