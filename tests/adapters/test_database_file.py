@@ -83,7 +83,7 @@ def test_a_unit_that_read_leaves_no_transaction_open(open_sqlite: Open) -> None:
         assert driver_of(reading).in_transaction
     assert not driver_of(reading).in_transaction
     with store.read() as reading:
-        reading.organisations()  # by SQLAlchemy as well
+        reading.warning_lists()  # by SQLAlchemy as well
         assert reading._connection.in_transaction()
     assert not reading._connection.in_transaction()
     assert not driver_of(reading).in_transaction

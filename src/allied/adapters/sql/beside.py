@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, delete, select, update
 
-from allied.adapters.sql.dialect import among, ask, insert
+from allied.adapters.sql.dialect import among, ask, insert, placed
 from allied.adapters.sql.pages import version_span
 from allied.adapters.sql.schema import (
     bodies,
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 _KEPT: Final = [column.name for column in withdrawn.columns if column.name in ItemRow.__slots__]
 _REMARK: Final = [column for column in remarks.columns if column.name != "place"]
+_PASSED_ON: Final = (
+    "SELECT seq FROM passed_on WHERE organisation = ? AND agreement = ? AND recipient = ?"
+    " ORDER BY seq"
+)
 _ANOTHER: Final = "SELECT seq FROM items WHERE key BETWEEN ? AND ? AND body = ? LIMIT 1"
 
 
@@ -97,12 +101,7 @@ def passed_on_numbers(
     connection: Connection, agreement: AgreementId, holder: OrganisationId, recipient: str
 ) -> list[int]:
     """The numbers of what is to be passed on, ascending."""
-    query = select(passed_on.c.seq).where(
-        passed_on.c.organisation == holder,
-        passed_on.c.agreement == agreement,
-        passed_on.c.recipient == recipient,
-    )
-    return list(connection.execute(query.order_by(passed_on.c.seq)).scalars())
+    return [seq for (seq,) in placed(connection, _PASSED_ON, (holder, agreement, recipient))]
 
 
 # --- changing -----------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, select
 
-from allied.adapters.sql import beside, pages, schema, texts, versions
+from allied.adapters.sql import beside, pages, plain, schema, texts, versions
 from allied.adapters.sql.correlation import PairReading
-from allied.adapters.sql.dialect import ask
+from allied.adapters.sql.dialect import ask, placed
 from allied.adapters.sql.hub import HubReading
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
@@ -82,24 +82,19 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
 
     def organisations(self) -> Sequence[Organisation]:
         """See `Reading.organisations`."""
-        table = schema.organisations
-        return [Organisation(*row) for row in self._all(select(table).order_by(table.c.label))]
+        return [Organisation(*row) for row in plain.ORGANISATIONS.all(self._connection)]
 
     def descriptors(self, organisation: OrganisationId) -> Sequence[bytes]:
         """See `Reading.descriptors`."""
-        table = schema.descriptors
-        query = select(table.c.raw).where(table.c.organisation == organisation)
-        return [row.raw for row in self._all(query.order_by(table.c.position))]
+        return [raw for (raw,) in placed(self._connection, plain.DESCRIPTORS, (organisation,))]
 
     def peers(self) -> Sequence[Peer]:
         """See `Reading.peers`."""
-        table = schema.peers
-        return [Peer(*row) for row in self._all(select(table).order_by(table.c.label, table.c.id))]
+        return [Peer(*row) for row in plain.PEERS.all(self._connection)]
 
     def peer(self, organisation: OrganisationId) -> Peer | None:
         """See `Reading.peer`."""
-        table = schema.peers
-        row = self._first(select(table).where(table.c.id == organisation))
+        row = plain.PEER.first(self._connection, organisation)
         return None if row is None else Peer(*row)
 
     def people(self, organisation: OrganisationId) -> Sequence[Person]:
@@ -146,26 +141,21 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
 
     def agreements(self) -> Sequence[AgreementRow]:
         """See `Reading.agreements`."""
-        table = schema.agreements
-        query = select(table).order_by(table.c.alias, table.c.id)
-        return [AgreementRow(*row) for row in self._all(query)]
+        return [AgreementRow(*row) for row in plain.AGREEMENTS.all(self._connection)]
 
     def agreement(self, agreement: AgreementId) -> AgreementRow | None:
         """See `Reading.agreement`."""
-        table = schema.agreements
-        row = self._first(select(table).where(table.c.id == agreement))
+        row = plain.AGREEMENT.first(self._connection, agreement)
         return None if row is None else AgreementRow(*row)
 
     def records(self, agreement: AgreementId, *, after_row: int = 0) -> Sequence[RecordRow]:
         """See `Reading.records`."""
-        table = schema.records
-        query = select(table).where(table.c.agreement == agreement, table.c.row > after_row)
-        return [RecordRow(*row) for row in self._all(query.order_by(table.c.row))]
+        rows = plain.RECORDS.all(self._connection, agreement, after_row)
+        return [RecordRow(*row) for row in rows]
 
     def record(self, record: RecordId) -> RecordRow | None:
         """See `Reading.record`."""
-        table = schema.records
-        row = self._first(select(table).where(table.c.id == record))
+        row = plain.RECORD.first(self._connection, record)
         return None if row is None else RecordRow(*row)
 
     def records_range(
@@ -213,9 +203,8 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
 
     def last_row(self, agreement: AgreementId) -> int:
         """See `Reading.last_row`."""
-        table = schema.records
-        query = select(func.max(table.c.row)).where(table.c.agreement == agreement)
-        return int(self._connection.execute(query).scalar() or 0)
+        found = ask(self._connection, plain.LAST_ROW, (agreement,))
+        return 0 if found is None else int(found[0] or 0)
 
     def parked(self, agreement: AgreementId) -> Sequence[tuple[RecordId, OrganisationId, bytes]]:
         """See `Reading.parked`; in the order in which they came."""
@@ -234,11 +223,8 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
 
     def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:
         """See `Reading.wanted_after`; in the order in which they were named."""
-        table = schema.wanted
-        query = select(table.c.place, table.c.blob, table.c.circle)
-        query = query.where(table.c.agreement == agreement, table.c.place > place)
-        rows = self._all(query.order_by(table.c.place).limit(max(limit, 0)))
-        return [WantedBlob(row.place, row.blob, row.circle) for row in rows]
+        wanted = (agreement, place, max(limit, 0))
+        return [WantedBlob(*row) for row in placed(self._connection, plain.WANTED, wanted)]
 
     # --- items ----------------------------------------------------------------------------
 

@@ -55,6 +55,10 @@ _TAKE: Final = (
     " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value"
 )
 _RECORD: Final = tuple(field.name for field in fields(RecordRow))
+_SET_CURSOR: Final = (
+    "INSERT INTO cursors (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
@@ -425,7 +429,8 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
 
     def set_cursor(self, name: str, value: str) -> None:
         """Remember a place."""
-        self._put(schema.cursors, {"name": name, "value": value})
+        touched = change(self._connection, _SET_CURSOR, (name, value))
+        self._changed = self._changed or touched != 0
 
 
 def _columns(row: RecordRow) -> dict[str, object]:
