@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from allied.agreement.values import Tlp
-from allied.node import doctor, items, release, scrubbing
+from allied.node import doctor, erasing, items, release, scrubbing
 from allied.node.messages import ItemsQuestion
 from allied.node.pages import ItemsAnswer
-from allied.record.ids import AgreementId
+from allied.record.ids import AgreementId, Digest
 from tests.exchange.samples import indicator, tlp
 from tests.node.hands import DEMO, HARBOUR, RIVER, allied, held, run_sql, share
 from tests.node.network import House, Network
+from tests.node.test_erasing import SECRET, says, shown
 
 GREEN = {"object_marking_refs": tlp(Tlp.GREEN)}
 ITEMS = [indicator(number, **GREEN) for number in range(1, 6)]
@@ -143,3 +144,84 @@ def _place(house: House) -> str:
     with house.node.store.read() as reading:
         (row,) = reading.agreements()
         return reading.cursor(f"scrub:{house.organisation.id}:{row.id}").partition(" ")[2]
+
+
+# --- statements and texts -------------------------------------------------------------------
+
+
+def test_an_item_whose_statement_was_spoilt_goes_out_no_more_and_comes_again(
+    tmp_path: Path,
+) -> None:
+    network, pact = shared(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    later(network)
+    network.settle()
+    run_sql(harbour, "UPDATE statements SET raw = CAST('{}' AS BLOB)")
+    later(network)
+    assert scrubbing.scrub(harbour.node) >= len(NAMES)
+    assert not set(NAMES) & set(held(harbour, pact))
+    with harbour.node.store.read() as reading:
+        rows = reading.ledger(harbour.organisation.id)
+    assert {each.code for each in rows if each.via == "scrub"} == {scrubbing.NO_STATEMENT}
+    network.settle()
+    assert set(NAMES) <= set(held(harbour, pact))
+    assert items.show(harbour.node, harbour.organisation, NAMES[1]).raw
+    assert said(harbour) == "ok"
+    assert scrubbing.scrub(river.node) == scrubbing.scrub(northgate.node) == 0  # the twins
+
+
+def spread_text(network: Network, pact: str) -> Digest:
+    text = says(network.houses[RIVER], pact)
+    network.settle()
+    return text
+
+
+def test_a_text_that_was_spoilt_is_fetched_again(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path, DEMO)
+    text = spread_text(network, pact)
+    river, harbour, _ = network.houses.values()
+    later(network)
+    network.settle()
+    run_sql(river, "UPDATE blobs SET raw = CAST('{}' AS BLOB) WHERE digest = :text", text=text)
+    later(network)
+    assert scrubbing.scrub(harbour.node) == 0  # the twin that holds
+    assert scrubbing.scrub(river.node) == 1
+    assert shown(river, text) == ""
+    assert said(river) == "problem"
+    network.settle(1)
+    assert shown(river, text) == SECRET
+    assert said(river) == "ok"
+
+
+def test_texts_are_looked_at_a_little_in_each_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, pact = allied(tmp_path, DEMO)
+    texts = sorted(spread_text(network, pact) for _ in range(3))
+    river = network.houses[RIVER]
+    later(network)
+    monkeypatch.setattr(scrubbing, "BYTES", 1)
+    while _texts_place(river):
+        scrubbing.scrub(river.node)
+    run_sql(river, "UPDATE blobs SET raw = CAST('{}' AS BLOB) WHERE digest = :text", text=texts[2])
+    later(network)
+    assert [scrubbing.scrub(river.node) for _ in texts] == [0, 0, 1]
+    assert [scrubbing.scrub(river.node) for _ in texts] == [0, 0, 0]  # until the next day
+
+
+def _texts_place(house: House) -> str:
+    with house.node.store.read() as reading:
+        return reading.cursor("scrub-texts").partition(" ")[2]
+
+
+def test_what_is_kept_although_its_author_wants_it_gone_is_left_as_it_is(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path, DEMO)
+    text = spread_text(network, pact)
+    river, harbour, _ = network.houses.values()
+    erasing.hold(harbour.node, harbour.organisation, pact, text, "a court order")
+    erasing.ask(river.node, river.actor, pact, text)
+    network.settle()
+    run_sql(harbour, "UPDATE blobs SET raw = CAST('{}' AS BLOB) WHERE digest = :text", text=text)
+    later(network)
+    assert scrubbing.scrub(harbour.node) == 0
+    assert said(harbour) == "ok"

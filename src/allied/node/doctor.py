@@ -107,7 +107,7 @@ def _organisations(node: Node, reading: Reading) -> Iterator[Examined]:
 
 
 def _bytes(reading: Reading, organisation: Organisation) -> Examined:
-    """Whether what a disk has spoilt of the items came again."""
+    """Whether what a disk has spoilt of items and texts came again."""
     name = f"bytes of {organisation.label}"
     missing = scrubbing.spoilt(reading, organisation.id)
     if missing:
@@ -116,6 +116,15 @@ def _bytes(reading: Reading, organisation: Organisation) -> Examined:
             "problem",
             f"{missing} items were spoilt on disk and are withheld: share them again, let others"
             f" do so, or restore a backup [{scrubbing.CODE}]",
+            "bytes",
+        )
+    lost = scrubbing.lost_texts(reading)
+    if lost:
+        return Examined(
+            name,
+            "problem",
+            f"{lost} texts beside records were spoilt on disk, and no partner has given them again:"
+            " sync, or restore a backup [store.blob-bytes]",
             "bytes",
         )
     return Examined(name, "ok", "no item is withheld because a disk has spoilt it", "bytes")

@@ -1,19 +1,22 @@
-"""Whether the bytes of items are still what was stored, looked at a little in each round.
+"""Whether stored bytes are still what was stored, looked at a little in each round.
 
 Pages of items are made of stored bytes, unparsed, so bytes that a disk has spoilt would go out
 as they are. Every recipient would refuse them, as they do not fit the originator's statement;
 but other tools that read over TAXII, feeds or REST cannot. So every round hashes some of what
 is held, until all of it was looked at; a day later it begins again. What does not hold leaves
-every view, and is asked for again from whom it came.
+every view, and is asked for again from whom it came. An item whose statement does not hold is
+treated like one whose own bytes do not: nothing proves whose it is. A text beside records that
+does not hold is dropped, and asked for again from everybody who is in its circle.
 
 Words used here:
-    pass      once over everything that an organisation holds under an agreement
+    pass      once over everything that an organisation holds under an agreement; over all texts
     spoilt    its bytes are not what its digest says
 
 Rules. A round looks at no more than `ITEMS` items and `BYTES` bytes of each organisation and
-agreement, and reads nothing where a pass is done. An item that was spoilt stands among the
-withdrawn ones, with the bytes that were found, and may come again; one's own is shared again
-from its source, or comes with a backup. Each stands in the disclosure ledger.
+agreement, and as much of the texts, and reads nothing where a pass is done. An item that was
+spoilt stands among the withdrawn ones, with the bytes that were found, and may come again; one's
+own is shared again from its source, or comes with a backup. Each stands in the disclosure ledger.
+A text that is kept although its author wants it gone is left as it is.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from allied.node.additions import withdrawn
 from allied.node.rows import SPOILT
 from allied.node.sweeping import ENDED
 from allied.record.canonical import digest
-from allied.record.ids import PartyId
+from allied.record.ids import Digest, PartyId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +43,28 @@ ITEMS: Final = 2_000
 BYTES: Final = 4 * 2**20
 EVERY: Final = timedelta(days=1)
 CODE: Final = "store.item-bytes"
+NO_STATEMENT: Final = "store.no-statement"
+MOST_LOST: Final = 1_000
+"""Lost texts that are remembered for `doctor`, the latest."""
 VIA: Final = "scrub"
+_TEXTS: Final = "scrub-texts"
+_LOST: Final = "lost-texts"
 
 
 def scrub(node: Node) -> int:
-    """Look at the next items of every hosted organisation; returns how many are spoilt."""
+    """Look at the next items of every organisation, and texts; returns how many are spoilt."""
     with node.store.read() as reading:
         organisations, agreements = reading.organisations(), reading.agreements()
-    return sum(_scrub(node, one.id, row) for one in organisations for row in agreements)
+    found = sum(_scrub(node, one.id, row) for one in organisations for row in agreements)
+    return found + _scrub_texts(node)
+
+
+def lost_texts(reading: Reading) -> int:
+    """How many texts were found spoilt, and are neither here again nor erased since."""
+    return sum(
+        reading.blob(Digest(each)) is None and reading.erasure(Digest(each)) is None
+        for each in reading.cursor(_LOST).split()
+    )
 
 
 def spoilt(reading: Reading, holder: OrganisationId) -> int:
@@ -95,6 +112,25 @@ def _scrub(node: Node, holder: OrganisationId, row: AgreementRow) -> int:
     return len(found)
 
 
+def _scrub_texts(node: Node) -> int:
+    """One round over the texts beside records, whoever is hosted here."""
+    at = node.clock.now()
+    with node.store.read() as reading:
+        begun, _, place = reading.cursor(_TEXTS).partition(" ")
+        if begun and not place and at < _instant(begun) + EVERY:
+            return 0
+        last, bad = reading.spoilt_blobs(place, ITEMS, BYTES)
+    begun = begun if place else f"{int(at.timestamp())}"
+    with node.store.write() as writing:
+        for each in bad:
+            writing.lose_blob(each)
+        if bad:
+            lost = [*writing.cursor(_LOST).split(), *bad][-MOST_LOST:]
+            writing.set_cursor(_LOST, " ".join(lost))
+        writing.set_cursor(_TEXTS, f"{begun} {last}" if last else begun)
+    return len(bad)
+
+
 def _fitting(rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
     """As many as are looked at in one round; at least the first."""
     total = 0
@@ -106,11 +142,23 @@ def _fitting(rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
 
 
 def _bad(reading: Reading, rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
-    """Those of some items that are held, and whose bytes are not theirs."""
+    """Those of some items that are held, and whose bytes, or statement's, are not theirs."""
     bodies = reading.item_bytes(rows)
+    unproved = _unproved(reading, rows)
     return [
-        row for row in rows if row.digest in bodies and digest(bodies[row.digest]) != row.digest
+        row
+        for row in rows
+        if row.digest in bodies
+        and (digest(bodies[row.digest]) != row.digest or row.statement in unproved)
     ]
+
+
+def _unproved(reading: Reading, rows: Sequence[ItemRow]) -> frozenset[Digest]:
+    """The statements of some items that are not here as they were signed."""
+    named = {row.statement for row in rows}
+    return frozenset(
+        each for each in named if (raw := reading.statement(each)) is None or digest(raw) != each
+    )
 
 
 def _withhold(
@@ -122,6 +170,9 @@ def _withhold(
 ) -> None:
     """Take items out of every view, and ask for them again where they came from."""
     holder = rows[0].holder
+    unproved = _unproved(writing, rows)
+    for statement in sorted(unproved):
+        writing.lose_statement(statement)
     writing.withdraw_items(rows, SPOILT, "", at, erase=False)
     for via in sorted({row.via for row in rows} - {holder}):
         for asked in ("items", "seen", "near"):
@@ -136,7 +187,7 @@ def _withhold(
                 agreement=agreement.id,
                 recipient=party,
                 outcome=ENDED,
-                code=CODE,
+                code=NO_STATEMENT if row.statement in unproved else CODE,
                 art="",
                 class_id=row.class_id,
                 first=row.seq,

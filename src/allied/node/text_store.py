@@ -31,6 +31,18 @@ class ReadingTexts(Protocol):
         """Blobs that records name and this node does not hold, by place, after `place`."""
         ...
 
+    def spoilt_blobs(self, after: str, most: int, most_bytes: int) -> tuple[str, Sequence[Digest]]:
+        """Look whether blobs are what their digests say, in the order of these.
+
+        Args:
+            after: the digest that was looked at last; empty for the first.
+            most, most_bytes: how much is looked at; at least one blob.
+
+        Returns:
+            Where to go on, empty at the end; those that are not.
+        """
+        ...
+
 
 class WritingTexts(Protocol):
     """What can be changed of it inside one unit."""
@@ -45,4 +57,12 @@ class WritingTexts(Protocol):
 
     def erase_blob(self, row: ErasureRow) -> None:
         """Show a blob no more, or erase its bytes unless they are kept; it is not wanted again."""
+        ...
+
+    def lose_blob(self, blob: Digest) -> None:
+        """Drop the bytes of a blob, which are not its own any more, and want it again."""
+        ...
+
+    def lose_statement(self, statement: Digest) -> None:
+        """Drop the bytes of a statement, so that it can come again."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from allied.errors import ConflictError, NotFoundError
 from allied.node.ports import Store
 from allied.node.rows import ErasureRow, WarningListRow
-from allied.record.ids import AgreementId, PartyId
+from allied.record.ids import AgreementId, Digest, PartyId
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import ALL, HARBOUR, PACT, PAIR, RIVER, TREATY, hexed
 
@@ -360,6 +361,41 @@ def test_a_blob_that_is_kept_is_shown_to_nobody_until_it_is_erased(store: Store)
         assert writing.erasure(hexed("one")) == erasure(PACT, "a court order")
         writing.erase_blob(erasure(PACT))
         assert writing.erasure(hexed("one")) == erasure(PACT)
+
+
+def test_blobs_are_looked_at_in_order_and_one_that_is_lost_is_wanted_again(store: Store) -> None:
+    sound = [Digest(sha256(raw).hexdigest()) for raw in (b"one", b"two", b"three")]
+    with store.write() as writing:
+        for name, raw in zip(sound, (b"one", b"two", b"three"), strict=True):
+            writing.add_blob(PACT, ALL, name, raw)
+        assert writing.spoilt_blobs("", 9, 99) == ("", [])
+        bad = hexed("not its digest")
+        writing.add_blob(PACT, PAIR, bad, b"other bytes")
+        assert writing.spoilt_blobs("", 9, 99) == ("", [bad])
+        found: list[Digest] = []
+        place, rounds = "", 0
+        while rounds == 0 or place:
+            place, some = writing.spoilt_blobs(place, 9, 1)
+            found += some
+            rounds += 1
+        assert (found, rounds) == ([bad], 4)
+        writing.lose_blob(bad)
+        writing.lose_blob(hexed("never held"))
+        assert writing.blob(bad) is None
+        assert [(each.blob, each.circle) for each in writing.wanted_after(PACT, 0, 9)] == [
+            (bad, PAIR)
+        ]
+        writing.erase_blob(replace(erasure(PACT, "kept"), blob=sound[0]))
+        assert writing.spoilt_blobs("", 9, 99) == ("", [])
+
+
+def test_a_statement_that_is_lost_can_come_again(store: Store) -> None:
+    with store.write() as writing:
+        writing.add_statement(hexed("s"), b"spoilt")
+        writing.lose_statement(hexed("s"))
+        assert writing.statement(hexed("s")) is None
+        writing.add_statement(hexed("s"), b"sound")
+        assert writing.statement(hexed("s")) == b"sound"
 
 
 def test_a_wish_under_one_agreement_touches_nothing_of_another(store: Store) -> None:

@@ -221,6 +221,10 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
         """See `Reading.erasure`."""
         return texts.erasure(self._connection, blob, agreement)
 
+    def spoilt_blobs(self, after: str, most: int, most_bytes: int) -> tuple[str, Sequence[Digest]]:
+        """See `Reading.spoilt_blobs`."""
+        return texts.spoilt(self._connection, after, most, most_bytes)
+
     def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:
         """See `Reading.wanted_after`; in the order in which they were named."""
         wanted = (agreement, place, max(limit, 0))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, select
+from sqlalchemy import Connection, and_, delete, exists, func, select
 
 from allied.adapters.sql.dialect import among, insert
 from allied.adapters.sql.schema import blobs, erasures, wanted
@@ -74,3 +75,21 @@ def erase(connection: Connection, row: ErasureRow) -> None:
     connection.execute(
         delete(wanted).where(wanted.c.blob == row.blob, wanted.c.agreement == row.agreement)
     )
+
+
+def spoilt(
+    connection: Connection, after: str, most: int, most_bytes: int
+) -> tuple[str, Sequence[Digest]]:
+    """See `Reading.spoilt_blobs`; one blob at a time is in memory."""
+    sizes = select(blobs.c.digest, func.length(blobs.c.raw)).where(blobs.c.digest > after, ~_GONE)
+    bad: list[Digest] = []
+    seen, last = 0, ""
+    for name, size in connection.execute(sizes.order_by(blobs.c.digest).limit(most)).all():
+        if last and seen + size > most_bytes:
+            return last, bad
+        raw = connection.execute(select(blobs.c.raw).where(blobs.c.digest == name)).scalar()
+        if raw is not None and sha256(raw).hexdigest() != name:
+            bad.append(name)
+        seen, last = seen + size, name
+    more = connection.execute(select(blobs.c.digest).where(blobs.c.digest > last).limit(1)).first()
+    return (last if last and more else ""), bad

@@ -307,6 +307,17 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
         self._changed = True
         self.erased = self.erased or not row.kept
 
+    def lose_blob(self, blob: Digest) -> None:
+        """See `Writing.lose_blob`; one that is not held is passed over."""
+        found = self.blob(blob)
+        if found is not None:
+            self._do(delete(schema.blobs).where(schema.blobs.c.digest == blob))
+            self.want_blobs(found[0], found[1], [blob])
+
+    def lose_statement(self, statement: Digest) -> None:
+        """See `Writing.lose_statement`."""
+        self._do(delete(schema.statements).where(schema.statements.c.digest == statement))
+
     # --- items ----------------------------------------------------------------------------
 
     def handling_class(
