@@ -53,6 +53,23 @@ print(int(memory.give_back()), before - resident())
 """
 
 
+_KEPT = """
+import gc, weakref
+from allied.entrypoints import memory
+
+class Loop:
+    pass
+
+loop = Loop()
+loop.itself = loop
+gone = weakref.ref(loop)
+before = gc.get_freeze_count()
+del loop
+memory.keep_what_stays()
+print(before, gc.get_freeze_count(), int(gone() is not None))
+"""
+
+
 def ran(program: str, **environment: str) -> list[int]:
     """The numbers that a program says, run in a process of its own."""
     known = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
@@ -82,3 +99,10 @@ def test_what_is_free_goes_back_to_the_system() -> None:
     given, kibibytes = ran(_FREED)
     assert given
     assert kibibytes > 60_000
+
+
+def test_what_stays_is_not_looked_at_again() -> None:
+    before, after, left = ran(_KEPT)
+    assert before == 0
+    assert after > 1_000
+    assert left == 0, "what had no use any more went before"

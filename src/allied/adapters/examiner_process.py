@@ -24,12 +24,15 @@ from allied.exchange.examining import Sighted, examined
 
 _ASKED: Final = msgspec.msgpack.Decoder(Asked)
 _HELD: Final = 4
+_TURN_SECONDS: Final = 0.000_5
+"""How long the thread that reads has to wait for its turn; who has written waits for it."""
 
 
 def main() -> None:
     """Examine until nothing more is asked."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asks is told, and ends this
     asked: queue.Queue[bytes] = queue.Queue(_HELD)
+    sys.setswitchinterval(_TURN_SECONDS)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     threading.Thread(target=_read_on, args=(source, asked), daemon=True).start()
     try:

@@ -20,6 +20,7 @@ by its environment, and ends when this process does.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import struct
 import subprocess
@@ -51,6 +52,7 @@ _WAITING: Final = 8
 _PATIENCE: Final = 30.0
 _ENDING_SECONDS: Final = 5.0
 _CHUNK: Final = 2**20
+_PIPE: Final = 2**20
 _MODULE: Final = "allied.adapters.examiner_process"
 
 
@@ -236,6 +238,7 @@ def _helper() -> Iterator[subprocess.Popen[bytes]]:
     )
     for pipe in (process.stdin, process.stdout):
         os.set_blocking(_pipe(pipe).fileno(), False)
+        _widen(_pipe(pipe))
     try:
         yield process
     finally:
@@ -247,6 +250,14 @@ def _helper() -> Iterator[subprocess.Popen[bytes]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a whole row lie in a pipe, where the system can: neither side waits to be read."""
+    command = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if command is not None:
+        with contextlib.suppress(OSError):  # the operator may allow less
+            fcntl.fcntl(pipe, command, _PIPE)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

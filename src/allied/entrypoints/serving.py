@@ -40,7 +40,7 @@ from allied.entrypoints.listening import Server, listen, told_to_stop
 from allied.entrypoints.rounds import Rounds
 from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
-from allied.node import correlation, sync
+from allied.node import correlation, scrubbing, sync
 from allied.node.answers import Answers
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ _LOG = logging.getLogger("allied.serve")
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 3
 _BUSY_ROUNDS = 20
+_SCRUBBED_EVERY = 10
 _LOOKED_AT = 6_000
 _GIVES_WAY_SECONDS = 0.004
 _CONNECTIONS = 1_000
@@ -99,7 +100,7 @@ class Keeper:
 
     def _run(self) -> None:
         next_round = self._node.clock.now()
-        seen, before, rounds, holds = -1, -1, 0, True
+        seen, before, scrubbed, rounds, looks, holds = -1, -1, -1, 0, 0, True
         while not self._stopping.is_set():
             try:
                 self.keeps = self._fellows.is_keeper()
@@ -113,8 +114,12 @@ class Keeper:
                     next_round = self._after_a_while()
                 with self._node.store.read() as reading:
                     changes = reading.changes()
+                looks += 1
+                if changes != scrubbed and looks % _SCRUBBED_EVERY == 0:
+                    scrubbing.scrub(self._node)
+                    scrubbed = changes
                 if changes != seen:
-                    sync.settle(self._node, self._keys)
+                    sync.settle(self._node, self._keys, scrub=False)
                     sync.tell(self._node, self._keys)
                     seen = changes
                     rounds += 1
@@ -206,7 +211,12 @@ def run(
     """
     logs.configure(listening.log_level, listening.log_format)
     memory.use_few_pools()
+<<<<<<< Updated upstream
     listener = listening.handed_over or listen(listening.host, listening.port)
+=======
+    memory.keep_what_stays()
+    listener = _listen(listening.host, listening.port)
+>>>>>>> Stashed changes
     keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
     rounds = Rounds(node, keys, lambda: keeper.keeps)
     answers = Answers(node, keys, keeper.hinted, fellows)

@@ -140,10 +140,15 @@ def ask_all(
     return outcomes
 
 
-def settle(node: Node, keys: Keys) -> None:
-    """What needs no other node: end what is over, deliver to neighbours, write receipts."""
+def settle(node: Node, keys: Keys, *, scrub: bool = True) -> None:
+    """What needs no other node: end what is over, deliver to neighbours, write receipts.
+
+    Args:
+        scrub: also look whether some of what is stored is spoilt.
+    """
     sweeping.sweep(node)
-    scrubbing.scrub(node)
+    if scrub:
+        scrubbing.scrub(node)
     with node.store.read() as reading:
         organisations = reading.organisations()
     for organisation in organisations:
