@@ -32,11 +32,10 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from allied.adapters.sql.dialect import among, ask, by_index
+from allied.adapters.sql.dialect import among, ask, by_index, placed
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.schema import (
     bodies,
-    class_counts,
     counters,
     from_microseconds,
     items,
@@ -254,6 +253,11 @@ def classes_of_items(
     return found
 
 
+_COUNTS: Final = (
+    "SELECT class_id, count FROM class_counts WHERE agreement = ? AND holder = ? ORDER BY class_id"
+)
+
+
 def counts(
     connection: Connection, names: Names, agreement: AgreementId, holder: OrganisationId
 ) -> Mapping[int, int]:
@@ -261,11 +265,8 @@ def counts(
     numbers = names.numbers((agreement, holder))
     if agreement not in numbers or holder not in numbers:
         return {}
-    query = select(class_counts.c.class_id, class_counts.c.count.label("number")).where(
-        class_counts.c.agreement == numbers[agreement], class_counts.c.holder == numbers[holder]
-    )
-    rows = connection.execute(query.order_by(class_counts.c.class_id))
-    return {row.class_id: row.number for row in rows}
+    rows = placed(connection, _COUNTS, (numbers[agreement], numbers[holder]))
+    return {row[0]: row[1] for row in rows}
 
 
 def visible_part(connection: Connection, names: Names, wanted: Wanted) -> float:

@@ -60,6 +60,7 @@ AGREEMENTS = Spelled(schema.agreements, "ORDER BY alias, id")
 AGREEMENT = Spelled(schema.agreements, "WHERE id = ?")
 RECORDS = Spelled(schema.records, 'WHERE agreement = ? AND "row" > ? ORDER BY "row"')
 RECORD = Spelled(schema.records, "WHERE id = ?")
+CLASSES = Spelled(schema.classes, "WHERE agreement = ? ORDER BY id")
 
 DESCRIPTORS = "SELECT raw FROM descriptors WHERE organisation = ? ORDER BY position"
 LAST_ROW = 'SELECT max("row") FROM records WHERE agreement = ?'

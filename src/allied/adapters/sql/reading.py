@@ -234,11 +234,9 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
 
     def handling_classes(self, agreement: AgreementId) -> Sequence[HandlingClassRow]:
         """The handling classes of an agreement, by id."""
-        table = schema.classes
-        query = select(table).where(table.c.agreement == agreement).order_by(table.c.id)
         return [
-            HandlingClassRow(row.id, row.agreement, row.key, row.value, _numbers(row.needs))
-            for row in self._all(query)
+            HandlingClassRow(number, of, key, value, _numbers(needs))
+            for number, of, key, value, needs in plain.CLASSES.all(self._connection, agreement)
         ]
 
     def items(
