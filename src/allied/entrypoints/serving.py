@@ -211,12 +211,8 @@ def run(
     """
     logs.configure(listening.log_level, listening.log_format)
     memory.use_few_pools()
-<<<<<<< Updated upstream
-    listener = listening.handed_over or listen(listening.host, listening.port)
-=======
     memory.keep_what_stays()
-    listener = _listen(listening.host, listening.port)
->>>>>>> Stashed changes
+    listener = listening.handed_over or listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
     rounds = Rounds(node, keys, lambda: keeper.keeps)
     answers = Answers(node, keys, keeper.hinted, fellows)
