@@ -345,10 +345,10 @@ class Texts:
             link = found.chain.named(text.version)
             if link is None or text.effect is None or text.mode is None:
                 continue
-            timed = text.mode.how == NOTICE
-            since = text.effect.due if timed else text.effect.since
+            since = text.effect.due if text.mode.how == NOTICE else text.effect.since
             if since is None:
                 continue
+            timed = text.mode.how == NOTICE and since != text.adopted
             makers = [
                 source for source, event in sourced
                 if event.version == link.text.id and event.event == e.RATIFIED
