@@ -173,6 +173,17 @@ class Present:
         """Of the newest version in effect; 1 for the first text."""
         return 1 if self.link is None else self.link.number
 
+    def holds_until(self, at: datetime) -> datetime | None:
+        """The next moment at which another text may count, or who is bound; None for never.
+
+        Args:
+            at: the moment that was asked for; nothing is known to happen after it.
+        """
+        ends = [each.standing.holds_until for each in self.versions.texts]
+        ends += [each.effect.due for each in self.versions.texts if each.effect is not None]
+        ends += [each.until for each in self.versions.standing.parties.values()]
+        return min((each for each in ends if each is not None and each > at), default=None)
+
     def between(self, one: PartyId, other: PartyId, first: Agreement) -> Agreement:
         """The newest text that reached both; the newest of all where there is none."""
         text = self.versions.between(one, other)

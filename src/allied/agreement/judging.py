@@ -356,12 +356,13 @@ class Judging:
         return seen.version, _WORD[seen.state], seen.bound, seen.once
 
     def _look(self, events: tuple[Event, ...], claimed: datetime) -> Seen:
-        """How the agreement stands by these events; for that moment only where texts changed."""
+        """How the agreement stands by these events, and how long."""
         terms = self.instrument.terms
         if self.texts.adopted:
             here = chain.present(self.instrument, self.texts.adopted, events, claimed)
             version = chain.version_of(self.instrument, here.link)
-            return seen_of(here.versions.standing, version, claimed, until=claimed)
+            until = here.holds_until(claimed)
+            return seen_of(here.versions.standing, version, claimed, until=until)
         found = standing(Register({terms.id: terms}, events), terms.id, claimed)
         return seen_of(found, self.instrument.genesis.version, claimed, until=found.holds_until)
 
