@@ -26,7 +26,9 @@ _FOUR: Final = TREES[:4]
 _HONEST: Final = tuple(tree for tree in _FOUR if tree != LIAR)
 _ANY: Final = st.sampled_from(_FOUR)
 _TRUE: Final = st.sampled_from(_HONEST)
-_PAIR: Final = st.permutations(_FOUR).map(lambda trees: (trees[0], trees[1]))
+_PAIR: Final = st.runner().flatmap(
+    lambda story: st.permutations(story.trees).map(lambda trees: (trees[0], trees[1]))
+)
 _WEATHER: Final = st.lists(st.sampled_from((FINE, FINE, *WEATHERS)), min_size=1, max_size=8)
 
 _groves: dict[bool, Grove] = {}
@@ -51,16 +53,21 @@ def _swept() -> object:
     _groves.clear()
 
 
-class _Story(RuleBasedStateMachine):
+class Story(RuleBasedStateMachine):
     """Steps that every story has: speaking, asking, lines, clocks."""
 
     world: World
     signed = True
     days_after = 0
+    trees: tuple[str, ...] = _FOUR
+
+    def found(self) -> Grove:
+        """What the story starts from."""
+        return grove(signed=self.signed)
 
     @initialize()
     def begin(self) -> None:
-        found = grove(signed=self.signed)
+        found = self.found()
         self.world = World(found, found.root.parent / f"world-{next(_counter)}")
 
     @rule(pair=_PAIR, alone=st.booleans())
@@ -80,7 +87,7 @@ class _Story(RuleBasedStateMachine):
             self.world.asks(*pair, weather)
             promises.watch(self.world, pair[0])
 
-    @rule(order=st.permutations(_FOUR), weather=_WEATHER)
+    @rule(order=st.runner().flatmap(lambda story: st.permutations(story.trees)), weather=_WEATHER)
     def all_ask(self, order: list[str], weather: list[str]) -> None:
         self.world.all_ask(order, weather)
         promises.watch(self.world, *order)
@@ -92,7 +99,10 @@ class _Story(RuleBasedStateMachine):
         else:
             self.world.cut_line(*pair)
 
-    @rule(tree=_ANY, days=st.integers(-60, 60))
+    @rule(
+        tree=st.runner().flatmap(lambda story: st.sampled_from(story.trees)),
+        days=st.integers(-60, 60),
+    )
     def clock_goes_wrong(self, tree: str, days: int) -> None:
         self.world.clock_goes_wrong(tree, days)
 
@@ -115,7 +125,7 @@ class _Story(RuleBasedStateMachine):
             world.close()
 
 
-class Storm(_Story):
+class Storm(Story):
     """Order freedom, convergence, causal closure, stable authority, clock independence.
 
     Everybody is honest; lines, clocks and processes are not reliable.
@@ -152,7 +162,7 @@ class Storm(_Story):
             self.world.copies(tree)
 
 
-class Liar(_Story):
+class Liar(Story):
     """Fork exposure, authenticity, stable authority, convergence, against a party that lies."""
 
     @rule(facing=st.sets(st.sampled_from(_HONEST), min_size=1, max_size=2), to=_TRUE)
@@ -163,7 +173,7 @@ class Liar(_Story):
         self.world.asks(to, LIAR)
         promises.watch(self.world, to)
 
-    @precondition(lambda self: self.world.twin is not None)
+    @precondition(lambda self: bool(self.world.twins))
     @rule(anew=st.booleans())
     def twin_says(self, anew: bool) -> None:
         if anew:
@@ -181,7 +191,7 @@ class Liar(_Story):
         self.world.offers(make(self.world, self.world.houses[LIAR]), how)
 
 
-class Deciding(_Story):
+class Deciding(Story):
     """One outcome: with one liar of four and more than (n+f)/2 counts, never two certificates.
 
     The liar votes one way here and another way there; the clocks are days off.
@@ -214,7 +224,7 @@ class Deciding(_Story):
         self.world.days_pass(days)
 
 
-class Leaving(_Story):
+class Leaving(Story):
     """Cut: who has left gets nothing of what is said among all later; the others agree."""
 
     @rule(tree=_TRUE)
@@ -228,7 +238,7 @@ class Leaving(_Story):
         self.world.days_pass(days)
 
 
-class Founding(_Story):
+class Founding(Story):
     """Signatures while nothing is reliable: everybody knows the same of who is bound."""
 
     signed = False

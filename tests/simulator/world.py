@@ -7,9 +7,11 @@ and nothing here draws lots: the same steps give the same world.
 
 Words used here:
     party     an organisation of the agreement, with one node; by the name of a tree
-    liar      the party whose promises are not counted on; the others are honest
-    twin      a second node with the liar's keys, opened over a copy of its folder: whoever
-              faces the twin hears another story than the others, both signed
+    liar      a party whose promises are not counted on; the others are honest
+    twin      a second node with a liar's keys, opened over a copy of its folder: whoever
+              faces the twins hears another story than the others, both signed
+    plot      while it lasts each of a liar's two nodes speaks with those alone who face it, so
+              that nothing of one story reaches the others through the liar
     weather   what becomes of one question or its answer on the way
     down      a node that was put back from an older copy and refuses to sign
 """
@@ -32,37 +34,29 @@ from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
 from allied.adapters.settings import Settings
 from allied.agreement.matters import Matter
 from allied.bootstrap import assemble, require_fence
-from allied.errors import AlliedError, ConflictError, NotFoundError, UnreachableError
+from allied.errors import AlliedError, ConflictError
 from allied.node import (
     agreements,
     incidents,
     journal,
     keys as own_keys,
-    messages,
     proposals,
     resuming,
     sync,
+    visibility,
 )
 from allied.node.answers import Answers
 from allied.node.folds import Folded, Folds
-from allied.node.ports import Introduction, Listener, Speaker
 from allied.node.proposals import Wish, Word
 from allied.node.rows import RecordRow
+from allied.record.canonical import Json
 from allied.record.circle import Circle
 from allied.record.ids import AgreementId, OrganisationId, RecordId
 from allied.record.record import ChainKey, Record, read
 from tests.node.fragile import Fragile, Fuse, Killed
 from tests.node.network import PASSPHRASE, START, House, Network
-from tests.simulator.weather import (
-    FINE,
-    GARBLED,
-    LOST_ANSWER,
-    LOST_QUESTION,
-    STALE,
-    TWICE,
-    spoilt,
-    with_more,
-)
+from tests.simulator.lines import Lines
+from tests.simulator.weather import FINE
 
 TREES: Final = ("ash", "birch", "cedar", "dogwood", "elm", "fir", "gorse")
 LIAR: Final = "dogwood"
@@ -84,7 +78,7 @@ life:
   withdrawal: {notice: 30 days, open_incidents: finish-accrued, information_after: keep-markings}
 
 bodies:
-  council: {rule: {kind: simple-majority, tolerates: 1, grace: 1 hour}}
+  council: {rule: {kind: simple-majority, tolerates: %(tolerates)s, grace: 1 hour}}
 
 articles:
   - art: "1"
@@ -124,10 +118,10 @@ versions:
 """
 
 
-def text_of(trees: Sequence[str]) -> bytes:
-    """The agreement of these parties."""
+def text_of(trees: Sequence[str], tolerates: int = 1) -> bytes:
+    """The agreement of these parties, whose council bears so many liars."""
     lines = "".join(f"  - {{id: {tree}, name: {tree.title()}, kind: company}}\n" for tree in trees)
-    return (TEXT % {"parties": lines}).encode()
+    return (TEXT % {"parties": lines, "tolerates": tolerates}).encode()
 
 
 @dataclass(frozen=True)
@@ -138,19 +132,28 @@ class Grove:
     trees: tuple[str, ...]
     pact: AgreementId
     at: datetime
+    liars: tuple[str, ...] = (LIAR,)
 
     @classmethod
-    def planted(cls, root: Path, trees: Sequence[str], *, signed: bool = True) -> Grove:
+    def planted(
+        cls,
+        root: Path,
+        trees: Sequence[str],
+        *,
+        signed: bool = True,
+        liars: Sequence[str] = (LIAR,),
+        tolerates: int = 1,
+    ) -> Grove:
         """Found the parties, introduce all to all, and let all sign, or only propose."""
         network = Network(root)
         for tree in trees:
             network.found(tree, tree.title())
         network.introduce_all()
         unsigned = () if signed else tuple(trees)
-        pact = network.sign_all(text_of(trees), trees[0], unsigned=unsigned)
+        pact = network.sign_all(text_of(trees, tolerates), trees[0], unsigned=unsigned)
         for house in network.houses.values():
             house.node.close()
-        return cls(root, tuple(trees), AgreementId(pact), network.clock.now())
+        return cls(root, tuple(trees), AgreementId(pact), network.clock.now(), tuple(liars))
 
 
 @dataclass
@@ -175,8 +178,10 @@ class World:
         self.clocks: dict[str, HandClock] = {}
         self.houses: dict[str, House] = {}
         self.cut: set[frozenset[str]] = set()
+        self.liars = grove.liars
         self.facing_twin: set[str] = set()
-        self.twin: House | None = None
+        self.twins: dict[str, House] = {}
+        self.plotting = False
         self.down: set[str] = set()
         self.left: set[str] = set()
         self.story: list[str] = []
@@ -185,7 +190,7 @@ class World:
         self.heard: dict[tuple[str, str, str], bytes] = {}
         self.held_back: set[ChainKey] = set()
         self.slipped: list[bytes] = []
-        self._weather: Iterator[str] = itertools.repeat(FINE)
+        self.weather: Iterator[str] = itertools.repeat(FINE)
         self._copies: dict[str, Path] = {}
         self.count = itertools.count(1)
         self.replaced: Mapping[tuple[str, str], bytes] = {}
@@ -198,12 +203,12 @@ class World:
 
     # --- the nodes ------------------------------------------------------------------------
 
-    def _open(self, tree: str, folder: Path) -> House:
+    def _open(self, tree: str, folder: Path, *, second: bool = False) -> House:
         clock = self.clocks.setdefault(tree, HandClock(self.now))
         opened = assemble(
             DataFolder(folder), Settings(), clock=clock, hardness=ALMOST_NONE_FOR_TESTS
         )
-        node = replace(opened.node, peers=Lines(self, tree))
+        node = replace(opened.node, peers=Lines(self, tree, second=second))
         # A node that may not sign is opened too; the world keeps it from acting (`down`).
         keys = node.vault.unlock(PASSPHRASE, unguarded=True)
         with node.store.read() as reading:
@@ -215,23 +220,32 @@ class World:
     @property
     def honest(self) -> tuple[str, ...]:
         """The parties that keep to the rules."""
-        return tuple(tree for tree in self.trees if tree != LIAR)
+        return tuple(tree for tree in self.trees if tree not in self.liars)
 
     @property
     def up(self) -> tuple[str, ...]:
         """The honest parties whose nodes run."""
         return tuple(tree for tree in self.honest if tree not in self.down)
 
-    def at(self, url: str, asker: str) -> House:
-        """Whom a party reaches at an address: the liar shows some of them its other face."""
+    def at(self, url: str, asker: str, *, second: bool = False) -> House:
+        """Whom a party reaches at an address: liars show some of them their other face.
+
+        Args:
+            second: whether who asks is a liar's second node.
+        """
         tree = url.rpartition("/")[2]
-        if tree == LIAR and self.twin is not None and asker in self.facing_twin:
-            return self.twin
+        if tree in self.twins and (second or asker in self.facing_twin):
+            return self.twins[tree]
         return self.houses[tree]
+
+    def is_avoided(self, asker: str, other: str, *, second: bool) -> bool:
+        """Whether a liar's node keeps away from a party, so as not to give the plot away."""
+        is_plotter = self.plotting and asker in self.twins and other in self.honest
+        return is_plotter and second != (other in self.facing_twin)
 
     def close(self) -> None:
         """Close all nodes and remove what they left."""
-        for house in (*self.houses.values(), *([self.twin] if self.twin else [])):
+        for house in (*self.houses.values(), *self.twins.values()):
             house.node.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -271,6 +285,7 @@ class World:
         """All lines and clocks work again."""
         self._tell("all lines work again")
         self.cut.clear()
+        self.plotting = False
         self.skew = dict.fromkeys(self.trees, timedelta(0))
         self._set_clocks()
 
@@ -327,7 +342,7 @@ class World:
 
     def votes(self, tree: str, choice: str, *, twin: bool = False) -> None:
         """A party votes on every question that it has heard of."""
-        house = self.twin if twin and self.twin is not None else self.houses[tree]
+        house = self.twins[tree] if twin and tree in self.twins else self.houses[tree]
         who = f"{tree}'s second node" if twin else tree
         self._tell(f"{who} votes {choice}")
         for record in self.folded(house).history.order:
@@ -362,12 +377,12 @@ class World:
         self, tree: str, other: str = "", weather: Sequence[str] = ()
     ) -> Sequence[sync.Outcome]:
         """One party pulls from another, or from everybody."""
-        self._weather = itertools.cycle(weather) if weather else itertools.repeat(FINE)
+        self.weather = itertools.cycle(weather) if weather else itertools.repeat(FINE)
         house = self.houses[tree]
         try:
             return sync.sync(house.node, house.keys, only=self._id(other) if other else None)
         finally:
-            self._weather = itertools.repeat(FINE)
+            self.weather = itertools.repeat(FINE)
 
     def _id(self, tree: str) -> OrganisationId:
         return self.houses[tree].organisation.id
@@ -455,41 +470,78 @@ class World:
 
     # --- what the liar does -------------------------------------------------------------------
 
-    def splits(self, facing: Sequence[str]) -> None:
-        """The liar opens a second node over a copy of its folder; some face that one."""
-        if self.twin is None:
-            self._tell(f"{LIAR} opens a second node with the same keys")
-            folder = self.root / f"{LIAR}.twin"
-            self.houses[LIAR].node.close()
-            shutil.copytree(self.root / LIAR, folder)
-            self.houses[LIAR] = self._open(LIAR, self.root / LIAR)
-            self.twin = self._open(LIAR, folder)
-        self._tell(f"{LIAR} shows its second node to {', '.join(facing) or 'nobody'}")
+    def splits(self, facing: Sequence[str], liars: Sequence[str] = (LIAR,)) -> None:
+        """Liars open second nodes over copies of their folders; some face those."""
+        for liar in liars:
+            if liar in self.twins:
+                continue
+            self._tell(f"{liar} opens a second node with the same keys")
+            folder = self.root / f"{liar}.twin"
+            self.houses[liar].node.close()
+            shutil.copytree(self.root / liar, folder)
+            self.houses[liar] = self._open(liar, self.root / liar)
+            self.twins[liar] = self._open(liar, folder, second=True)
+        names = ", ".join(liars)
+        self._tell(f"{names} show {', '.join(facing) or 'nobody'} their second node")
         self.facing_twin = set(facing)
+
+    def plots(self, facing: Sequence[str], liars: Sequence[str] = (LIAR,)) -> None:
+        """Liars tell two groups, whose lines are cut, different stories."""
+        self.splits(facing, liars)
+        self._tell("... and keep away from whoever does not face them")
+        self.plotting = True
+        for one in facing:
+            for other in self.honest:
+                if other not in facing:
+                    self.cut_line(one, other)
+
+    def twins_ask(self) -> None:
+        """The second nodes of liars ask everybody, and do what is due."""
+        for liar, house in self.twins.items():
+            self._tell(f"{liar}'s second node asks everybody")
+            sync.sync(house.node, house.keys)
 
     def twin_says(self) -> None:
         """The liar's second node makes a remark among all."""
-        if self.twin is not None:
+        if LIAR in self.twins:
             self._tell(f"{LIAR}'s second node makes a remark among all")
-            self._append(self.twin, self.instrument.circles.all, "redaction.answer")
+            self._append(self.twins[LIAR], self.instrument.circles.all, "redaction.answer")
 
     def twin_begins_a_life(self) -> None:
         """The liar's second node goes on under new keys, as if it had been restored."""
-        if self.twin is None:
+        twin = self.twins.get(LIAR)
+        if twin is None:
             return
         self._tell(f"{LIAR}'s second node begins a new life under new keys")
         folder = self.root / f"{LIAR}.twin"
         kept = sorted(self.root.glob(f"{LIAR}-recovery-*.txt"), key=lambda path: len(path.name))
         with suppress(AlliedError):
             own_keys.rotate(
-                self.twin.node,
-                self.twin.organisation,
+                twin.node,
+                twin.organisation,
                 recovery=str(kept[-1]),
                 passphrase=PASSPHRASE,
                 new_life=True,
             )
-        self.twin.node.close()
-        self.twin = self._open(LIAR, folder)
+        twin.node.close()
+        self.twins[LIAR] = self._open(LIAR, folder, second=True)
+
+    def closes_early(self, liar: str, *, twin: bool = False) -> None:
+        """A liar says of every question that it is over, counting whatever it happens to hold."""
+        house = self.twins[liar] if twin and liar in self.twins else self.houses[liar]
+        self._tell(f"{liar}'s {'second' if twin else 'first'} node closes every question early")
+        folded = self.folded(house)
+        for record in folded.history.order:
+            if record.header.kind == "proposal.open":
+                circle = visibility.circles(folded, house.organisation.id)[record.header.circle]
+                deps = journal.heads_in(folded, circle)
+                heads: list[Json] = [dep.to_json() for dep in deps if dep.circle == circle.id]
+                body: dict[str, Json] = {"proposal": record.id, "heads": heads}
+                with suppress(ConflictError), house.node.store.write() as writing:
+                    journal.append(
+                        house.node, writing, house.actor, folded, circle, "decision.close", body
+                    )
+                folded = self.folded(house)
 
     def slips_in(self, record: Record, how: str) -> None:
         """The liar puts a record of its own making into its store, to be fetched like any."""
@@ -521,55 +573,6 @@ class World:
     def records(self, tree: str) -> list[Record]:
         """The same, read."""
         return [read(row.raw) for row in self.rows(tree)]
-
-
-class Lines:
-    """The `Peers` port of one node: questions go straight to the other node, in some weather."""
-
-    def __init__(self, world: World, tree: str) -> None:
-        self._world = world
-        self._tree = tree
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def introduce(self, url: str, *, allowed_private: bool) -> Sequence[Introduction]:  # noqa: ARG002
-        return self._world.at(url, self._tree).answers.hosted()
-
-    def ask(
-        self, speaker: Speaker, listener: Listener, verb: str, body: bytes, *, limit: int
-    ) -> bytes:
-        world = self._world
-        house = world.at(listener.url, self._tree)
-        if frozenset((self._tree, house.label)) in world.cut or house.label in world.down:
-            raise UnreachableError("peer.timeout", "the line is cut")
-        if house.answers.listener_keys(speaker.organisation) is None:
-            raise UnreachableError("peer.not-found", "they do not know us")
-        weather = next(world._weather)
-        if weather == LOST_QUESTION:
-            raise UnreachableError("peer.timeout", "the question was lost")
-        key = (self._tree, house.label, verb)
-        late = world.heard.get(key)
-        answer = b""
-        try:
-            for _ in range(2 if weather == TWICE else 1):
-                answer = house.answers.answer(
-                    speaker.organisation, listener.organisation, verb, body
-                )
-        except NotFoundError as unknown:
-            raise UnreachableError("peer.not-found", "they do not know us") from unknown
-        answer = world.replaced.get((house.label, verb), answer)
-        world.heard[key] = answer
-        if weather == LOST_ANSWER:
-            raise UnreachableError("peer.timeout", "the answer was lost")
-        if house.label == LIAR and verb == messages.RECORDS and world.slipped:
-            answer = with_more(answer, world.slipped, house.organisation.id)
-        if weather == STALE and late is not None:
-            answer = late
-        elif weather not in {FINE, TWICE, STALE}:
-            answer = spoilt(answer, verb, weather)
-        assert len(answer) <= limit or weather == GARBLED
-        return answer
 
 
 __all__ = ["LIAR", "START", "TREES", "Grove", "World", "text_of"]

@@ -58,13 +58,14 @@ if TYPE_CHECKING:
     from allied.node.ports import Keys
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
-    from allied.record.ids import AgreementId, CircleId
+    from allied.record.ids import AgreementId, CircleId, Digest
     from allied.record.record import Record
 
 _MOST_ROUNDS: Final = 50
 _AT_ONCE: Final = 500
 _MOST_IN_VAIN: Final = 3
 _NEVER: Final = "never"
+_ENOUGH_TO_CONTRADICT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,33 +185,47 @@ def _steps(folded: Folded, organisation: Organisation, now: datetime, due: _Due)
 def _restated(folded: Folded, organisation: Organisation) -> Iterator[_Step]:
     """Certificates that only a chain holds that was set aside since: said again, by us.
 
-    What was proved stays proved, whatever its bearer signed later. Only what proves something is
-    said again, and one for each question: nobody makes us repeat what means nothing.
+    What was proved stays proved, whatever its bearer signed later; also if it contradicts another
+    certificate, so that everybody sees both. Only what proves something is said again, one for
+    each outcome of a question, and two contradict each other enough: nobody makes us repeat what
+    means nothing.
     """
     aside = [folded.history.get(each) for each in folded.history.aside]
     proofs = [each for each in aside if each is not None and each.header.kind == CERTIFICATE]
     if not proofs:
         return
-    done: set[Json] = {*folded.state.decided}
-    done.update(
-        each.body.get("proposal")
-        for each in folded.history.order
-        if (each.header.kind, each.header.issuer) == (CERTIFICATE, organisation.id)
-    )
+    known: dict[Json, set[Digest]] = {}
+    for question, its in folded.state.decided.items():
+        known.setdefault(question, set()).update(each.value for each in its)
+    for each in folded.history.order:
+        if (each.header.kind, each.header.issuer) == (CERTIFICATE, organisation.id):
+            own = _value(each)
+            known.setdefault(each.body.get("proposal"), set()).update([own] if own else [])
     circles = visibility.circles(folded, organisation.id)
     tables: dict[CircleId, OnTable] = {}
     for record in sorted(proofs, key=lambda each: each.id):
-        circle = circles.get(record.header.circle)
-        if circle is None or record.body.get("proposal") in done:
+        circle, value = circles.get(record.header.circle), _value(record)
+        if circle is None or value is None:
             continue
         table = tables.get(circle.id)
         if table is None:
             table = tables[circle.id] = table_of(folded, circle)
-            done.update(decided_in(folded, table))
-        question = record.body.get("proposal")
-        if question not in done and _proves(folded, circle, table, record):
-            done.add(question)
+            for question, its in decided_in(folded, table).items():
+                known.setdefault(question, set()).update(each.value for each in its)
+        values = known.setdefault(record.body.get("proposal"), set())
+        if value in values or len(values) >= _ENOUGH_TO_CONTRADICT:
+            continue
+        if _proves(folded, circle, table, record):
+            values.add(value)
             yield _Step(circle, CERTIFICATE, dict(record.body))
+
+
+def _value(certificate: Record) -> Digest | None:
+    """What a certificate says was decided; None where it does not read."""
+    try:
+        return read_proof(certificate.body).result.value
+    except AlliedError:
+        return None
 
 
 def _proves(folded: Folded, circle: Circle, table: OnTable, record: Record) -> bool:
