@@ -26,7 +26,7 @@ RED = indicator(3, object_marking_refs=tlp(Tlp.RED))
 
 def written(house: House, pact: str, to: str) -> tuple[bytes, Written]:
     out = io.BytesIO()
-    made = carriage.write(house.node, house.organisation, house.keys, pact, to, out)
+    made = carriage.write(house.node, house.organisation, house.keys, pact, to, out, sealed=False)
     assert made.size == len(out.getvalue())
     return out.getvalue(), made
 

@@ -165,6 +165,12 @@ class KeyFile:
             opened = [each.open(smith, passphrase, self.whose) for each in sets]
         return [each for each in opened if each]
 
+    def open_kept(self, name: str, smith: Smith, passphrase: str) -> list[Mapping[str, bytes]]:
+        """The replaced sets that are kept and that the passphrase opens; see `open`."""
+        with naming(name):
+            opened = [each.open(smith, passphrase, self.whose) for each in self.kept]
+        return [each for each in opened if each]
+
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from allied.adapters import disk, recovery
+from allied.adapters import disk, hpke, recovery
 from allied.adapters.key_files import KeyFile, Sealed
 from allied.adapters.sealed import RFC_9106, Hardness, Lock, Smith, damaged
 from allied.errors import ConflictError, NotAuthorisedError, UsageError
@@ -124,6 +124,25 @@ class FileVault:
             }
             for each in sets
         ]
+
+    def sealing_keys(
+        self, organisation: OrganisationId, passphrase: str
+    ) -> Mapping[KeyId, PrivateKey]:
+        """Every sealing key of an organisation that the passphrase opens, replaced ones too.
+
+        Raises:
+            MalformedError: `keys.damaged`.
+        """
+        path = self._path(organisation)
+        try:
+            file = KeyFile.load(path, organisation)
+        except FileNotFoundError:
+            return {}
+        sets = file.open_sets(path.name, self._smith, passphrase)
+        sets += file.open_kept(path.name, self._smith, passphrase)
+        seeds = [each["sealing"] for each in sets if "sealing" in each]
+        keys = [PrivateKey.from_seed(ALGORITHMS["sealing"], seed) for seed in seeds]
+        return {key.public.key_id: key for key in keys}
 
     def stamp(self, organisation: OrganisationId) -> tuple[int, int, int]:
         """What changes when the organisation's key file is replaced; zeros when it is gone."""
@@ -348,6 +367,9 @@ class FileKeys:
         self, organisations: list[OrganisationId], vault: FileVault, passphrase: str
     ) -> None:
         self._held: dict[OrganisationId, _Held] = {}
+        self._sealing: dict[
+            OrganisationId, tuple[tuple[int, int, int], Mapping[KeyId, PrivateKey]]
+        ] = {}
         self._open = frozenset(organisations)
         self._vault = vault
         self._passphrase = passphrase
@@ -365,12 +387,7 @@ class FileKeys:
         """
         found = self._present(organisation).get(purpose)
         if found is None or found.alg == "x25519":
-            raise NotAuthorisedError(
-                "keys.locked",
-                "this key of the organisation is not open",
-                hint="give the passphrase that its keys were made with",
-                facts={"organisation": organisation},
-            )
+            raise _locked(organisation)
         return _OnlySigns(found)
 
     def _present(self, organisation: OrganisationId) -> Mapping[str, PrivateKey]:
@@ -392,6 +409,37 @@ class FileKeys:
             NotAuthorisedError: `keys.person-locked`, the passphrase does not open it.
         """
         return self._vault.person_key(organisation, label, agreement, self._passphrase)
+
+    def seal(self, to: PublicKey, plain: bytes, context: bytes) -> bytes:
+        """See `Keys.seal` and `allied.adapters.hpke`."""
+        return hpke.seal(to, plain, context)
+
+    def unseal(
+        self, organisation: OrganisationId, key: KeyId, sealed: bytes, context: bytes
+    ) -> bytes | None:
+        """See `Keys.unseal`; also what was sealed to a key that was replaced since.
+
+        Raises:
+            NotAuthorisedError: `keys.locked`.
+        """
+        stamp = self._vault.stamp(organisation)
+        held = self._sealing.get(organisation)
+        if held is None or held[0] != stamp:
+            opened = self._vault.sealing_keys(organisation, self._passphrase)
+            held = self._sealing[organisation] = (stamp, opened)
+        private = held[1].get(key)
+        if private is None:
+            raise _locked(organisation)
+        return hpke.unseal(private, sealed, context)
+
+
+def _locked(organisation: OrganisationId) -> NotAuthorisedError:
+    return NotAuthorisedError(
+        "keys.locked",
+        "this key of the organisation is not open",
+        hint="give the passphrase that its keys were made with",
+        facts={"organisation": organisation},
+    )
 
 
 def _chosen(

@@ -12,17 +12,18 @@ like any other (`sync`), with the file in place of the other node.
 
 Rules. Only a confirmed peer, or a neighbour on this node, gets a file. A frame that does not
 hold ends the reading: what stands before it is taken in, and the refusal says where it broke.
-The same file can be taken in again and goes on where it stopped. It is signed, not sealed:
-whoever holds it can read it.
+The same file can be taken in again and goes on where it stopped. It is signed inside, and sealed
+to the recipient (`allied.node.sealing`): whoever carries it learns for whom it is, and its size.
+One that is not sealed is taken in as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from allied.errors import (
     AlliedError,
@@ -32,7 +33,7 @@ from allied.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from allied.node import messages, release, sync
+from allied.node import messages, release, sealing, sync
 from allied.node.agreements import resolve
 from allied.node.answers import Answers
 from allied.node.messages import (
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Keys, Reading
     from allied.node.rows import Organisation, Peer
+    from allied.node.sealing import Sink, Source
     from allied.node.sync import Outcome
     from allied.record.keys import PublicKey
 
@@ -92,9 +94,19 @@ class Written:
 
 
 def write(
-    node: Node, organisation: Organisation, keys: Keys, agreement: str, to: str, out: BinaryIO
+    node: Node,
+    organisation: Organisation,
+    keys: Keys,
+    agreement: str,
+    to: str,
+    out: Sink,
+    *,
+    sealed: bool = True,
 ) -> Written:
     """Write what `to` may have under an agreement.
+
+    Args:
+        sealed: so that only `to` can read it; else whoever holds the file can.
 
     Raises:
         NotFoundError: no such agreement, or `carriage.no-such-party`.
@@ -110,9 +122,16 @@ def write(
                 "carriage.no-such-party", f"{row.alias} names no other party of that id"
             )
         _require_known(reading, recipient)
-    writing = _Writing(node, organisation, keys, row.id, recipient, out, Written(to))
+        key = sealing.key_of(reading, recipient)
+    if not sealed:
+        writing = _Writing(node, organisation, keys, row.id, recipient, out, Written(to))
+        writing.run()
+        return writing.written
+    around = sealing.Sealing(keys, key, recipient, node.chance.token(16), out)
+    writing = _Writing(node, organisation, keys, row.id, recipient, around, Written(to))
     writing.run()
-    return writing.written
+    around.finish()
+    return replace(writing.written, size=around.size)
 
 
 def _require_known(reading: Reading, organisation: OrganisationId) -> None:
@@ -135,7 +154,7 @@ class _Writing:
     keys: Keys
     agreement: AgreementId
     recipient: OrganisationId
-    out: BinaryIO
+    out: Sink
     written: Written
     previous: Digest = _START
 
@@ -267,7 +286,7 @@ class Opened:
         problem: why the reading ended before the end of the file; None if it did not.
     """
 
-    stream: BinaryIO
+    stream: Source
     frames: list[_Frame] = field(default_factory=list)
     problem: AlliedError | None = None
 
@@ -339,7 +358,7 @@ class TakenIn:
     broken: str
 
 
-def take_in(node: Node, keys: Keys, stream: BinaryIO) -> TakenIn:
+def take_in(node: Node, keys: Keys, stream: Source) -> TakenIn:
     """Take in a file that was written for an organisation hosted here.
 
     Args:
@@ -352,7 +371,7 @@ def take_in(node: Node, keys: Keys, stream: BinaryIO) -> TakenIn:
         AlliedError: whatever an exchange over the network raises.
     """
     with node.store.read() as reading:
-        opened = _opened(reading, stream)
+        opened = _opened(reading, _in_clear(reading, keys, stream))
         if not opened.frames:
             raise opened.problem or _form()
         first = opened.frames[0]
@@ -369,16 +388,37 @@ def take_in(node: Node, keys: Keys, stream: BinaryIO) -> TakenIn:
     return TakenIn(peer.label, organisation.label, first.agreement, first.made_at, outcome, broken)
 
 
+def _in_clear(reading: Reading, keys: Keys, stream: Source) -> Source:
+    """What a file says, opened as it is read if it is sealed.
+
+    Raises:
+        MalformedError: `sealing.form`.
+        RefusedError: `carriage.not-for-us`, it is sealed to somebody else.
+    """
+    sealed = stream.read(len(sealing.MAGIC)) == sealing.MAGIC
+    if not sealed:
+        stream.seek(0)
+        return stream
+    found = sealing.Unsealed(keys, stream)
+    if all(each.id != found.head.recipient for each in reading.organisations()):
+        raise _not_for_us()
+    return found
+
+
 def _both(reading: Reading, first: _Frame) -> tuple[Organisation, Peer]:
     """For whom a file is, and of whom."""
     mine = [each for each in reading.organisations() if each.id == first.recipient]
     peer = reading.peer(first.sender)
     if not mine or peer is None:
-        raise RefusedError("carriage.not-for-us", "the file is for an organisation not hosted here")
+        raise _not_for_us()
     return mine[0], peer
 
 
-def _opened(reading: Reading, stream: BinaryIO) -> Opened:
+def _not_for_us() -> RefusedError:
+    return RefusedError("carriage.not-for-us", "the file is for an organisation not hosted here")
+
+
+def _opened(reading: Reading, stream: Source) -> Opened:
     """Verify frames one after the other, as far as they hold."""
     if stream.read(len(MAGIC)) != MAGIC:
         raise _form()
@@ -429,7 +469,7 @@ def _require_signed(key: PublicKey, head: bytes, signature: bytes, number: int) 
         )
 
 
-def _part(stream: BinaryIO, limit: int) -> bytes:
+def _part(stream: Source, limit: int) -> bytes:
     length = int.from_bytes(stream.read(_LENGTH).rjust(_LENGTH, b"\xff"), "big")
     if length > limit:
         raise MalformedError("carriage.cut-off", "the file is cut off, or not what it says")

@@ -48,6 +48,7 @@ from allied.node.rows import (
     Version,
     WarningListRow,
 )
+from allied.node.seals import Seals
 from allied.node.text_store import ReadingTexts, WritingTexts
 from allied.record.ids import (
     AgreementId,
@@ -459,7 +460,7 @@ class PersonSigner:
     signer: Signer
 
 
-class Keys(Protocol):
+class Keys(Seals, Protocol):
     """The unlocked keys of this node, held in memory only."""
 
     def signer(self, organisation: OrganisationId, purpose: str) -> Signer:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from allied.errors import ConflictError, NotAuthorisedError, UsageError
 from allied.node import keys as own_keys, sync
+from allied.node.seals import SealsWith
 from allied.record.keys import Signer
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Resumed:
     unreached: tuple[str, ...]
 
 
-class _OnlyAsks:
+class _OnlyAsks(SealsWith):
     """Keys that sign questions to other nodes, and no record."""
 
     def __init__(self, keys: Keys) -> None:
+        super().__init__(keys)
         self._keys = keys
 
     def signer(self, organisation: OrganisationId, purpose: str) -> Signer:

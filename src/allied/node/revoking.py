@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from allied.errors import AlliedError, NotFoundError, UsageError
 from allied.node import journal, keys as own_keys
 from allied.node.node import Actor
+from allied.node.seals import SealsWith
 from allied.record import revocation
 from allied.record.descriptor import PURPOSES, Purpose
 
@@ -124,10 +125,11 @@ def revoke(
     return Revoked(named, made.incarnation, sum(count > 0 for count in said), sum(said))
 
 
-class _Fresh:
+class _Fresh(SealsWith):
     """Keys that come into force in the unit under way."""
 
     def __init__(self, keys: Keys, signers: Mapping[str, PrivateKey]) -> None:
+        super().__init__(keys)
         self._keys = keys
         self._signers = signers
 

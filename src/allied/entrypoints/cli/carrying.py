@@ -53,6 +53,10 @@ def export(
         Path | None, typer.Option("--output", help="The file to write; not with `misp`.")
     ] = None,
     tlp: Annotated[str, typer.Option("--tlp", help="With `misp`: nothing above.")] = "GREEN",
+    without_sealing: Annotated[
+        bool,
+        typer.Option("--without-sealing", help="Whoever holds the file can read it."),
+    ] = False,
     organisation: ActingOrganisation = "",
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
@@ -60,8 +64,8 @@ def export(
 ) -> None:
     """Write what a party may have into a file, or what you hold into a folder of MISP events.
 
-    The file holds the bytes that the network would carry, signed, and its release is written
-    down. It is not sealed: whoever holds it can read it. The folder is for your own MISP.
+    The file holds the bytes that the network would carry, signed, and sealed so that only that
+    party can read them; its release is written down. The folder is for your own MISP.
     """
     if not agreement or not to or form not in ("", _MISP) or (output is None) != (form == _MISP):
         raise UsageError(
@@ -82,7 +86,7 @@ def export(
         try:
             part.touch(mode=0o600)
             with part.open("wb") as out:
-                made = write(node, acting, keys, agreement, to, out)
+                made = write(node, acting, keys, agreement, to, out, sealed=not without_sealing)
             part.replace(output)
         except OSError as broken:
             raise UsageError("export.file", f"{output.name} cannot be written") from broken
@@ -93,7 +97,8 @@ def export(
         as_json=as_json,
         lines=(f"{made.items} items, {made.records} records, {made.blobs} blobs for {to}",),
     )
-    say(f"{output.name}: {made.size} bytes, signed and not sealed; `allied import` takes it in.")
+    how = "signed and not sealed" if without_sealing else f"signed, and sealed to {to}"
+    say(f"{output.name}: {made.size} bytes, {how}; `allied import` takes it in.")
 
 
 def _export_misp(
