@@ -109,7 +109,7 @@ class Keeper:
                     self._wait(_LOOK_SECONDS)
                     continue
                 self._pull_hinted()
-                if self._node.clock.now() >= next_round:
+                if self._is_time(next_round):
                     sync.sync(self._node, self._keys, due_only=True)
                     next_round = self._after_a_while()
                 with self._node.store.read() as reading:
@@ -145,6 +145,11 @@ class Keeper:
     def _pull_hinted(self) -> None:
         for organisation in self._fellows.hinted():
             sync.sync(self._node, self._keys, only=organisation)
+
+    def _is_time(self, moment: datetime) -> bool:
+        """Whether a round is due; one that is far off was planned under a clock that was wrong."""
+        left = (moment - self._node.clock.now()).total_seconds()
+        return not 0 < left <= self._seconds * 2
 
     def _after_a_while(self) -> datetime:
         jitter = self._node.chance.token(1)[0] / 255

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS: Final = 300
 LEAST_SECONDS: Final = 10
+_MOST_WAITS: Final = 16
+"""How many times the usual pause lies before a neighbour that fails and fails."""
 COMPARE_AFTER: Final = timedelta(days=1)
 GONE: Final = "the server that it came from does not hold it any more"
 
@@ -204,11 +206,19 @@ def _address(url: str) -> tuple[str, str]:
 
 
 def due(node: Node) -> Sequence[Neighbour]:
-    """The neighbours that are to be asked now."""
+    """The neighbours that are to be asked now.
+
+    A moment that is further off than any wait was written down under a clock that was wrong.
+    """
     now = node.clock.now()
     with node.store.read() as reading:
         found = reading.neighbours()
-    return [each for each in found if each.next_try_at is None or each.next_try_at <= now]
+    return [
+        each
+        for each in found
+        if each.next_try_at is None
+        or not now < each.next_try_at <= now + timedelta(seconds=each.every_seconds * _MOST_WAITS)
+    ]
 
 
 def exchange(
@@ -296,7 +306,7 @@ class _Going:
             unfinished = self.outcome.problem == UNFINISHED
             failed = bool(self.outcome.problem) and not unfinished
             failures = known[0].failures + 1 if failed else 0
-            wait = known[0].every_seconds * min(2 ** max(0, failures - 1), 16)
+            wait = known[0].every_seconds * min(2 ** max(0, failures - 1), _MOST_WAITS)
             wait = LEAST_SECONDS if unfinished else wait
             writing.put_neighbour(
                 replace(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _URL_LIMIT = 2_000
 _SEEN_STEP = timedelta(seconds=30)
+_LONGEST_WAIT = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def _remember(node: Node, peer: Peer, *, problem: str) -> None:
             )
             return
         failures = current.failures + 1
-        wait = min(300.0, 2.0 * 2 ** min(failures - 1, 10))
+        wait = min(_LONGEST_WAIT, 2.0 * 2 ** min(failures - 1, 10))
         jitter = node.chance.token(1)[0] / 255 / 2
         writing.put_peer(
             replace(
@@ -206,6 +207,15 @@ def _remember(node: Node, peer: Peer, *, problem: str) -> None:
                 last_problem=problem,
             )
         )
+
+
+def is_due(peer: Peer, now: datetime) -> bool:
+    """Whether a peer may be asked; one that failed is asked again after a while.
+
+    A moment that is further off than any wait was written down under a clock that was wrong.
+    """
+    later = peer.next_try_at
+    return later is None or not now < later <= now + timedelta(seconds=_LONGEST_WAIT)
 
 
 def is_private(url: str) -> bool:

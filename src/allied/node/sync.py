@@ -134,7 +134,7 @@ def ask_all(
     for peer in known:
         if peer.confirmed_at is None or only not in (None, peer.id):
             continue
-        if due_only and peer.next_try_at is not None and peer.next_try_at > now:
+        if due_only and not peers.is_due(peer, now):
             continue
         outcomes += [_with_peer(node, keys, each, peer, items=items) for each in organisations]
     return outcomes
