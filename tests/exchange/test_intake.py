@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 from allied.agreement.values import Tlp
 from allied.errors import MalformedError
 from allied.exchange import survey as surveys
-from allied.exchange.bundle import Limits, Refused
+from allied.exchange.bundle import Limits, Refused, rows
 from allied.exchange.handling import HandlingClass
 from allied.exchange.intake import Accepted, Intake, Outcome, Repeated, Terms
 from allied.exchange.marking import NO_TIGHTENING, Tightening
@@ -88,6 +88,12 @@ class Taken:
         assert (kept.kept is None, self.survey.kept) == (False, None)
         assert from_memory == self.outcomes, "what is kept gives the same as what is read twice"
         assert after_some == self.outcomes, "so does what was kept until there was no more room"
+        if self.survey.broken is None:
+            apart = list(rows(given_(), bounds))
+            for room in (0, 1 << 24):
+                found = survey(apart, MemoryScratch(), limits=bounds, keep=room)
+                of_elements = list(Intake(found, terms, bounds).run(apart))
+                assert of_elements == self.outcomes, "and what was taken apart before"
 
     @property
     def accepted(self) -> dict[str, Accepted]:

@@ -112,6 +112,17 @@ def test_salt_and_content_cannot_be_shifted_against_each_other() -> None:
     )
 
 
+@given(st.binary(min_size=1, max_size=200), st.integers(0, 40))
+def test_many_salts_are_those_of_the_leaves_one_by_one(seed: bytes, count: int) -> None:
+    assert merkle.salts(seed, count) == [merkle.salt(seed, at) for at in range(count)]
+
+
+def test_salts_need_a_seed() -> None:
+    assert merkle.salts(b"s", 1)
+    with pytest.raises(UsageError):
+        merkle.salts(b"", 1)
+
+
 def test_salts_differ_by_seed_and_by_place() -> None:
     salts = {merkle.salt(seed, at) for seed in (b"a" * 32, b"b" * 32) for at in range(100)}
     assert len(salts) == 200

@@ -96,6 +96,14 @@ def test_an_element_that_is_none_is_named_or_the_envelope_is_refused(
     assert len(answer.content) < 2_000  # what was refused is not said again
 
 
+def test_an_envelope_in_which_nothing_is_an_object_says_so_of_each(stand: Stand) -> None:
+    before = stand.objects()
+    status = stand.post(b'{"objects":[1,[],"x"]}').json()
+    assert (status["total_count"], status["success_count"], status["failure_count"]) == (3, 0, 3)
+    assert [each["id"] for each in status["failures"]] == ["object-0", "object-1", "object-2"]
+    assert stand.objects() == before
+
+
 def test_more_than_is_read_is_refused_before_it_is_read(stand: Stand) -> None:
     for size in (MAX_CONTENT_LENGTH + 1, 1 << 30, 10**30):
         head = (

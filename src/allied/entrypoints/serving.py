@@ -216,13 +216,13 @@ def run(
     """
     logs.configure(listening.log_level, listening.log_format)
     memory.use_few_pools()
-    memory.keep_what_stays()
     listener = listening.handed_over or listen(listening.host, listening.port)
     keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
     rounds = Rounds(node, keys, lambda: keeper.keeps)
     answers = Answers(node, keys, keeper.hinted, fellows)
     app, end_streams = build(node, answers, keys, free_bytes)
     server = Server(_config(taxii.ahead(app), listening.stop_seconds), end_streams)
+    memory.keep_what_stays()
     with _admin(node, listening.admin):
         keeper.start()
         rounds.start()

@@ -51,7 +51,7 @@ from allied.exchange.stix import (
     read_head,
     type_of,
 )
-from allied.exchange.survey import CONFLICT, Note, Source, Survey
+from allied.exchange.survey import CONFLICT, Given, Note, Survey
 from allied.exchange.topics import failure as topic_failure, forbidden, words_of
 from allied.exchange.validity import problems
 from allied.record.canonical import digest
@@ -169,7 +169,7 @@ class Intake:
         self._default = default_tlp(self.terms.channels, self.terms.at)
         self._topics = forbidden(self.terms.channels, self.terms.at)
 
-    def run(self, source: Source) -> Iterator[Outcome]:
+    def run(self, source: Given) -> Iterator[Outcome]:
         """Give out what becomes of each object, companions last.
 
         A bundle that breaks off ends here where the survey says; see `Survey.broken`.

@@ -180,7 +180,7 @@ def state(
     """
     if not 1 <= len(leaves) <= MAX_ITEMS:
         raise ValueError(f"a statement holds 1 to {MAX_ITEMS} items")
-    salts = [merkle.salt(seed, index) for index in range(len(leaves))]
+    salts = merkle.salts(seed, len(leaves))
     tree = merkle.tree(
         [merkle.leaf(salt, leaf.content()) for salt, leaf in zip(salts, leaves, strict=True)]
     )

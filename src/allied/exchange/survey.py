@@ -25,7 +25,7 @@ from typing import TypeAlias
 import msgspec
 
 from allied.errors import MalformedError
-from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Limits, Refused, rows
+from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Limits, Refused, Row, rows
 from allied.exchange.examining import Alone, Examiner, Sighted, short_version
 from allied.exchange.marking import Definition, Marked, MarkingError, marked, read_definition
 from allied.exchange.runs import Runs
@@ -35,6 +35,9 @@ from allied.exchange.topics import words_of
 
 Source: TypeAlias = Callable[[], Iterable[bytes]]
 """Opens the bundle from its start, again and again."""
+
+Given: TypeAlias = Source | Sequence[Row | Refused]
+"""A bundle: what opens it; or its elements, in order, where it was taken apart already."""
 
 MAX_MARKS = 10_000
 MAX_DEFINITIONS = 10_000
@@ -135,21 +138,25 @@ class Survey:
             "stix.changed", "the bundle changed while it was read", hint="share it again"
         )
 
-    def again(self, source: Source, limits: Limits) -> Iterator[Sighted | Refused]:
+    def again(self, source: Given, limits: Limits) -> Iterator[Sighted | Refused]:
         """Every element once more, in order: as it was kept, or read again."""
         if self.kept is not None:
             yield from self.kept.elements
             return
         try:
-            for some in self.examiner.examine(rows(source(), limits), whole=False):
+            for some in self.examiner.examine(_elements(source, limits), whole=False):
                 yield from some
         except BrokenError:
             if self.broken is None:
                 raise
 
 
+def _elements(given: Given, limits: Limits) -> Iterable[Row | Refused]:
+    return rows(given(), limits) if callable(given) else given
+
+
 def survey(
-    source: Source,
+    source: Given,
     scratch: Scratch,
     *,
     known: Callable[[str], Definition | None] = lambda _: None,
@@ -161,7 +168,7 @@ def survey(
     """Read a bundle once and note what is in it.
 
     Args:
-        source: gives its bytes from the start; called once here.
+        source: gives its bytes from the start, and is called once here; or its elements.
         scratch: empty room.
         known: gives marking definitions that are not in the bundle, by id.
         limits: see `bundle.Limits`.
@@ -179,7 +186,7 @@ def survey(
     broken = None
     examiner = examiner or Alone()
     try:
-        for some in examiner.examine(rows(source(), limits), whole=True):
+        for some in examiner.examine(_elements(source, limits), whole=True):
             seeing.take(some)
     except BrokenError as error:
         broken = error

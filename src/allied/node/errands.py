@@ -18,6 +18,7 @@ from allied.node import doctor, incidents, obligations, recalls, sharing, sync a
 from allied.node.node import Actor
 
 if TYPE_CHECKING:
+    from allied.exchange.bundle import Refused, Row
     from allied.node.cases import ObligationView
     from allied.node.doctor import Examined
     from allied.node.incidents import IncidentView, LocalEvaluation
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 def share(
     sight: Sight,
     keys: Keys,
-    source: Source,
+    source: Source | Sequence[Row | Refused],
     agreement: str,
     wish: Wish,
     *,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from allied.agreement.values import Tlp
 from allied.errors import RefusedError, UsageError
 from allied.exchange import limits, reciprocity
-from allied.exchange.bundle import Refused
+from allied.exchange.bundle import Refused, Row
 from allied.exchange.channel import Known
 from allied.exchange.channels import channels_at, recipient_at
 from allied.exchange.examining import Sighted
@@ -71,7 +71,7 @@ def share(
     node: Node,
     organisation: Organisation,
     keys: Keys | None,
-    source: Source,
+    source: Source | Sequence[Row | Refused],
     agreement: str,
     wish: Wish,
     *,
@@ -85,7 +85,8 @@ def share(
 
     Args:
         keys: None only for a dry run, which signs nothing.
-        source: gives the bytes of the bundle from the start; called twice.
+        source: gives the bytes of the bundle from the start, and is called twice; or its
+            elements, where somebody has taken it apart already (`exchange.bundle.rows`).
         on_decision: called with every object's decision, in the order of the second pass.
         on_trouble: called with the decisions on what is not taken, and with no others.
         on_progress: called now and then with how many more objects are done.
@@ -192,7 +193,7 @@ class _Sharing:
             recipients={recipient.party: Tally() for recipient in self._recipients},
         )
 
-    def run(self, source: Source) -> Shared:
+    def run(self, source: Source | Sequence[Row | Refused]) -> Shared:
         """Both passes."""
         with (
             self._node.scratch() as scratch,

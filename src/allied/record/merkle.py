@@ -8,7 +8,8 @@ cannot be guessed from its hash.
 Rules. A salt always has 16 bytes, so salt and content cannot be shifted against each
 other. Salts come from one seed and can be given away one by one.
 
-Source: RFC 6962, sections 2.1 and 2.1.1; RFC 9162, section 2.1.3.2 (verification).
+Source: RFC 2104 (salts); RFC 6962, sections 2.1 and 2.1.1; RFC 9162, section 2.1.3.2
+(verification).
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from allied.errors import UsageError
 
 SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
+
+_LABEL: Final = b"allied leaf/1 "
+_BLOCK: Final = 64
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,26 @@ def salt(seed: bytes, index: int) -> bytes:
     """The salt of leaf `index`, from 0, under a secret `seed` (HMAC with SHA-256)."""
     if not seed or index < 0:
         raise UsageError("merkle.salt", "salts need a seed and an index from 0")
-    label = b"allied leaf/1 " + index.to_bytes(8, "big")
-    return hmac.digest(seed, label, "sha256")[:SALT_BYTES]
+    return hmac.digest(seed, _LABEL + index.to_bytes(8, "big"), "sha256")[:SALT_BYTES]
+
+
+def salts(seed: bytes, count: int) -> list[bytes]:
+    """The salts of the first `count` leaves, each as `salt` gives it.
+
+    The key is the same for all, so both hashes of HMAC begin at the same state (RFC 2104).
+    """
+    if not seed:
+        raise UsageError("merkle.salt", "salts need a seed and an index from 0")
+    key = (seed if len(seed) <= _BLOCK else hashlib.sha256(seed).digest()).ljust(_BLOCK, b"\0")
+    inner = hashlib.sha256(key.translate(_INNER) + _LABEL)
+    outer = hashlib.sha256(key.translate(_OUTER))
+    found = []
+    for index in range(count):
+        within, around = inner.copy(), outer.copy()
+        within.update(index.to_bytes(8, "big"))
+        around.update(within.digest())
+        found.append(around.digest()[:SALT_BYTES])
+    return found
 
 
 def leaf(salt: bytes, content: bytes) -> bytes:

@@ -30,7 +30,7 @@ import orjson
 
 from allied.entrypoints.taxii.answering import MAX_CONTENT_LENGTH, MAX_OBJECTS
 from allied.errors import MalformedError
-from allied.exchange.bundle import Limits, Refused, rows
+from allied.exchange.bundle import Limits, Refused, Row, rows
 from allied.exchange.stix import instant
 from allied.node import errands
 from allied.node.additions import date_text, microseconds
@@ -99,15 +99,19 @@ class Envelope:
     """What was posted, taken apart.
 
     Attributes:
-        raws: the exact bytes of the objects, without the elements that are none.
-        places: of each of them among all elements.
+        elements: the objects by their exact bytes, and the elements that are none.
         count: of all elements.
     """
 
-    raws: list[bytes] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    failures: list[_Failure] = field(default_factory=list)
+    elements: list[Row | Refused] = field(default_factory=list)
     count: int = 0
+
+    @property
+    def objects(self) -> Iterator[tuple[int, bytes]]:
+        """The place of every object among the elements, and its bytes."""
+        for each in self.elements:
+            if isinstance(each, Row):
+                yield from enumerate(each.raws, each.index)
 
 
 def opened(body: bytes) -> Envelope:
@@ -120,14 +124,8 @@ def opened(body: bytes) -> Envelope:
     found = Envelope()
     try:
         for each in rows([body], _LIMITS, envelope=True):
-            if isinstance(each, Refused):
-                failure = _Failure(each.index, each.id or "", each.code, each.reason)
-                found.failures.append(failure)
-                found.count += 1
-            else:
-                found.raws += each.raws
-                found.places += range(each.index, each.index + len(each.raws))
-                found.count += len(each.raws)
+            found.elements.append(each)
+            found.count += len(each.raws) if isinstance(each, Row) else 1
             if found.count > MAX_OBJECTS:
                 raise TooManyError
     except MalformedError as problem:
@@ -160,26 +158,23 @@ def add(sight: Sight, keys: Keys, root: str, envelope: Envelope) -> bytes:
     """
     node = sight.node
     at = node.clock.now()
-    failures = list(envelope.failures)
-    if envelope.raws:
-        name = uuid.UUID(bytes=node.chance.token(16), version=4)
-        pieces = (
-            b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode(),
-            b",".join(envelope.raws),
-            b"]}",
-        )
+    failures: list[_Failure] = []
+    if any(isinstance(each, Row) for each in envelope.elements):
 
         def troubled(decision: Decision) -> None:
-            place = envelope.places[decision.index]
-            failures.append(_Failure(place, decision.id, decision.code, decision.reason))
-
-        def source() -> Iterator[bytes]:
-            return iter(pieces)
+            failure = _Failure(decision.index, decision.id, decision.code, decision.reason)
+            failures.append(failure)
 
         shared = errands.share(
-            sight, keys, source, root, Wish(), dry_run=False, on_trouble=troubled
+            sight, keys, envelope.elements, root, Wish(), dry_run=False, on_trouble=troubled
         )
         failures += _contradicting(envelope, shared.contradictions)
+    else:
+        failures += [
+            _Failure(each.index, each.id or "", each.code, each.reason)
+            for each in envelope.elements
+            if isinstance(each, Refused)
+        ]
     id_ = str(uuid.UUID(bytes=node.chance.token(16), version=4))
     shown = _status(id_, date_text(microseconds(at)), envelope, failures)
     with node.store.write() as writing:
@@ -193,7 +188,7 @@ def _contradicting(
 ) -> Iterator[_Failure]:
     """The objects whose version was shared before with other bytes: those stand, these go."""
     named = frozenset(contradictions)
-    for place, raw in zip(envelope.places, envelope.raws, strict=True) if named else ():
+    for place, raw in envelope.objects if named else ():
         each = _names(raw)
         if any((each.id, version) in named for version in (each.modified, each.created)):
             reason = "this version was shared before with other bytes, which stand"
@@ -218,7 +213,7 @@ def _names(raw: bytes) -> _Named:
 
 
 def _status(id_: str, at: str, envelope: Envelope, failures: Sequence[_Failure]) -> bytes:
-    raws = dict(zip(envelope.places, envelope.raws, strict=True)) if failures else {}
+    raws = dict(envelope.objects) if failures else {}
     told = [
         _detail(each, raws.get(each.index), at)
         for each in sorted(failures, key=lambda each: each.index)
