@@ -61,7 +61,7 @@ def _write(river: Node, agreement: str, number: int) -> float:
     from allied.node.node import hosted
     from allied.record import record
     from allied.record.ids import RecordId
-    from allied.record.record import ChainKey
+    from allied.record.record import ChainKey, Dep, sorted_deps
 
     node = open_node(river.folder)
     try:
@@ -73,6 +73,13 @@ def _write(river: Node, agreement: str, number: int) -> float:
         circle = folded.instrument.circles.all.id
         chain = ChainKey(circle, organisation.id, organisation.incarnation)
         sequence, previous = folded.history.heads[chain]
+        heads = folded.history.heads.items()
+        # The first one rests on what the others said, and so do all that follow it.
+        cites = sorted_deps([
+            Dep(*other, *head)
+            for other, head in heads
+            if other.circle == circle and other.issuer != organisation.id
+        ])  # fmt: skip
         started = time.perf_counter()
         for start in range(0, number, 5_000):
             rows = []
@@ -86,14 +93,14 @@ def _write(river: Node, agreement: str, number: int) -> float:
                     incarnation=organisation.incarnation,
                     sequence=sequence,
                     previous=previous,
-                    deps=(),
+                    deps=cites,
                     version=folded.row.version,
                     kind="ledger.commit",
                     claimed_at=record.whole_milliseconds(node.clock.now()),
                 )
                 root = hashlib.sha256(f"{sequence} {at}".encode()).hexdigest()
                 made = record.written(header, {"root": root}, signer)
-                previous = RecordId(made.id)
+                previous, cites = RecordId(made.id), ()
                 rows.append((made, sequence))
             with node.store.write() as writing:
                 for made, number_ in rows:
@@ -119,6 +126,9 @@ def _folded(river: Node, agreement: str, number: int) -> Iterator[Row]:
     try:
         with node.store.read() as reading:
             folded = _fold(node, reading, agreement)
+            without = [each for each in folded.state.verdicts.values() if not each.effect]
+            if without:
+                raise RuntimeError(f"a record has no effect: {without[0].reason}")
             seconds = min(_timed(lambda: Folds().of(reading, folded.row.id)) for _ in range(3))
             raws = [row.raw for row in reading.records(folded.row.id)]
             identities = {

@@ -22,7 +22,7 @@ from allied.agreement.state import State
 from allied.errors import NotFoundError
 from allied.record.descriptor import read as read_descriptor
 from allied.record.history import History, history
-from allied.record.record import read
+from allied.record.record import read_kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +108,7 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
         raise NotFoundError("agreement.unknown", "no agreement here goes by that id")
     instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
     rows = reading.records(agreement)
-    past = history((read(stored.raw) for stored in rows), instrument.circles.size)
+    past = history((read_kept(stored.raw, stored.id) for stored in rows), instrument.circles.size)
     progress = begun(instrument, past, _Keepers(reading).of)
     number, last = (rows[-1].row, rows[-1].id) if rows else (0, None)
     return Folded(row, instrument, past, progress.state, number, last, progress)
@@ -118,7 +118,7 @@ def _extended(kept: Folded, reading: Reading) -> Folded:
     rows = reading.records(kept.row.id, after_row=kept.last_row)
     past = kept.history.grown({stored.raw for stored in rows})
     if past is None:
-        past = kept.history.extended(read(stored.raw) for stored in rows)
+        past = kept.history.extended(read_kept(stored.raw, stored.id) for stored in rows)
     custodian = _Keepers(reading).of
     if kept.progress is None:
         progress = begun(kept.instrument, past, custodian)
