@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from allied.adapters.folder import DataFolder
-from allied.adapters.sql import schema
+from allied.adapters.sql import fill_postgres, schema
 from allied.adapters.sql.dialect import sqlite_engine
 from allied.adapters.sql.postgres import postgres_engine
 from allied.bootstrap import open_node
@@ -222,3 +222,25 @@ def test_a_node_that_is_served_or_has_moved_does_not_move(house: Path, database:
         assert allied("backup", "move", *where).code == "node.already-serving"
     assert allied("backup", "move", *where).status == 0  # the twin
     assert allied("backup", "move", *where).code == "move.not-in-folder"
+
+
+def test_a_move_that_was_cut_short_is_done_again_or_is_done(house: Path, database: str) -> None:
+    """Killed before the folder is bound the node is what it was; after it a setting is missing."""
+    before, held = shown(house), of_file(house / "allied.db")
+    where = ("--database", database, "--data", house, "--json")
+    fill_postgres(database, house / "allied.db", busy_seconds=5)  # as far as that it came
+    assert shown(house) == before
+    assert share(house, 2).status == 0
+    assert allied("backup", "move", *where).code == "store.not-empty"
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    assert allied("backup", "move", *where).status == 0
+    assert len(of_server(database)["records"]) == len(held["records"])
+    assert len(of_server(database)["items"]) == len(held["items"]) + 1
+
+    settings = (house / "node.toml").read_text()
+    (house / "node.toml").write_text(SETTINGS)
+    assert allied("agreement", "list", "--data", house, "--json").code == "store.not-named"
+    (house / "node.toml").write_text(settings)
+    assert allied("agreement", "list", "--data", house, "--json").status == 0
