@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from allied.agreement.certified import write_proof
+from allied.agreement.chain import version_of
 from allied.agreement.fold import begun, fold, further
 from allied.agreement.moments import moment_text
 from allied.agreement.result import Result
@@ -49,7 +50,7 @@ from tests.node.hands import (
     slip_in,
     state_digest,
 )
-from tests.node.network import Network
+from tests.node.network import House, Network
 
 AMBER = amended(GREEN="AMBER")
 MAY = amended(**{"modality: must": "modality: may"})
@@ -329,7 +330,14 @@ def certificate(network: Network, bearer: str, question: str, *, closed: int = 0
         body: dict[str, Json] = {"proposal": on.record, "tally": "c" * 64, "result": result.digest}
         counts.append(crafted(network.houses[who], "pact", "decision.count", body, deps=[]))
     opening = next(each for each in found.history.order if each.id == question)
-    return crafted(house, "pact", "decision.certificate", write_proof(opening, result, counts))
+    present = found.state.present(found.instrument, now)
+    return crafted(
+        house,
+        "pact",
+        "decision.certificate",
+        write_proof(opening, result, counts),
+        version=version_of(found.instrument, present.link),
+    )
 
 
 def test_two_certificates_on_one_version_freeze_it_until_a_third_settles_them(
@@ -371,7 +379,14 @@ def test_a_text_that_is_adopted_after_another_on_the_same_version_changes_nothin
 
     assert [each.state for each in show(network, RIVER).versions] == ["earlier", "in-force"]
     assert "in force since" in effect(network, RIVER, one)
-    assert "effect.version-passed" in effect(network, RIVER, other)
+    assert effect(network, RIVER, other) == (
+        "none: another text was adopted on the version that it follows; put it anew"
+    )
+    slip_in(network.houses[RIVER], certificate(network, RIVER, other))
+    network.settle(2)
+    assert "effect.version-passed" in effect(network, HARBOUR, other)
+    assert numbers(network) == {2}
+    assert one_state(network)
 
 
 # --- refused ----------------------------------------------------------------------------
@@ -490,3 +505,31 @@ def test_neither_order_nor_batches_change_the_versions(
             == found.state.present(found.instrument, at).chain
         )
         assert state.verdicts == found.state.verdicts
+
+
+def test_nobody_counts_for_two_texts_on_one_version(tmp_path: Path) -> None:
+    network = pact(tmp_path)
+    one, other = put(network, RIVER, AMBER), put(network, HARBOUR, MAY)
+    network.settle(1)
+    vote(network, one, YES)
+    counting: House | None = None
+    for house in [*network.houses.values()] * 4:
+        house.sync()
+        own = [
+            each.header.kind
+            for each in folded(house, "pact").history.order
+            if each.header.issuer == house.organisation.id
+        ]
+        if "decision.count" in own and not folded(house, "pact").state.decided:
+            counting = house
+            break
+
+    assert counting is not None
+    found = folded(counting, "pact")
+    table = table_of(found, found.instrument.circles.all)
+    on = {each.record: each for each in table.tabled}
+    said = {
+        name: amendments.counted_another(found, table, on[name], PartyId(counting.label))
+        for name in (one, other)
+    }
+    assert said == {one: False, other: True}

@@ -8,13 +8,16 @@ is still on the table by the id of its question.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from allied.agreement.amended import read_amended
 from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.check import check_text
+from allied.agreement.closing import progress
 from allied.agreement.diff import diff
 from allied.agreement.tabled import OPEN
+from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError, ConflictError, NotFoundError, RefusedError
 from allied.node import journal
 from allied.node.agreements import act_for_all
@@ -22,7 +25,7 @@ from allied.node.version_views import no_such_version
 from allied.record.ids import Digest
 
 if TYPE_CHECKING:
-    from allied.agreement.tabled import Tabled
+    from allied.agreement.tabled import OnTable, Tabled
     from allied.node.agreements import AgreementView, Statement
     from allied.node.folds import Folded
     from allied.node.node import Actor, Node
@@ -182,6 +185,38 @@ def changes_put(on: Tabled) -> tuple[str, ...]:
     except AlliedError:
         return ()
     return tuple(str(each) for each in diff(on.terms, found.terms))
+
+
+def counted_another(folded: Folded, table: OnTable, on: Tabled, mine: PartyId) -> bool:
+    """Whether a party has counted for another text on the same version, that may still be proved.
+
+    Two quorums share somebody who does not lie; so nobody who does not counts for both, and no two
+    texts on one version are proved.
+    """
+    if on.question.matter.kind not in OF_THE_TEXT:
+        return False
+    before = _before(on)
+    for other in table.tabled:
+        if other.record == on.record or other.question.matter.kind not in OF_THE_TEXT:
+            continue
+        if other.question.matter.version == on.question.matter.version or _before(other) != before:
+            continue
+        with suppress(AlliedError):
+            state = progress(other, folded.state.custodians(other.opening.knows))
+            own = any(
+                each.party == mine and each.result.outcome == ADOPTED for each in state.counts
+            )
+            if own and not state.is_split:
+                return True
+    return False
+
+
+def _before(on: Tabled) -> Digest | None:
+    """The version that the text of a question follows; None where it cannot be read."""
+    try:
+        return read_amended(on.opening.body.get("amended"), "the amended text").before
+    except AlliedError:
+        return None
 
 
 def text_put(on: Tabled) -> str:

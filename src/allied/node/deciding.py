@@ -14,7 +14,8 @@ the order tallies as soon as everybody has closed; where somebody stays silent, 
 step longer than who comes before, from the last claimed time that has come. An organisation counts
 for one value only, and for the tally of who comes first in the order. It never waits for people,
 and never decides for them. What goes wrong in one agreement stops no other. A
-certificate that its bearer's later lies would take away is said again by whoever holds it.
+certificate that its bearer's later lies would take away is said again by whoever holds it. Of texts
+that follow one version an organisation counts for one only, unless that one is stuck.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certified import certified, read_proof, without, write_proof
+from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.closing import (
     CERTIFICATE,
     CLOSE,
@@ -45,9 +47,11 @@ from allied.agreement.tabled import OPEN as OPENING, Said, counted
 from allied.agreement.wording import read_matter
 from allied.errors import AlliedError, ExhaustedError, NotFoundError, RefusedError
 from allied.node import journal, visibility
+from allied.node.amendments import counted_another
 from allied.node.decided import decided_in
 from allied.node.node import Actor
 from allied.node.questions import table_of, table_with
+from allied.node.version_views import has_passed
 from allied.record.canonical import Json
 from allied.record.ids import PartyId
 
@@ -178,8 +182,16 @@ def _steps(folded: Folded, organisation: Organisation, now: datetime, due: _Due)
         table = table_of(folded, circle)
         decided = decided_in(folded, table)
         for on in table.tabled:
-            if on.record not in decided:
-                yield from _steps_on(folded, circle, on, mine, now, due)
+            if on.record in decided or _is_passed(folded, on, now):
+                continue
+            for step in _steps_on(folded, circle, on, mine, now, due):
+                if step.kind != COUNT or not counted_another(folded, table, on, mine):
+                    yield step
+
+
+def _is_passed(folded: Folded, on: Tabled, now: datetime) -> bool:
+    """Whether a question is on a text that can be no version any more: nobody goes on with it."""
+    return on.question.matter.kind in OF_THE_TEXT and has_passed(folded, on, now)
 
 
 def _restated(folded: Folded, organisation: Organisation) -> Iterator[_Step]:

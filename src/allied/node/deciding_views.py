@@ -24,7 +24,7 @@ from allied.agreement.matters import OF_INCIDENTS, OF_THE_REGISTER
 from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError
 from allied.node.decided import decisions_on
-from allied.node.version_views import FROZEN, WAITING, VersionView, version_views
+from allied.node.version_views import FROZEN, WAITING, VersionView, has_passed, version_views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +187,7 @@ def _effect(
         return "none: the nodes are split over the count; it is frozen, and may be put anew"
     kind = on.question.matter.kind
     if proved is None:
-        return f"none yet: {asked} have to count the same"
+        return _not_yet(folded, on, asked, at)
     if proved.result.outcome != ADOPTED:
         return f"none: {proved.result.outcome}"
     if kind in OF_THE_TEXT:
@@ -198,6 +198,13 @@ def _effect(
     if kind in OF_INCIDENTS:
         return f"in the evaluation of the incident since {since}"
     return "its words, for people: nothing in register or evaluation follows from it"
+
+
+def _not_yet(folded: Folded, on: Tabled, asked: str, at: datetime) -> str:
+    """What follows from a question that nothing proves."""
+    if on.question.matter.kind in OF_THE_TEXT and has_passed(folded, on, at):
+        return "none: another text was adopted on the version that it follows; put it anew"
+    return f"none yet: {asked} have to count the same"
 
 
 def _of_the_text(folded: Folded, proved: Certified, at: datetime) -> str:

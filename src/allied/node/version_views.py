@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement.amended import read_amended
 from allied.agreement.chain import OF_THE_TEXT, name_of
 from allied.agreement.diff import diff
 from allied.agreement.tally import ADOPTED
-from allied.errors import NotFoundError
+from allied.errors import AlliedError, NotFoundError
 from allied.record.ids import Digest
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from allied.agreement.amended import Amended
     from allied.agreement.certified import Certified
     from allied.agreement.chain import Present
+    from allied.agreement.tabled import Tabled
     from allied.agreement.terms import Agreement
     from allied.agreement.versions import Text
     from allied.node.folds import Folded
@@ -125,6 +127,22 @@ def text_of_version(folded: Folded, number: int, at: datetime) -> str:
         if link.number == wanted:
             return link.text.text
     raise no_such_version(wanted, len(here.chain.links) + 1)
+
+
+def has_passed(folded: Folded, on: Tabled, at: datetime) -> bool:
+    """Whether the text of a question does not follow the version that one has to follow now.
+
+    Another one was adopted on the same version; or it cannot be read.
+    """
+    wanted = on.question.matter.version
+    base = folded.state.present(folded.instrument, at).base
+    if wanted == base.before or wanted in base.instead or Digest(wanted) in folded.state.texts:
+        return on.record in folded.state.passed
+    try:
+        text = read_amended(on.opening.body.get("amended"), folded.row.alias)
+    except AlliedError:
+        return True
+    return (text.before, text.instead) != (base.before, base.instead)
 
 
 def no_such_version(number: int, last: int) -> NotFoundError:
