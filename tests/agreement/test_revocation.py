@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from allied.agreement.fold import begun, fold, further
+from allied.agreement.judging import MOST_PAPERS
 from allied.agreement.revocation import needed_of
 from allied.errors import MalformedError
 from allied.record import revocation
@@ -285,3 +286,24 @@ def test_a_withdrawal_that_is_void_hides_none_that_holds() -> None:
     for records, wanted in (([gone], gone), ([gone, last], None), ([gone, last, left], left)):
         found = begun(seats.pact, history([*seats.records, *records])).first.standing_cuts()
         assert (found[me].withdrawal if me in found else None) == wanted
+
+
+@pytest.mark.parametrize("many", [1, MOST_PAPERS, MOST_PAPERS + 4])
+def test_however_often_a_thief_withdraws_the_owner_can_leave(many: int) -> None:
+    seats = table()
+    good = seats.river.last
+    thief = Pen(
+        seats.pact, RIVER_P, None, 0, NOON + timedelta(days=1), None, [*seats.river.written]
+    )
+    gone = [thief.withdraw(seats.others(seats.river)) for _ in range(many)]
+    pen = Pen(seats.pact, RIVER_P, None, 1, LATER, RENEWED)
+    body = revocation.body([STOLEN.public.key_id], [cited(good)], WHY)
+    last = pen.write("key.revoke", body, [*seats.others(seats.river), gone[-1]])
+    left = pen.withdraw(cut=[good])
+    folded = fold(seats.pact, history([*seats.records, *gone, last, left]))
+    assert folded.verdicts[left.id].effect
+    assert [each for each in gone if folded.verdicts[each.id].effect] == []
+    assert left.id in folded.notices
+    me = ORGANISATIONS[RIVER_P].identity.id
+    cuts = begun(seats.pact, history([*seats.records, *gone, last, left])).first.standing_cuts()
+    assert cuts[me].withdrawal == left

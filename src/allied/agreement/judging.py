@@ -524,13 +524,16 @@ class Judging:
     def _require_few(self, record: Record) -> None:
         """Papers that a party writes again and again stop being events.
 
-        It may leave and come back, so a second one counts.
+        It may leave and come back, so a second one counts. What a thief of its key wrote before it
+        revoked that key is not its own.
         """
         if record.header.kind not in _PAPERS or "version" in record.body:
             return
+        revoked = known_ones(self.heard, self._knowing(record.id))
         alike = sum(
             (each.header.kind, each.header.issuer) == (record.header.kind, record.header.issuer)
             and self.history.knows(record.id, each.id)
+            and not is_beyond(each, revoked)
             for each, _ in self.events
         )
         if alike >= MOST_PAPERS:
