@@ -270,7 +270,9 @@ def require_fence(opened: Opened) -> None:
 
 
 def _require_fence(folder: DataFolder, store: SqlStore, settings: Settings) -> None:
-    folder.require_not_restored()
+    with store.read() as reading:
+        restored = reading.cursor(backups.RESTORED)
+    folder.require_not_restored(in_database=bool(restored))
     appended = store.appended()
     folder.fence.require_current(appended)
     if settings.database:
@@ -474,6 +476,8 @@ def resume_node(
                 without_unreached=without_unreached,
             )
             folder.fence.require_current(opened.store.appended())
+            with opened.store.write() as writing:
+                writing.set_cursor(backups.RESTORED, "")
             folder.restored.unlink(missing_ok=True)
             return done
     finally:

@@ -130,7 +130,7 @@ def test_a_node_moves_to_the_database_that_its_settings_name(house: Path, databa
 def test_a_backup_is_put_back_on_a_server_and_back_into_a_file(
     house: Path, database: str, tmp_path: Path
 ) -> None:
-    before, held = shown(house), of_file(house / "allied.db", "counters")
+    before, held = shown(house), of_file(house / "allied.db", "counters", "cursors")
     file, keys, into = tmp_path / "a.backup", tmp_path / "a.keys", tmp_path / "again"
     made = allied("backup", "create", file, "--keys", keys, "--data", house, **KEYS)
     assert made.status == 0, made.err
@@ -138,8 +138,12 @@ def test_a_backup_is_put_back_on_a_server_and_back_into_a_file(
     done = allied("backup", "restore", file, *there, **KEYS)
     assert done.status == 0, done.err
     assert done.value["rows"]["records"] == len(held["records"])
-    assert of_server(database, "counters") == held
+    assert of_server(database, "counters", "cursors") == held
     assert not list(into.glob("allied.db*"))
+    elsewhere = Path(shutil.copytree(into, tmp_path / "elsewhere"))  # as a further server has it
+    (elsewhere / "restored.json").unlink()
+    shutil.copy(house / "fence.json", elsewhere / "fence.json")
+    assert allied("sync", "--data", elsewhere, "--json").code == "store.restored"
 
     # As every restored node it signs nothing before it has asked how far it was.
     assert allied("sync", "--data", into, "--json").code == "store.restored"
@@ -149,6 +153,7 @@ def test_a_backup_is_put_back_on_a_server_and_back_into_a_file(
     assert {(each["certain"], each["incarnation"]) for each in resumed.value} == {(True, 0)}
     assert shown(into)[:-1] == before[:-1]
     assert share(into, 2).status == 0
+    assert allied("sync", "--data", elsewhere, "--json").status == 0  # the twin
 
     # And the way back.
     after, held = shown(into), of_server(database, "counters", "cursors")

@@ -6,8 +6,8 @@
 Never in a backup: the fence (it must not grow older), the lock files, the recovery file.
 
 Rules. A folder that is there is never touched: a restore makes a new one, whole or not at
-all, and marks it (`restored.json`): nothing is signed there before somebody has gone on with
-`allied resume`. Only parts of the names above are taken out.
+all, and marks it (`restored.json`) and the database in it: nothing is signed with either before
+somebody has gone on with `allied resume`. Only parts of the names above are taken out.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from allied.adapters.sql import SqlStore
 from allied.errors import ConflictError, MalformedError
 from allied.node.ports import Chance
 
+RESTORED: Final = "restored"
+"""The cursor of a database that was put back: when; empty again once the node went on."""
 _NODE, _KEYS = "node", "keys"
 _KEY_FILE: Final = re.compile(r"keys/(?:people/[0-9a-f]{64}/[A-Za-z0-9-]{1,64}|[0-9a-f]{64})\.json")
 _PAST: Final = 2**32
@@ -131,7 +133,7 @@ def restore(
         about = unpack(path, opener, room, chance)
         if keys is not None:
             _unpack_keys(keys, opener, room, chance)
-        _settle(room / "allied.db")
+        _settle(room / "allied.db", at)
         told = {
             "format": "allied-restored/1",
             "made_at": about.get("made_at"),
@@ -160,11 +162,11 @@ def _unpack_keys(path: Path, opener: Opener, room: Path, chance: Chance) -> None
     shutil.rmtree(apart)
 
 
-def _settle(database: Path) -> None:
+def _settle(database: Path, at: datetime) -> None:
     """Let a copy be a database that goes on: past every number that was given since it was made.
 
     Partners remember up to which number they have fetched; a number given again would be one
-    that they pass over.
+    that they pass over. The database says of itself that it was put back, wherever it is taken.
     """
     names = ", ".join(f"'{name}'" for name in ("record", "item", "change"))
     try:
@@ -173,6 +175,10 @@ def _settle(database: Path) -> None:
             connection.execute(
                 f"UPDATE counters SET value = value + ? WHERE name IN ({names})",  # noqa: S608
                 (_PAST,),
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)",
+                (RESTORED, at.isoformat()),
             )
     except sqlite3.Error as error:
         raise MalformedError(

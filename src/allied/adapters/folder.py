@@ -91,13 +91,17 @@ class DataFolder:
         """`restored.json`: there from a restore until the node goes on."""
         return self.root / "restored.json"
 
-    def require_not_restored(self) -> None:
-        """Return unless this folder was put back from a backup and nobody went on from there.
+    def require_not_restored(self, *, in_database: bool) -> None:
+        """Return unless this node was put back from a backup and nobody went on from there.
+
+        Args:
+            in_database: whether its database says that it was; one on a server may be used with
+                an older copy of the folder.
 
         Raises:
             ConflictError: `store.restored`.
         """
-        if self.restored.exists():
+        if in_database or self.restored.exists():
             raise ConflictError(
                 "store.restored",
                 "this node was put back from a backup, and may have signed more since",
