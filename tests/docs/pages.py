@@ -39,6 +39,7 @@ from allied.node import (
     sharing,
     sync,
     tables,
+    version_views,
 )
 from tests.docs.codes import STATUSES, Code, codes
 
@@ -46,6 +47,7 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SHAPES: tuple[type[Any], ...] = (
     agreements.AgreementView,
     agreements.PartyView,
+    version_views.VersionView,
     shapes.AgreementSummary,
     agreements.LateView,
     Finding,

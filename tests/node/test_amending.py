@@ -527,7 +527,7 @@ def test_nobody_counts_for_two_texts_on_one_version(tmp_path: Path) -> None:
     assert counting is not None
     found = folded(counting, "pact")
     table = table_of(found, found.instrument.circles.all)
-    on = {each.record: each for each in table.tabled}
+    on = {str(each.record): each for each in table.tabled}
     said = {
         name: amendments.counted_another(found, table, on[name], PartyId(counting.label))
         for name in (one, other)
