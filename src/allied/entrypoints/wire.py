@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MOST_HEAD: Final = 64 * 1024
 """Bytes of a request up to the end of its headers, and what came in one piece with them."""
@@ -24,7 +24,8 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def is_answering(self) -> bool:
         """Whether a request has come that is not answered yet."""
-        return self.cycle is not None and not self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        return cycle is not None and not cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head that has not ended."""
