@@ -71,6 +71,20 @@ def test_of_each_party_one_word_on_a_notice_is_kept() -> None:
     assert list(acknowledged(words[0])) == [notice.id]
 
 
+def test_a_word_on_a_notice_counts_where_all_can_read_it() -> None:
+    seats, notice = _notice()
+    pair = seats.pact.circles.pair(*sorted(("river", "harbour")))  # type: ignore[arg-type]
+    whisper = seats.pen(HARBOUR_P, pair)
+    whisper.at = seats.harbour.at
+    word = whisper.write("receipt", {"records": [notice.id]}, [notice])
+    folded = fold(seats.pact, history([*seats.records, word]))
+    assert folded.verdicts[word.id].effect
+    assert folded.notices[notice.id].heard == []
+    said = seats.harbour.write("receipt", {"records": [notice.id]}, [notice])
+    heard = fold(seats.pact, history([*seats.records, word])).notices[notice.id].heard
+    assert [each.receipt for each in heard] == [said.id]
+
+
 @pytest.mark.parametrize(
     ("hours", "knows", "kept"),
     [

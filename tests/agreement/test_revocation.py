@@ -104,6 +104,37 @@ def test_where_nothing_was_counted_the_key_counts_for_nothing() -> None:
     assert effects(seats, forged, everywhere, counted) == {}
 
 
+def test_a_revocation_that_not_all_can_read_touches_its_circle_alone() -> None:
+    seats = table()
+    pair = seats.pact.circles.pair(*sorted(("river", "harbour")))  # type: ignore[arg-type]
+    said, whispered = note(seats.river), note(seats.pen(RIVER_P, pair), seats.heads)
+    here = revoking(seats, [], circle=pair)
+    assert effects(seats, whispered, here) == {whispered.id: "effect.key-revoked"}
+    everywhere = revoking(seats, [])
+    found = effects(seats, whispered, here, everywhere)
+    assert found[said.id] == found[whispered.id] == "effect.key-revoked"
+
+
+def test_a_paper_is_relied_on_where_it_stands() -> None:
+    """What a pair says among itself would else make it judge otherwise than the third."""
+    seats = Table(instrument(), *(Pen(instrument(), each) for each in ORGANISATIONS))
+    proposal = seats.river.propose()
+    seats.river.person()
+    seats.river.sign()
+    seats.harbour.person([proposal])
+    signed = seats.harbour.sign([seats.river.last])
+    last = revoking_all(seats, HARBOUR_P, [proposal])
+    pair = seats.pact.circles.pair(*sorted(("river", "harbour")))  # type: ignore[arg-type]
+    whispered = note(Pen(seats.pact, RIVER_P, pair, 0, LATER), [signed])
+    records = [*seats.records, last, whispered]
+    found = fold(seats.pact, history(records))
+    assert found.verdicts[signed.id].code == "effect.key-revoked"
+    seats.river.at = LATER  # the twin: where all can read it
+    relied = note(seats.river, [signed])
+    found = fold(seats.pact, history([*records, relied]))
+    assert found.verdicts[signed.id].effect
+
+
 def test_a_stolen_key_cannot_revoke_the_key_that_followed() -> None:
     seats = table()
     good = note(seats.river)

@@ -202,7 +202,7 @@ class Judging:
         """Judge one record by its past and let it take effect."""
         if record.header.kind == REVOKE:
             with suppress(AlliedError):
-                self.heard.append((record, read_revocation(record)))
+                self.heard.append((record, self._revocation(record)))
         try:
             verdict = _BACK_DATED
             if record.id not in self.history.contested:
@@ -453,7 +453,7 @@ class Judging:
                 self._decide(record)
                 self.statements.append(record)
             case "key.revoke":
-                self.revocations.append((record, read_revocation(record)))
+                self.revocations.append((record, self._revocation(record)))
                 self.statements.append(record)
             case _:
                 self.texts.open(record)
@@ -468,12 +468,17 @@ class Judging:
         self.statements.append(record)
 
     def _acknowledge(self, record: Record, party: PartyId) -> None:
-        """Note which notices of leaving a receipt names."""
-        if record.header.kind == "receipt" and self.notices:
+        """Note which notices of leaving a receipt names that all parties read."""
+        everybody = self.instrument.circles.all.id
+        if record.header.kind == "receipt" and self.notices and record.header.circle == everybody:
             for each in acknowledged(record):
                 notice = self.notices.get(RecordId(each))
                 if notice is not None and self.history.knows(record.id, RecordId(each)):
                     notice.hear(record, party, self._knowing(record.id))
+
+    def _revocation(self, record: Record) -> Revocation:
+        everywhere = record.header.circle == self.instrument.circles.all.id
+        return replace(read_revocation(record), everywhere=everywhere)
 
     def _decide(self, record: Record) -> None:
         """Let a decision on a matter of the register have its effect, if it is proved."""

@@ -13,10 +13,13 @@ Words used here:
 Rules. A revocation touches only chains of lower incarnations than its own, so a stolen key
 can never revoke the one that came after it. A revoked key counts in each circle up to what
 the revocations in that very circle count, the lowest where several do; in a circle without
-one it counts for nothing. What lies beyond is kept and shown, and has no effect, except what
-is the same whoever says it (a proposal, a circle), and a signature or ratification that at
-least half of the others relied on: nobody takes an agreement out of force by revoking its own
-keys. Whoever wants to leave withdraws. For one revocation what was relied on only grows.
+one it counts for nothing once it is revoked where all parties read. What is said in one circle
+alone touches no other, since those who cannot read it would judge otherwise: neither a
+revocation, nor that somebody relied on a paper. What lies beyond is kept and shown, and has
+no effect, except what is the same whoever says it (a proposal, a circle), and a signature or
+ratification that at least half of the others relied on: nobody takes an agreement out of
+force by revoking its own keys. Whoever wants to leave withdraws. For one revocation what was
+relied on only grows.
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ def against(record: Record, revocations: Sequence[Revocation]) -> list[Revocatio
         if each.issuer == header.issuer
         and header.key in each.keys
         and header.incarnation < each.below
+        and (each.everywhere or each.circle == header.circle)
     ]
     here = [each for each in about if each.circle == header.circle]
     if not here:
@@ -120,6 +124,8 @@ class Reliance:
         for chain, line in self._lines.items():
             if chain.issuer == record.header.issuer or chain.issuer in who:
                 continue
+            if chain.circle != record.header.circle:
+                continue  # not everybody who judges this can read that
             at = self._first_to_know(line, record.id)
             if at is not None and not self._history.knows(at.id, revocation.record):
                 who.add(chain.issuer)

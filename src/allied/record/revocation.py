@@ -42,6 +42,7 @@ class Revocation:
         circle: for which it counts.
         below: it touches chains of lower incarnations than this one.
         counted: by own chain of this circle, the last number that counts.
+        everywhere: it stands where all parties read, and so counts in every circle.
     """
 
     record: RecordId
@@ -50,6 +51,7 @@ class Revocation:
     circle: CircleId
     below: int
     counted: Mapping[ChainKey, int]
+    everywhere: bool = False
 
 
 def body(keys: Sequence[KeyId], cut: Sequence[Dep], because: Mapping[str, Json]) -> dict[str, Json]:
