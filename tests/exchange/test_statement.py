@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
+from msgspec.structs import replace as of_leaf
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError, MalformedError, UnverifiedError
@@ -86,7 +87,7 @@ def test_it_holds_for_nothing_else(change: dict[str, object]) -> None:
 
     with pytest.raises(UnverifiedError) as refusal:
         require_holds(
-            made.statement, replace(leaf, **change), proof,  # type: ignore[arg-type]
+            made.statement, of_leaf(leaf, **change), proof,
             originator=RIVER_ID, agreement=HERE,
         )  # fmt: skip
     assert refusal.value.code == "exchange.not-in-statement"
@@ -219,13 +220,13 @@ def test_a_statement_holds_so_many_items(count: int, monkeypatch: pytest.MonkeyP
 
 def test_a_proof_carries_the_markings_that_a_recipient_cannot_compute() -> None:
     marks = (digest(b"one"), digest(b"two"))
-    leaf = replace(leaves(1)[0], definitions=marks)
+    leaf = of_leaf(leaves(1)[0], definitions=marks)
 
     made = state(RIVER_ID, HERE, CLASS, [leaf, *leaves(3)], b"seed", KEY, AT)
     proof = Proof.read(made.proofs[0].packed())
 
     assert proof.definitions == tuple(sorted(marks))
-    rebuilt = replace(leaves(1)[0], definitions=proof.definitions)
+    rebuilt = of_leaf(leaves(1)[0], definitions=proof.definitions)
     assert holds(made.statement, rebuilt, proof)
     assert not holds(made.statement, leaves(1)[0], proof)
 
@@ -292,7 +293,7 @@ def test_what_is_kept_of_a_statement_gives_the_same_proofs_again(
     marked: list[list[int]], seed: bytes
 ) -> None:
     items = [
-        replace(leaf, definitions=tuple(digest(str(each).encode()) for each in marks))
+        of_leaf(leaf, definitions=tuple(digest(str(each).encode()) for each in marks))
         for leaf, marks in zip(leaves(len(marked)), marked, strict=True)
     ]
     made = state(RIVER_ID, HERE, CLASS, items, seed, KEY, AT)
@@ -354,7 +355,7 @@ def test_held_one_after_the_other_items_hold_exactly_as_each_alone(
         elif change == 3 and path:
             path.pop(where % len(path))
         elif change == 4:
-            leaf = replace(leaf, version="2026-03-09T12:00:00Z")
+            leaf = of_leaf(leaf, version="2026-03-09T12:00:00Z")
         changed = replace(proof, path=tuple(path))
         alone = holds(made.statement, leaf, changed)
         try:

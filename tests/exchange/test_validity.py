@@ -370,3 +370,23 @@ def test_whatever_stands_in_an_object_is_judged(make: Any, changes: dict[str, An
 
     for code in codes(encoded(value)):
         assert code.startswith("stix.")
+
+
+@given(
+    st.text("aZ0_-ü\n", max_size=6) | st.sampled_from(["id", "ab", "a" * 250, "a" * 251]),
+    st.sampled_from(
+        [
+            indicator(),
+            malware(),
+            identity(),
+            made("x-crane"),
+            seen("url", value="http://a.example/"),
+        ]
+    ),
+)
+def test_every_property_is_named_well_whoever_knows_it(name: str, value: dict[str, Any]) -> None:
+    well = name == "id" or (
+        3 <= len(name) <= 250 and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")
+    )
+    found = wheres(value | ({} if name == "id" else {name: 1}))
+    assert bool(found) != well

@@ -26,6 +26,8 @@ from allied.exchange.stix import Head, companions, read_head, readable_id, versi
 from allied.exchange.validity import problems
 from allied.record.ids import Digest
 
+VERSION_BYTES = 24
+
 
 class Sighted(msgspec.Struct, frozen=True, gc=False):
     """One object whose head can be read.
@@ -95,11 +97,18 @@ def sighted(index: int, raw: bytes, *, whole: bool) -> Sighted | Refused:
 
 
 def short_version(head: Head, exact: bytes) -> bytes:
-    """A digest of an object's version, of 16 bytes; of an observable, of nothing."""
+    """What tells the versions of one id apart, in `VERSION_BYTES`; of an observable, nothing.
+
+    The version itself in its usual spelling; of any other spelling a digest behind a zero.
+    """
     if not (head.modified or head.created):
         return _NO_VERSION
-    text = version_key(head, Digest(exact.hex()))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    text = version_key(head, Digest(exact.hex())).encode()
+    return text if len(text) == VERSION_BYTES and text[0] else _digest_of(text)
 
 
-_NO_VERSION = hashlib.blake2b(b"", digest_size=16).digest()
+def _digest_of(text: bytes) -> bytes:
+    return b"\0" + hashlib.blake2b(text, digest_size=VERSION_BYTES - 1).digest()
+
+
+_NO_VERSION = _digest_of(b"")

@@ -59,6 +59,7 @@ from allied.record.ids import Digest, PartyId
 
 MAX_CLASSES = 65_536
 _MAX_CACHED = 100_000
+_MAX_ENDS = 20_000
 _NAMED_PROBLEMS = 3
 _RAW = "companions"
 _REFERRERS = "referrers"
@@ -164,6 +165,7 @@ class Intake:
     _keys: dict[HandlingClass, Digest] = field(default_factory=dict)
     _admitted: dict[Demand, _Reason | None] = field(default_factory=dict)
     _noted: set[tuple[bytes, Digest]] = field(default_factory=set)
+    _marks_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._default = default_tlp(self.terms.channels, self.terms.at)
@@ -302,10 +304,14 @@ class Intake:
 
     def _marks_here(self, end: str) -> tuple[int, ...]:
         """The marks of the sound objects of one id in the bundle."""
-        notes = self.survey.notes(end)
-        if len(notes) == 1:
-            return () if notes[0].flags else (notes[0].marks,)
-        return tuple(sorted({each.marks for each in notes if not each.flags}))
+        found = self._marks_of.get(end)
+        if found is None:
+            notes = self.survey.notes(end)
+            found = tuple(sorted({each.marks for each in notes if not each.flags}))
+            if len(self._marks_of) >= _MAX_ENDS:
+                self._marks_of.clear()
+            self._marks_of[end] = found
+        return found
 
     def _class_of(
         self, demands: frozenset[Demand], along: frozenset[Digest] | None = None

@@ -355,5 +355,6 @@ META: dict[str, Schema] = {
 DATED = ("spec_version", "created", "modified")
 """What every object but observables, markings and extension definitions needs."""
 
-NAMES = {"propertyNames": {"pattern": "^([a-z0-9_]{3,250}|id)$"}}
+NAMED = "[a-z0-9_]{3,250}|id"
+NAMES = {"propertyNames": {"pattern": f"^({NAMED})$"}}
 """How a property of an object may be named."""

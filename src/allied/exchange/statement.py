@@ -34,6 +34,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
+import msgspec
 import orjson
 
 from allied.errors import MalformedError, UnverifiedError
@@ -56,8 +57,7 @@ MAX_BYTES: Final = 2 << 20
 _FIELDS: Final = frozenset({"format", "originator", "agreement", "demands", "root", "count", "at"})
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True, gc=False):
     """What a statement says of one item.
 
     Attributes:

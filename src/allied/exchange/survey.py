@@ -26,7 +26,7 @@ import msgspec
 
 from allied.errors import MalformedError
 from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Limits, Refused, Row, rows
-from allied.exchange.examining import Alone, Examiner, Sighted, short_version
+from allied.exchange.examining import VERSION_BYTES, Alone, Examiner, Sighted, short_version
 from allied.exchange.marking import Definition, Marked, MarkingError, marked, read_definition
 from allied.exchange.runs import Runs
 from allied.exchange.scratch import Scratch
@@ -50,7 +50,7 @@ CONFLICT = 2
 
 _NOTES = "notes"
 _LABELS = "labels"
-_NOTE = struct.Struct("<16s32sIQB")
+_NOTE = struct.Struct(f"<{VERSION_BYTES}s32sIQB")
 _HELD_BESIDE = 1000  # bytes that an object takes in memory besides its own, about
 _Refs: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -59,7 +59,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     """What was noted of one object.
 
     Attributes:
-        version: a short digest of its version; of an observable, of nothing.
+        version: what tells it from other versions of the id, see `short_version`.
         digest: SHA-256 of its bytes, 32 bytes.
         marks: the number of its combination of markings.
         index: where it stood first.

@@ -35,6 +35,7 @@ from allied.exchange.schema_notation import TIME, record
 from allied.exchange.stix import OBSERVABLES, Head, instant
 
 _MOST = 8  # problems that are named of one object
+_NAME = re.compile(schemas.NAMED)
 _SHOWN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # First and second of a pair, and whether the second may equal the first.
 _ORDERED = (
@@ -103,9 +104,10 @@ def problems(raw: bytes, head: Head) -> tuple[Problem, ...]:
         return (Problem("stix.not-json", "", "is not well-formed JSON"),)
     if repeats_a_name(raw, value):
         return (Problem("stix.duplicate-key", "", "has the same property twice"),)
-    shape = _shape(head.type if head.type in _KNOWN else _strangers(value))
-    if not shape.validator.is_valid(value):
-        errors = islice(shape.validator.iter_errors(value), _MOST)
+    name = head.type if head.type in _KNOWN else _strangers(value)
+    shape = _shape(name)
+    if not (shape.validator.is_valid(value) and _is_named_well(value, shape)):
+        errors = islice(_whole(name).iter_errors(value), _MOST)
         return tuple(_problem(error) for error in errors)
     found = _times(value, shape)
     _own_rules(value, head, found)
@@ -154,39 +156,59 @@ class _Shape:
     """What holds for all objects of one type.
 
     Attributes:
+        validator: of everything but the names of an object's own properties.
+        names: properties that the type is known to have.
         times: the properties that are times.
         ordered: those of `_ORDERED` that the type can have.
     """
 
     validator: jsonschema_rs.Validator
+    names: frozenset[str]
     times: tuple[str, ...]
     ordered: tuple[tuple[str, str, bool], ...]
 
 
 @lru_cache(maxsize=64)
 def _shape(name: str) -> _Shape:
-    """Compile the schema of one type, of custom objects or observables; and name its times."""
+    """What holds for one type, for custom objects or observables; compiled once."""
+    schema = _schema(name)
+    properties = schema["properties"]
+    times = tuple(name for name, each in properties.items() if each is TIME)
+    ordered = tuple(pair for pair in _ORDERED if pair[0] in times and pair[1] in times)
+    names = frozenset(filter(_NAME.fullmatch, properties))
+    return _Shape(_compiled(schema), names, times, ordered)
+
+
+@lru_cache(maxsize=64)
+def _whole(name: str) -> jsonschema_rs.Validator:
+    """Names what is wrong, with how properties are named; only asked where something is."""
+    return _compiled(_schema(name) | schemas.NAMES)
+
+
+def _schema(name: str) -> dict[str, Any]:
+    """What one type asks for, but for how its own properties are named."""
     own = dict(_KNOWN.get(name, {"type": "object"}))
     common = record(schemas.COMMON)
     required = {*common["required"], *own.get("required", ())}
     if name in schemas.OBJECTS or name == "x-object":
         required.update(schemas.DATED)
     properties = common["properties"] | own.get("properties", {})
-    times = tuple(name for name, each in properties.items() if each is TIME)
-    merged = {
-        **own,
-        **schemas.NAMES,
-        "properties": properties,
-        "required": sorted(required),
-    }
-    validator = jsonschema_rs.Draft202012Validator(
-        merged,
+    own.pop("propertyNames", None)
+    return {**own, "properties": properties, "required": sorted(required)}
+
+
+def _compiled(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    return jsonschema_rs.Draft202012Validator(
+        schema,
         validate_formats=False,
         pattern_options=jsonschema_rs.RegexOptions(size_limit=16 << 20),
         offline=True,
     )
-    ordered = tuple(pair for pair in _ORDERED if pair[0] in times and pair[1] in times)
-    return _Shape(validator, times, ordered)
+
+
+def _is_named_well(value: Mapping[str, Any], shape: _Shape) -> bool:
+    """What `schemas.NAMES` asks for, without a look at each of the usual names."""
+    return value.keys() <= shape.names or all(map(_NAME.fullmatch, value))
 
 
 def _problem(error: jsonschema_rs.ValidationError) -> Problem:
