@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import resource
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,6 +71,12 @@ versions:
 """
 STIX: Final = "application/stix+json;version=2.1"
 YAML: Final = "application/yaml"
+HALVES: Final = (
+    b"",
+    b"GET /status HTTP/1.1\r\nhost: x\r\n",
+    b"POST /federation/v1/heads HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n",
+)
+_CROWD: Final = 10
 _ROOM: Final = 32 * 1024
 _FOUNDED_BEFORE: Final = timedelta(days=500)
 """Longer ago than any clock is behind, and not so long that the agreement has ended."""
@@ -129,6 +136,7 @@ class Grove:
         self._numbers = count(1)
         self._starts = count(1)
         self._began = time.monotonic()
+        self._crowd: list[socket.socket] = []
         self._timers: list[threading.Timer] = []
 
     # --- making -----------------------------------------------------------------------------
@@ -193,6 +201,8 @@ class Grove:
 
     def stop_all(self) -> None:
         """End every server that runs, by its own process."""
+        for caller in self._crowd:
+            caller.close()
         for timer in self._timers:
             timer.cancel()
             timer.join()
@@ -256,6 +266,20 @@ class Grove:
         """From now on this is how whoever calls a site fares."""
         self.tell(f"the line to {tree} is {weather}")
         self.lines.weather[self.sites[tree].at] = weather
+
+    def crowd(self, tree: str) -> None:
+        """Callers who say half of something and then nothing, and do not hang up."""
+        self.tell(f"{len(HALVES) * _CROWD} callers of {tree} say half of something")
+        for server in self.sites[tree].servers:
+            if server is None or server.process.poll() is not None:
+                continue
+            for half in HALVES * _CROWD:
+                try:
+                    made = socket.create_connection(("127.0.0.1", server.port), 5)
+                    made.sendall(half)
+                except OSError:
+                    return  # it was killed a moment ago
+                self._crowd.append(made)
 
     # --- what is done -----------------------------------------------------------------------
 

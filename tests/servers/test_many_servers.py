@@ -26,6 +26,10 @@ from tests.servers.lines import BAD, FINE, TORN, Lines
 STEPS = int(os.environ.get("SERVERS_STEPS", "60"))
 SEED = int(os.environ.get("SERVERS_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 MOST_QUESTIONS = 3
+HAPPENINGS = (
+    *("work", "work", "work", "put", "vote", "kill", "kill"),
+    *("line", "line", "disk", "clock", "crowd"),
+)
 EARLY = "elm"
 """Who closes questions too early, its clock being ahead; the agreement tolerates one such."""
 
@@ -101,21 +105,7 @@ def test_seven_sites_in_any_weather_come_to_one_state(
         for number in range(STEPS):
             tree = chance.choice(TREES)
             which = chance.randrange(len(grove.sites[tree].servers))
-            match chance.choice(
-                (
-                    "work",
-                    "work",
-                    "work",
-                    "put",
-                    "vote",
-                    "kill",
-                    "kill",
-                    "line",
-                    "line",
-                    "disk",
-                    "clock",
-                )
-            ):
+            match chance.choice(HAPPENINGS):
                 case "work":
                     others = [chance.choice(TREES) for _ in range(3)]
                     at_once(
@@ -145,6 +135,8 @@ def test_seven_sites_in_any_weather_come_to_one_state(
                 case "disk" if len(grove.sites[tree].servers) == 1:
                     grove.fill_disk(tree)
                     full.add(tree)
+                case "crowd":
+                    grove.crowd(tree)
                 case "clock":
                     ahead = (2, 400) if tree == EARLY else ()
                     grove.set_clock(tree, chance.choice((0, -400, -30, -3, *ahead)))
