@@ -1,18 +1,20 @@
 """The thread that pulls from TAXII servers of others and pushes to them, beside the server.
 
 Each neighbour says how often it is asked; after a failure it is asked less often. One after the
-other: a slow neighbour keeps the others waiting, and never the server or the peers.
+other: a slow neighbour keeps the others waiting, and never the server or the peers. Once a minute
+parcels are left with relays and fetched from them, where people have said so.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import AlliedError
-from allied.node import neighbours
+from allied.node import neighbours, parcels
 
 if TYPE_CHECKING:
     from allied.node.node import Node
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("allied.neighbours")
 _LOOK_SECONDS: Final = 2.0
+_PARCEL_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 3.0
 
 
@@ -33,12 +36,14 @@ class Rounds:
         may: Callable[[], bool],
         *,
         look_seconds: float = _LOOK_SECONDS,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         """Ask for `node`, while `may` says that this process is the one to do so."""
         self._node = node
         self._may = may
         self._keys = keys
         self._look_seconds = look_seconds
+        self._steady = steady
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="neighbours", daemon=True)
 
@@ -52,6 +57,7 @@ class Rounds:
         self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
+        due = self._steady() + _PARCEL_SECONDS
         while not self._stopping.wait(self._look_seconds):
             try:
                 for each in neighbours.due(self._node) if self._may() else ():
@@ -60,6 +66,9 @@ class Rounds:
                     outcome = neighbours.exchange(self._node, self._keys, each)
                     if outcome.problem:
                         _LOG.warning("neighbour %s: %s", each.id, outcome.problem)
+                if self._may() and self._steady() >= due:
+                    parcels.go_round(self._node, self._keys)
+                    due = self._steady() + _PARCEL_SECONDS
             except AlliedError as problem:
                 _LOG.warning("asking neighbours failed: %s", problem.code)
             except Exception:  # noqa: BLE001 - the thread outlives whatever goes wrong once

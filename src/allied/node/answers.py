@@ -14,13 +14,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
-from allied.node import joining, leaving, messages, release, visibility
+from allied.node import joining, leaving, messages, relaying, release, visibility
 from allied.node.fellows import Alone, Fellows
 from allied.node.messages import (
     AgreementsAnswer,
     BlobsQuestion,
+    FetchQuestion,
     Heads,
     ItemsQuestion,
+    LeaveQuestion,
     Named,
     RecordsQuestion,
 )
@@ -121,6 +123,11 @@ class Answers:
                 return self._blobs(caller, BlobsQuestion.decode(question))
             case messages.ITEMS:
                 return release.page(self._node, caller, addressee, ItemsQuestion.decode(question))
+            case messages.LEAVE:
+                relaying.take(self._node, caller, LeaveQuestion.decode(question))
+                return messages.NOTHING
+            case messages.FETCH:
+                return relaying.give(self._node, caller, FetchQuestion.decode(question)).encode()
         raise _not_found()
 
     def _agreements(self, caller: OrganisationId, addressee: OrganisationId) -> bytes:

@@ -69,7 +69,10 @@ _END: Final = "end"
 _START: Final = Digest("0" * 64)
 _LENGTH: Final = 4
 _ROUNDS: Final = 10_000
-_LIMITS: Final[Mapping[str, int]] = {**messages.ANSWER_LIMITS, _END: 0}
+_LIMITS: Final[Mapping[str, int]] = {
+    **{verb: messages.ANSWER_LIMITS[verb] for verb in messages.CARRIED},
+    _END: 0,
+}
 _KEYS: Final = frozenset(
     {
         "agreement", "after", "made_at", "number", "previous", "recipient", "sender", "sha256",

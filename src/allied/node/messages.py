@@ -11,6 +11,8 @@ how it travels and who signed it for `allied.wire`.
     blobs       BlobsQuestion       BlobsPage, read as BlobsAnswer
     items       ItemsQuestion       ItemsPage, read as ItemsAnswer
     hint        nothing             nothing: "there is something new for you"
+    leave       LeaveQuestion       nothing: a relay holds it (`allied.node.relaying`)
+    fetch       FetchQuestion       FetchAnswer
 
 Words used here:
     head    the end of a chain, held complete up to there; a forked chain has several
@@ -46,11 +48,20 @@ RECORDS: Final = "records"
 BLOBS: Final = "blobs"
 ITEMS: Final = "items"
 HINT: Final = "hint"
+LEAVE: Final = "leave"
+FETCH: Final = "fetch"
+
+CARRIED: Final = (AGREEMENTS, HEADS, RECORDS, BLOBS, ITEMS)
+"""The verbs whose answers are carried in files, too."""
 
 NOTHING: Final = b"{}"
 """The question of `agreements` and `hint`, and the answer of `hint`."""
 
 _MIB: Final = 2**20
+
+MAX_PARCEL: Final = 16 * _MIB
+"""Sealed bytes that are left with a relay at once."""
+_DIGITS: Final = 64
 
 QUESTION_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -60,6 +71,8 @@ QUESTION_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
         BLOBS: _MIB,
         ITEMS: 1024,
         HINT: 64,
+        LEAVE: _DIGITS + MAX_PARCEL,
+        FETCH: 1024,
     }
 )
 """Bytes of a question that are read, by verb; there are no other verbs."""
@@ -72,6 +85,8 @@ ANSWER_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
         BLOBS: 32 * _MIB,
         ITEMS: 32 * _MIB,
         HINT: 64,
+        LEAVE: 64,
+        FETCH: _DIGITS + MAX_PARCEL,
     }
 )
 """Bytes of an answer that are read, by verb."""
@@ -81,6 +96,7 @@ MAX_HEADS: Final = 20_000
 MAX_SPANS: Final = 15_000
 MAX_BLOBS: Final = 1_000
 MAX_ITEMS: Final = 5_000
+MAX_DONE: Final = 16
 _ITEMS_KEYS: Final = frozenset({"after", "agreement", "limit"})
 
 
@@ -272,6 +288,73 @@ class ItemsQuestion:
             count(value["limit"], 1, MAX_ITEMS),
             _offers(value["offers"]) if offering else frozenset(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveQuestion:
+    """Sealed bytes for a relay to hold; behind 64 digits that name the slot."""
+
+    slot: Digest
+    sealed: bytes
+
+    def encode(self) -> bytes:
+        """The slot, then the bytes as they are."""
+        return self.slot.encode() + self.sealed
+
+    @classmethod
+    def decode(cls, raw: bytes) -> LeaveQuestion:
+        """Read what `encode` writes; raises MalformedError."""
+        if not _DIGITS < len(raw) <= QUESTION_LIMITS[LEAVE]:
+            raise malformed("a parcel is empty or too large")
+        slot = Digest(digest_text(raw[:_DIGITS].decode("ascii", "replace"), "a slot"))
+        return cls(slot, raw[_DIGITS:])
+
+
+@dataclass(frozen=True, slots=True)
+class FetchQuestion:
+    """The next parcel for the caller.
+
+    Attributes:
+        after: the place of the one before; 0 for the first.
+        done: places that it needs no more, ascending; at most MAX_DONE.
+    """
+
+    after: int = 0
+    done: tuple[int, ...] = ()
+
+    def encode(self) -> bytes:
+        """Canonical JSON."""
+        return encode({"after": self.after, "done": list[Json](self.done)})
+
+    @classmethod
+    def decode(cls, raw: bytes) -> FetchQuestion:
+        """Read what `encode` writes; raises MalformedError."""
+        value = fields(decode(raw, limit=QUESTION_LIMITS[FETCH]), frozenset({"after", "done"}))
+        done = tuple(count(each, 1) for each in elements(value["done"], MAX_DONE))
+        require_ascending([(each,) for each in done])
+        return cls(count(value["after"], 0), done)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAnswer:
+    """One parcel and its place, which is 0 where there is none; 64 digits, then the bytes."""
+
+    place: int
+    sealed: bytes
+
+    def encode(self) -> bytes:
+        """The place in decimal digits with leading zeros, then the bytes as they are."""
+        return f"{self.place:0{_DIGITS}d}".encode() + self.sealed
+
+    @classmethod
+    def decode(cls, raw: bytes) -> FetchAnswer:
+        """Read what `encode` writes; raises MalformedError."""
+        digits = raw[:_DIGITS].decode("ascii", "replace")
+        whole = len(digits) == _DIGITS and not set(digits) - set("0123456789")
+        place = count(int(digits), 0) if whole and len(raw) <= ANSWER_LIMITS[FETCH] else -1
+        if place < 0 or (place == 0) != (len(raw) == _DIGITS):
+            raise malformed("a parcel is not where its place is")
+        return cls(place, raw[_DIGITS:])
 
 
 def _offers(value: object) -> frozenset[str]:

@@ -29,6 +29,7 @@ from allied.node.hub_rows import ReadingHub, WritingHub
 from allied.node.ledger_store import ReadingRoots, WritingRoots
 from allied.node.neighbour_rows import ReadingNeighbours, WritingNeighbours
 from allied.node.pairing import ReadingPairs, WritingPairs
+from allied.node.parcel_store import ReadingParcels, WritingParcels
 from allied.node.rows import (
     AgreementRow,
     Feed,
@@ -88,6 +89,7 @@ class Reading(
     ReadingHub,
     ReadingNeighbours,
     ReadingTexts,
+    ReadingParcels,
     Protocol,
 ):
     """Everything a use case can ask of the store inside one snapshot."""
@@ -308,6 +310,7 @@ class Writing(
     WritingHub,
     WritingNeighbours,
     WritingTexts,
+    WritingParcels,
     Protocol,
 ):
     """A write unit: a `Reading` that sees its own writes."""

@@ -324,6 +324,17 @@ def exchange_given(
     return outcome
 
 
+def ask_peer(
+    node: Node, keys: Keys, organisation: Organisation, peer: Peer, verb: str, question: bytes
+) -> bytes:
+    """One signed question to a peer, and its verified answer.
+
+    Raises:
+        UnreachableError: it does not answer, or refuses, by its code.
+    """
+    return _Exchange(node, keys, organisation, peer).ask(verb, question)
+
+
 class _Exchange:
     """One hosted organisation asking one peer."""
 

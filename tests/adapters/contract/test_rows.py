@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from allied.errors import ConflictError, NotFoundError
+from allied.node.parcel_store import ParcelRow
 from allied.node.ports import Store
 from allied.node.rows import ErasureRow, WarningListRow
 from allied.record.ids import AgreementId, Digest, PartyId
@@ -405,6 +406,22 @@ def test_a_wish_under_one_agreement_touches_nothing_of_another(store: Store) -> 
         assert writing.blob(hexed("one")) == (PACT, ALL, b"here")
         assert writing.erasure(hexed("one")) is None
         assert writing.erasure(hexed("one"), TREATY) == erasure(TREATY)
+
+
+def test_parcels_come_back_and_the_newest_of_a_slot_stays_alone(store: Store) -> None:
+    row = ParcelRow(0, RIVER, HARBOUR, hexed("slot"), rows.at(1), 3)
+    with store.write() as writing:
+        writing.add_parcel(row, b"old")
+        writing.add_parcel(replace(row, sender=RIVER), b"his")
+        writing.add_parcel(replace(row, at=rows.at(2)), b"new")
+        first, second = writing.parcels()
+        assert (first.sender, second.at) == (RIVER, rows.at(2))
+        assert first.place < second.place
+        assert (writing.parcel(first.place), writing.parcel(second.place)) == (b"his", b"new")
+        writing.drop_parcels([])
+        writing.drop_parcels([first.place, 999])
+        assert writing.parcels() == [second]
+        assert writing.parcel(first.place) is None
 
 
 # --- the ledger -------------------------------------------------------------------------

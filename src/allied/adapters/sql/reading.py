@@ -21,6 +21,7 @@ from allied.adapters.sql.hub import HubReading
 from allied.adapters.sql.joined import Wanted, joined
 from allied.adapters.sql.names import NameBook, Names
 from allied.adapters.sql.neighbours import NeighbourReading
+from allied.adapters.sql.parcels import ParcelReading
 from allied.adapters.sql.roots import RootReading
 from allied.node.rows import (
     AgreementRow,
@@ -54,7 +55,7 @@ _COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 _CURSOR: Final = "SELECT value FROM cursors WHERE name = ?"  # asked many times in a round
 
 
-class SqlReading(PairReading, RootReading, HubReading, NeighbourReading):
+class SqlReading(PairReading, RootReading, HubReading, NeighbourReading, ParcelReading):
     """One consistent snapshot."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

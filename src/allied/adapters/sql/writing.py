@@ -26,6 +26,7 @@ from allied.adapters.sql.hub import HubWriting
 from allied.adapters.sql.intake import Intake, batched
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.neighbours import NeighbourWriting
+from allied.adapters.sql.parcels import ParcelWriting
 from allied.adapters.sql.reading import SqlReading
 from allied.adapters.sql.roots import RootWriting
 from allied.errors import ConflictError, NotFoundError
@@ -62,7 +63,7 @@ _SET_CURSOR: Final = (
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
-class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWriting):
+class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWriting, ParcelWriting):
     """One write unit: everything in it happens, or nothing."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

@@ -36,6 +36,7 @@ from allied.entrypoints.cli import (
     people,
     proposals,
     register,
+    relays,
     whatif,
 )
 from allied.entrypoints.cli.terminal import give, say
@@ -65,6 +66,7 @@ _NOUNS: Final[Mapping[str, typer.Typer]] = {
     "neighbour": neighbours.app,
     "ledger": ledger.app,
     "erasure": erasures.app,
+    "relay": relays.app,
     "incident": incidents.app,
     "obligation": obligations.app,
     "proposal": proposals.app,

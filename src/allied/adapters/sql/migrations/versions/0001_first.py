@@ -532,3 +532,13 @@ def _make_hub_tables() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_carried_item", "carried", ["item"])
+    op.create_table(
+        "parcels",
+        sa.Column("place", WHOLE, autoincrement=True, nullable=False),
+        *(sa.Column(name, WORDS, nullable=False) for name in ("recipient", "sender", "slot")),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("size", WHOLE, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("place", name="pk_parcels"),
+    )
+    op.create_index("ix_parcels_recipient", "parcels", ["recipient"])
