@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,13 +39,15 @@ YES = {RIVER: "yes", HARBOUR: "yes", NORTHGATE: "yes"}
 TWO = {RIVER: "yes", HARBOUR: "yes"}
 
 
-def pact(tmp_path: Path, clause: str = AT_ONCE, text: str = TEXT) -> Network:
+def pact(
+    tmp_path: Path, clause: str = AT_ONCE, text: str = TEXT, *, unsigned: Sequence[str] = ()
+) -> Network:
     """Three parties in one agreement; everybody has a node."""
     network = Network(tmp_path)
     for label, name in NAMES.items():
         network.found(label, name)
     network.introduce_all()
-    network.sign_all(text.replace("CLAUSE", clause).encode(), RIVER)
+    network.sign_all(text.replace("CLAUSE", clause).encode(), RIVER, unsigned=unsigned)
     return network
 
 
@@ -77,10 +79,10 @@ def decide(network: Network, text: str, votes: Mapping[str, str] = YES, **said: 
     name = put(network, RIVER, text, **said)
     network.settle(1)
     vote(network, name, votes)
-    if len(votes) < len(network.houses):
-        network.settle(1)
+    network.settle(1)
+    if effect(network, RIVER, name).startswith("none yet") and len(votes) < len(network.houses):
         network.advance(timedelta(days=5))
-    network.settle(4)
+    network.settle(3)
     network.advance(timedelta(seconds=1))
     return name
 

@@ -17,8 +17,9 @@ from allied.agreement.moments import moment_text
 from allied.agreement.result import Result
 from allied.agreement.tabled import counted
 from allied.errors import AlliedError
-from allied.node import agreements, amendments, incidents, proposals
+from allied.node import agreements, amendments, doctor, incidents, proposals
 from allied.node.agreements import AgreementView
+from allied.node.doctor import Around
 from allied.node.proposals import Wish
 from allied.node.questions import table_of
 from allied.record.canonical import Json
@@ -83,6 +84,12 @@ def raid(network: Network, name: str) -> None:
     raw = RAID.replace("NAME", name).replace("WHEN", moment_text(network.clock.now()))
     incidents.report(house.node, house.actor, raw.encode(), "raid", "pact")
     network.advance(timedelta(seconds=1))
+
+
+def said_of_agreements(house: House) -> set[str]:
+    """What the doctor says of agreements."""
+    found = doctor.examine(house.node, around=Around(1 << 40, (), None, ""))
+    return {each.state for each in found if each.code == "agreement"}
 
 
 def codes(network: Network, who: str) -> list[tuple[str, str]]:
@@ -248,6 +255,7 @@ def test_an_objector_fares_as_the_clause_says(
     assert ceiling[HARBOUR] == ("AMBER" if objectors == "bound" else "GREEN")
 
 
+@pytest.mark.soak
 def test_a_share_of_the_parties_is_enough_where_the_clause_says_so(tmp_path: Path) -> None:
     """Where ratifications count, a yes is none; two of three are enough, for the third as well."""
     clause = "in_force: fraction-binds-all 2/3"
@@ -270,6 +278,42 @@ def test_a_share_of_the_parties_is_enough_where_the_clause_says_so(tmp_path: Pat
     assert (one, numbers(network)) == ({1}, {2})
     assert found.consenting == (HARBOUR, RIVER)
     assert found.bound == (HARBOUR, NORTHGATE, RIVER)
+
+
+def test_who_joins_later_joins_the_newest_text_by_its_signature(tmp_path: Path) -> None:
+    text = TEXT.replace("bodies:", "life: {in_force_when: {count: 2, of: signed}}\nbodies:", 1)
+    network = pact(tmp_path, text=text, unsigned=[NORTHGATE])
+    decide(network, amended(text=text, GREEN="AMBER"), TWO)
+    house = network.houses[NORTHGATE]
+    agreements.sign(house.node, house.actor, "pact")
+    network.settle(2)
+    signed = next(
+        each
+        for each in reversed(folded(house, "pact").history.order)
+        if each.header.kind == "agreement.sign"
+    )
+
+    for who in YES:
+        found = show(network, who)
+        assert found.versions[1].bound == (HARBOUR, NORTHGATE, RIVER)
+        assert signed.header.version == found.version
+    assert one_state(network)
+
+
+@pytest.mark.soak
+def test_an_accepted_text_may_still_be_on_the_table(tmp_path: Path) -> None:
+    network = pact(tmp_path, EVERYBODY)
+    name = put(network, RIVER, amended(EVERYBODY, GREEN="AMBER"))
+    network.settle(1)
+    accept(network, HARBOUR, name[:12])
+    vote(network, name, {RIVER: "yes", NORTHGATE: "yes"})
+    network.settle(1)
+    network.advance(timedelta(days=5))
+    network.settle(3)
+    network.advance(timedelta(hours=1))
+    network.settle(2)
+
+    assert numbers(network) == {2}
 
 
 # --- cut off, late, contradicting ---------------------------------------------------------
@@ -353,6 +397,7 @@ def test_two_certificates_on_one_version_freeze_it_until_a_third_settles_them(
     network.settle(2)
     frozen = show(network, HARBOUR)
     said = effect(network, HARBOUR, one)
+    troubled = said_of_agreements(network.houses[HARBOUR])
     name = decide(network, amended(**{"GREEN": "AMBER", "modality: must": "modality: may"}))
     settled = show(network, HARBOUR)
 
@@ -363,6 +408,7 @@ def test_two_certificates_on_one_version_freeze_it_until_a_third_settles_them(
     assert [each.state for each in settled.versions] == ["earlier", "in-force"]
     assert settled.versions[1].proposal == name
     assert effect(network, HARBOUR, one) == "none: another text was adopted that settles it"
+    assert (troubled, said_of_agreements(network.houses[HARBOUR])) == ({"ok", "problem"}, {"ok"})
     assert one_state(network)
 
 

@@ -32,7 +32,7 @@ from allied.agreement.days import start_of_day
 from allied.agreement.genesis import version_root
 from allied.agreement.matters import ANNEX
 from allied.agreement.terms import Agreement, canonical, load
-from allied.errors import MalformedError, RefusedError, UnverifiedError
+from allied.errors import AlliedError, MalformedError, RefusedError, UnverifiedError
 from allied.record.canonical import Json, digest, encode
 from allied.record.ids import Digest, digest_text
 
@@ -62,6 +62,18 @@ class Base:
     before: Digest
     instead: tuple[Digest, ...]
     terms: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an amended text says of itself: digests, and what it follows."""
+
+    id: Digest
+    before: Digest
+    instead: tuple[Digest, ...]
+    text: Digest
+    model: Digest
+    version: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +146,20 @@ def amend(
     return read_amended(value, source)
 
 
-def read_amended(value: Json, source: str) -> Amended:
-    """Read an amended text from the body of an opening, to the last byte and default.
+def read_statement(value: Json) -> Statement:
+    """Read what an amended text says of itself in the body of an opening; not the text.
 
     Raises:
-        MalformedError: `amendment.shape`, `amendment.too-large`; the text cannot be read.
-        UnverifiedError: `amendment.text-differs`, it is not what the statement binds.
+        MalformedError: `amendment.shape`, `ids.not-a-digest`.
 
-    Cost: the text is read; what was read lately is remembered.
+    Cost: linear in the statement.
     """
     if not isinstance(value, Mapping) or set(value) != {"statement", "text", "salt"}:
         raise _shape("an amended text comes with its statement and its salt")
-    statement, text, salt = value["statement"], value["text"], value["salt"]
+    statement = value["statement"]
     if not isinstance(statement, Mapping) or set(statement) != _KEYS:
         raise _shape("the statement of a version does not have the keys of one")
-    if statement["format"] != FORMAT or not isinstance(text, str) or not isinstance(salt, str):
+    if statement["format"] != FORMAT:
         raise _shape("this is no statement of a version")
     instead = statement["instead"]
     if not isinstance(instead, list) or len(instead) > MOST_INSTEAD:
@@ -156,6 +167,39 @@ def read_amended(value: Json, source: str) -> Amended:
     names = tuple(Digest(digest_text(each, "a version")) for each in instead)
     if list(names) != sorted(set(names)):
         raise _shape("what a version settles is not sorted, or stands twice")
+    before, text, model, version = (
+        Digest(digest_text(statement[key], key)) for key in ("before", "text", "model", "version")
+    )
+    name = Digest(digest(encode(dict(statement))))
+    return Statement(name, before, names, text, model, version)
+
+
+def text_in(value: Json) -> str:
+    """The text in the body of an opening, if it is the one that the statement binds; else empty.
+
+    Whether it can be read is not asked.
+    """
+    found = read_statement(value)
+    text = value["text"] if isinstance(value, Mapping) else None
+    if not isinstance(text, str) or len(text) > TEXT_LIMIT:
+        return ""
+    return text if digest(text.encode()) == found.text else ""
+
+
+def read_amended(value: Json, source: str) -> Amended:
+    """Read an amended text from the body of an opening, to the last byte and default.
+
+    Raises:
+        MalformedError: as `read_statement`; `amendment.too-large`; the text cannot be read.
+        UnverifiedError: `amendment.text-differs`, it is not what the statement binds.
+
+    Cost: the text is read; what was read lately is remembered, and so is what was refused.
+    """
+    found = read_statement(value)
+    assert isinstance(value, Mapping)  # noqa: S101 - `read_statement` has looked
+    text, salt = value["text"], value["salt"]
+    if not isinstance(text, str) or not isinstance(salt, str):
+        raise _shape("an amended text comes with its statement and its salt")
     if len(text) > TEXT_LIMIT or len(salt) != 2 * _SALT_BYTES:
         raise MalformedError("amendment.too-large", "an amended text or its salt is too long")
     try:
@@ -163,18 +207,19 @@ def read_amended(value: Json, source: str) -> Amended:
     except ValueError:
         raise _shape("a salt is written in hex digits") from None
     read = _read(text, salted, source)
-    named = tuple(digest_text(statement[key], key) for key in ("text", "model", "version"))
-    if named != read[:3]:
+    if isinstance(read, AlliedError):
+        raise read.with_traceback(None)
+    if (found.text, found.model, found.version) != read[:3]:
         raise UnverifiedError(
             "amendment.text-differs", "an amended text is not the one that its statement binds"
         )
     return Amended(
-        id=Digest(digest(encode(dict(statement)))),
-        before=Digest(digest_text(statement["before"], "the version before")),
-        instead=names,
-        digest=read[0],
-        model=read[1],
-        version=read[2],
+        id=found.id,
+        before=found.before,
+        instead=found.instead,
+        digest=found.text,
+        model=found.model,
+        version=found.version,
         terms=read[3],
         text=text,
         salt=salt,
@@ -232,10 +277,15 @@ def _but_for(terms: Agreement, annex: str) -> Agreement:
 
 
 @lru_cache(maxsize=64)
-def _read(text: str, salt: bytes, source: str) -> tuple[Digest, Digest, Digest, Agreement]:
-    """Digests of text and model, the root, and the text as it is read."""
+def _read(
+    text: str, salt: bytes, source: str
+) -> tuple[Digest, Digest, Digest, Agreement] | AlliedError:
+    """Digests of text and model, the root, and the text as it is read; or why it cannot be."""
     raw = text.encode()
-    terms = _agreement(raw, source)
+    try:
+        terms = _agreement(raw, source)
+    except AlliedError as refused:
+        return refused
     return digest(raw), digest(encode(canonical(terms))), version_root(terms, salt), terms
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from allied.agreement.amended import read_amended
+from allied.agreement.amended import read_amended, read_statement, text_in
 from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.check import check_text
 from allied.agreement.closing import progress
@@ -170,12 +170,17 @@ def require_readable(on: Tabled, verb: str, choice: str) -> None:
             "a question on an amended text is not changed",
             hint="take it back, and put the other text",
         )
-    if ((verb == "vote" and choice == "yes") or verb == "acknowledge") and not text_put(on):
-        raise RefusedError(
-            "amendment.unreadable",
-            "the text that is to be voted on cannot be read here, or is not the one named",
-            hint="a newer release of allied may be needed",
-        )
+    if (verb == "vote" and choice == "yes") or verb == "acknowledge":
+        try:
+            found = read_amended(on.opening.body.get("amended"), "the amended text").id
+        except AlliedError:
+            found = Digest("")
+        if found != on.question.matter.version:
+            raise RefusedError(
+                "amendment.unreadable",
+                "the text that is to be voted on cannot be read here, or is not the one named",
+                hint="a newer release of allied may be needed",
+            )
 
 
 def changes_put(on: Tabled) -> tuple[str, ...]:
@@ -214,15 +219,16 @@ def counted_another(folded: Folded, table: OnTable, on: Tabled, mine: PartyId) -
 def _before(on: Tabled) -> Digest | None:
     """The version that the text of a question follows; None where it cannot be read."""
     try:
-        return read_amended(on.opening.body.get("amended"), "the amended text").before
+        return read_statement(on.opening.body.get("amended")).before
     except AlliedError:
         return None
 
 
 def text_put(on: Tabled) -> str:
     """The amended text that a question is about, as its record carries it; empty for none."""
+    body = on.opening.body.get("amended")
     try:
-        found = read_amended(on.opening.body.get("amended"), "the amended text")
+        named = read_statement(body).id == on.question.matter.version
+        return text_in(body) if named else ""
     except AlliedError:
         return ""
-    return found.text if found.id == on.question.matter.version else ""

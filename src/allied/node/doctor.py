@@ -205,6 +205,13 @@ def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:
             )
         else:
             yield Examined(name, "ok", f"{len(history.order)} records in order", "agreement")
+        here = folded.state.present(folded.instrument, node.clock.now())
+        if here.chain.rivals:
+            text = (
+                f"{len(here.chain.rivals)} amended texts are adopted on version {here.number}:"
+                " none counts until a further one settles them"
+            )
+            yield Examined(name, "problem", text, "agreement")
         waiting = len(reading.parked(row.id))
         if waiting:
             yield Examined(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement.amended import read_amended
+from allied.agreement.amended import read_statement
 from allied.agreement.chain import OF_THE_TEXT, name_of
 from allied.agreement.diff import diff
 from allied.agreement.tally import ADOPTED
@@ -139,7 +139,7 @@ def has_passed(folded: Folded, on: Tabled, at: datetime) -> bool:
     if wanted == base.before or wanted in base.instead or Digest(wanted) in folded.state.texts:
         return on.record in folded.state.passed
     try:
-        text = read_amended(on.opening.body.get("amended"), folded.row.alias)
+        text = read_statement(on.opening.body.get("amended"))
     except AlliedError:
         return True
     return (text.before, text.instead) != (base.before, base.instead)
@@ -190,8 +190,22 @@ def _view(
         awaited=effect.awaited if effect is not None else (),
         missing=effect.missing if effect is not None else 0,
         bound=_bound(here, stands) if stands is not None else (),
-        changes=tuple(str(each) for each in diff(before, text.terms)),
+        changes=_changes(before, text),
     )
+
+
+_LATELY: Final[dict[Digest, tuple[str, ...]]] = {}
+_MOST: Final = 1_000
+
+
+def _changes(before: Agreement, text: Amended) -> tuple[str, ...]:
+    """What a version changes; its statement says what it follows, so this never changes."""
+    found = _LATELY.get(text.id)
+    if found is None:
+        if len(_LATELY) >= _MOST:
+            _LATELY.clear()
+        found = _LATELY[text.id] = tuple(str(each) for each in diff(before, text.terms))
+    return found
 
 
 def _bound(here: Present, text: Text) -> tuple[PartyId, ...]:
