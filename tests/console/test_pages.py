@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from allied.entrypoints.console.showing import visible
-from allied.node import agreements
+from allied.node import agreements, proposals
 from tests.console.stage import DEMO, Stage, reader
 
 
@@ -115,13 +115,32 @@ def test_a_proposal_shows_the_count_and_whom_it_awaits(stage: Stage, river: Test
 
     assert f'href="/proposals/{stage.proposal}"' in listed
     assert "A decision takes effect by its certificate." in listed
-    assert "As counted here; effect: none here, whatever is decided: nodes hold" in shown
+    assert "As counted here; effect: none yet: 2 of 2 have to count the same" in shown
+    assert "~ life.term: 3 years -&gt; 5 years" in shown
     assert "Agreed between the nodes" in shown
     assert "votes of" in shown
     assert "You have not spoken yet" in shown
     assert "Yes from river" in shown
     assert "term: 5 years" in shown
     assert "Odd &lt;script&gt;alert(1)&lt;/script&gt; ⟨U+202E⟩" in shown
+
+
+def test_a_changed_text_is_shown_with_its_versions(fresh: Stage) -> None:
+    """Put by Harbour, agreed to by River: the page shows what counts now, and since when."""
+    house = fresh.house("river")
+    with reader(house) as client:
+        before = client.get(f"/agreements/{fresh.agreement}").text
+    proposals.say(house.node, house.actor, fresh.proposal, proposals.Word("vote", "yes"))
+    fresh.network.settle(4)
+    with reader(house) as client:
+        after = client.get(f"/agreements/{fresh.agreement}").text
+
+    assert "Versions of the text" not in before
+    assert "term: 3 years" in before
+    assert "Versions of the text" in after
+    assert "The text, version 2" in after
+    assert "~ life.term: 3 years -&gt; 5 years" in after
+    assert "term: 5 years" in after
 
 
 def test_a_proposal_that_is_not_there_does_not_exist(river: TestClient) -> None:
