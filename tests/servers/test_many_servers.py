@@ -100,6 +100,7 @@ def test_seven_sites_in_any_weather_come_to_one_state(
     chance = random.Random(SEED)
     root = tmp_path / "grove"
     with planted(root, postgres_server, TREES, ["birch", "fir"]) as grove:
+        grove.tell(f"SERVERS_SEED={SEED} SERVERS_STEPS={STEPS}")
         full: set[str] = set()
         questions = 0
         for number in range(STEPS):
