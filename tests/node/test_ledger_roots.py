@@ -12,12 +12,21 @@ from pathlib import Path
 import orjson
 import pytest
 
-from allied.errors import AlliedError, ConflictError, NotFoundError, UnverifiedError
+from allied.errors import (
+    AlliedError,
+    ConflictError,
+    MalformedError,
+    NotFoundError,
+    UnverifiedError,
+)
 from allied.exchange import disclosure_export, disclosure_proof
 from allied.exchange.disclosure import KIND, Commit
-from allied.node import doctor, ledger, ledger_proofs, ledger_roots, witness
+from allied.exchange.witness import MAX_SEEN, SIGHT, read_sight, sight_of
+from allied.node import doctor, ledger, ledger_proofs, ledger_roots, witness, witnessing
 from allied.node.ledger_store import LedgerRoot
 from allied.node.rows import LedgerRow
+from allied.record.canonical import Json
+from allied.record.ids import RecordId
 from allied.record.record import Record
 from tests.exchange.samples import indicator
 from tests.node.hands import (
@@ -313,6 +322,97 @@ def test_partners_see_one_past_and_nothing_awaited(past: Past) -> None:
     assert (view.roots, view.number, view.through) == (1, 1, "2026-11-23")
     assert (view.awaited, view.troubles) == ("", ())
     assert seen(harbour, NORTHGATE).roots == 0
+
+
+def sights(house: House, pact: str, issuer: House | None = None) -> list[Record]:
+    found = folded(house, pact)
+    return [
+        each
+        for each in found.state.statements
+        if each.header.kind == SIGHT
+        and (issuer is None or each.header.issuer == issuer.organisation.id)
+    ]
+
+
+def test_partners_sign_for_the_roots_that_they_hold_and_everybody_sees_who(tmp_path: Path) -> None:
+    network, pact = played(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    assert sights(river, pact) == []  # they wait for what others commit to
+    assert seen(harbour, RIVER).seen_by == ()
+    network.advance(witnessing.WAIT)
+    network.settle()
+    (root,) = commits(river, pact, river)
+    for house in network.houses.values():
+        (sight,) = sights(house, pact, harbour)
+        assert read_sight(sight.body) == (root.id,)
+        assert sights(house, pact, river) == []  # nobody signs for its own
+    assert seen(harbour, RIVER).seen_by == (HARBOUR, NORTHGATE)
+    assert seen(northgate, RIVER).seen_by == (HARBOUR, NORTHGATE)
+    before = len(sights(river, pact))
+    for _ in range(3):
+        next_day(network)
+    assert len(sights(river, pact)) == before  # nothing new, so nothing is signed
+
+
+def test_one_sight_names_all_that_is_new(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path, HIDING)
+    river, harbour, _ = network.houses.values()
+    for _ in range(3):
+        next_day(network)
+    network.advance(witnessing.WAIT)
+    network.settle()
+    named = [root for each in sights(river, pact, harbour) for root in read_sight(each.body)]
+    statements = folded(harbour, pact).state.statements
+    roots = [each for each in statements if each.header.kind == KIND]
+    others = [each for each in roots if each.header.issuer != harbour.organisation.id]
+    assert len(others) > 2
+    assert sorted(named) == sorted(each.id for each in others)
+    assert len(sights(river, pact, harbour)) <= 3  # at most one for each day
+
+
+def test_where_there_are_very_many_parties_holding_a_root_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witnessing, "MOST_PARTIES", 2)
+    network, pact = played(tmp_path)
+    network.advance(witnessing.WAIT)
+    network.settle()
+    assert sights(network.houses[RIVER], pact) == []
+
+
+def test_a_sight_that_cannot_be_read_or_is_of_ones_own_root_counts_for_nothing(
+    tmp_path: Path,
+) -> None:
+    network, pact = played(tmp_path)
+    river, harbour, _ = network.houses.values()
+    (root,) = commits(river, pact, river)
+    slip_in(river, crafted(river, pact, SIGHT, sight_of([root.id])))
+    slip_in(harbour, crafted(harbour, pact, SIGHT, {"seen": "all of them"}))
+    network.settle()
+    assert seen(harbour, RIVER).seen_by == ()
+    network.advance(witnessing.WAIT)
+    network.settle()
+    assert HARBOUR in seen(harbour, RIVER).seen_by
+    assert RIVER not in seen(harbour, RIVER).seen_by
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"seen": []}, id="no root"),
+        pytest.param({"seen": ["2" * 64, "1" * 64]}, id="not sorted"),
+        pytest.param({"seen": ["1" * 64, "1" * 64]}, id="one twice"),
+        pytest.param({"seen": ["1"]}, id="no id"),
+        pytest.param({"seen": [f"{n:064x}" for n in range(MAX_SEEN + 1)]}, id="too many"),
+        pytest.param({"seen": ["1" * 64], "more": 1}, id="something beside it"),
+    ],
+)
+def test_a_sight_of_another_form_is_refused(body: dict[str, Json]) -> None:
+    many = [RecordId(f"{n:064x}") for n in range(MAX_SEEN)]
+    assert list(read_sight(sight_of(reversed(many)))) == many
+    with pytest.raises(MalformedError):
+        read_sight(body)
 
 
 def test_a_partner_awaits_the_root_for_what_it_got(tmp_path: Path) -> None:

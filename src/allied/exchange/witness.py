@@ -10,6 +10,7 @@ Words used here:
     root         one commitment, as it was signed
     trouble      what does not go together, with the records that prove it
     contradiction   two records with one number: the keeper has shown two pasts
+    sight        a `ledger.witness` record: its issuer signs that it holds these roots
 
 Rules. The answer depends on the set of records alone. A trouble names records that its keeper
 has signed, so that it can be shown to anybody. A new series is no lie, but the end of what
@@ -18,18 +19,24 @@ could be checked: it is shown until people have looked at it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import MalformedError
 from allied.exchange.disclosure import Commit
+from allied.record.canonical import Json
+from allied.record.ids import RecordId, digest_text
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from allied.record.ids import Digest, OrganisationId, RecordId
+    from allied.record.ids import Digest, OrganisationId
     from allied.record.record import Record
+
+SIGHT: Final = "ledger.witness"
+MAX_SEEN: Final = 500
+"""Roots that one sight names."""
 
 CONTRADICTION: Final = "contradiction"
 UNREADABLE: Final = "unreadable"
@@ -158,3 +165,27 @@ def _breaks(numbers: dict[int, list[Root]]) -> list[Trouble]:
             elif root.through < named.through:
                 found.append(Trouble(BACKWARDS, (named.record, root.record)))
     return found
+
+
+def sight_of(seen: Iterable[RecordId]) -> dict[str, Json]:
+    """The body of a sight: the roots that its issuer holds, at least one, at most MAX_SEEN."""
+    return {"seen": list[Json](sorted(set(seen)))}
+
+
+def read_sight(body: Mapping[str, Json]) -> tuple[RecordId, ...]:
+    """Read what `sight_of` makes.
+
+    Raises:
+        MalformedError: `ledger.sight-form`; as the ids.
+    """
+    named = body.get("seen")
+    if set(body) != {"seen"} or not isinstance(named, list) or not 1 <= len(named) <= MAX_SEEN:
+        raise _sight(f"a sight names 1 to {MAX_SEEN} commitments")
+    seen = tuple(RecordId(digest_text(each, "a commitment")) for each in named)
+    if list(seen) != sorted(set(seen)):
+        raise _sight("the commitments of a sight are not sorted, or one stands twice")
+    return seen
+
+
+def _sight(message: str) -> MalformedError:
+    return MalformedError("ledger.sight-form", message)

@@ -47,6 +47,7 @@ from allied.node import (
     scrubbing,
     sweeping,
     visibility,
+    witnessing,
 )
 from allied.node.messages import (
     AgreementsAnswer,
@@ -159,6 +160,7 @@ def settle(node: Node, keys: Keys, *, scrub: bool = True) -> None:
         arrivals.acknowledge(node, keys, organisation)
         accusing.accuse(node, keys, organisation)
         ledger_roots.commit_due(node, keys, organisation)
+        witnessing.sign_due(node, keys, organisation)
     deciding.decide(node, keys, organisations)
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from allied.errors import UnverifiedError
 from allied.exchange.disclosure import KIND
 from allied.exchange.witness import CONTRADICTION, Root, Witnessed, witnessed
+from allied.node import witnessing
 
 if TYPE_CHECKING:
     from allied.exchange.disclosure_export import Exported
@@ -59,6 +60,7 @@ class WitnessView:
         number, through, record: of the latest; 0 and empty before the first. `through` and
             `awaited` are days, `YYYY-MM-DD`.
         awaited: see the module; empty where nothing is.
+        seen_by: who has signed that it holds the latest, by name.
     """
 
     agreement: AgreementId
@@ -70,6 +72,7 @@ class WitnessView:
     record: str
     awaited: str
     troubles: tuple[TroubleView, ...]
+    seen_by: tuple[PartyId, ...] = ()
 
 
 def witness(node: Node, organisation: Organisation) -> Sequence[WitnessView]:
@@ -168,6 +171,7 @@ def _views(folded: Folded, organisation: Organisation, today: date) -> list[Witn
     if folded.instrument.party(organisation.id) is None:
         return []
     commits = _commits(folded)
+    seen = witnessing.seen_by(folded)
     views = []
     for party, binding in sorted(folded.instrument.genesis.parties.items()):
         if binding.organisation == organisation.id:
@@ -187,6 +191,7 @@ def _views(folded: Folded, organisation: Organisation, today: date) -> list[Witn
                 troubles=tuple(
                     TroubleView(each.kind, each.text, each.records) for each in found.troubles
                 ),
+                seen_by=tuple(sorted(seen.get(latest.record, ()))) if latest else (),
             )
         )
     return views

@@ -282,13 +282,14 @@ def witnessed(
         give(found, as_json=True)
     else:
         table(
-            ("agreement", "keeper", "roots", "through", "awaited since", "trouble"),
+            ("agreement", "keeper", "roots", "through", "seen by", "awaited since", "trouble"),
             [
                 (
                     each.alias,
                     each.keeper,
                     each.roots,
                     each.through or "-",
+                    ", ".join(each.seen_by) or "-",
                     each.awaited or "-",
                     ", ".join(sorted({trouble.kind for trouble in each.troubles})) or "-",
                 )
