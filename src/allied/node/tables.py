@@ -232,7 +232,7 @@ def proposal_view(
         count=found,
         spoken=tuple(_spoken(reading, each, on, found) for each in on.heard),
         deciding=deciding,
-        differs=changes_put(on) if of_the_text and whole else (),
+        differs=changes_put(on) if of_the_text else (),
     )
 
 

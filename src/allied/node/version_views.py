@@ -6,7 +6,7 @@ done. Texts that contradict each other are shown beside each other, and none is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -204,7 +204,8 @@ def _changes(before: Agreement, text: Amended) -> tuple[str, ...]:
     if found is None:
         if len(_LATELY) >= _MOST:
             _LATELY.clear()
-        found = _LATELY[text.id] = tuple(str(each) for each in diff(before, text.terms))
+        changes = diff(before, replace(text.terms, id=before.id))
+        found = _LATELY[text.id] = tuple(str(each) for each in changes)
     return found
 
 
