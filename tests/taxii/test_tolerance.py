@@ -11,9 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import event
 
+from allied.adapters.sql import SqlStore
 from allied.agreement.values import Tlp
 from allied.exchange.marking import TLP_2_ID
+from allied.node import sharing
 from tests.exchange.samples import indicator, malware, seen, statement_marking
 from tests.taxii.stand import MEDIA_TYPE, Stand, standing
 
@@ -80,6 +83,36 @@ def test_a_bad_object_is_named_and_its_neighbours_are_taken(
     assert (status["success_count"], status["failure_count"]) == (2, 1)
     (failure,) = status["failures"]
     assert failure["message"].startswith(code)
+
+
+def test_objects_and_their_status_are_stored_in_one_unit(stand: Stand) -> None:
+    begun: list[str] = []
+
+    def count(*asked: Any) -> None:
+        begun.extend(each for each in asked if each == "BEGIN IMMEDIATE")
+
+    store = stand.river.node.store
+    assert isinstance(store, SqlStore)
+    event.listen(store.engine, "before_cursor_execute", count)
+    try:
+        status = stand.add(indicator(70), indicator(71))
+        assert len(begun) == 1
+        stand.post(json.dumps({"objects": ["text"]}).encode())
+        assert len(begun) == 2, "nothing was stored but the status"
+    finally:
+        event.remove(store.engine, "before_cursor_execute", count)
+    assert stand.get(f"{stand.root}/status/{status['id']}/").json() == status
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3], ids=lambda most: f"{most} in a batch")
+def test_what_contradicts_is_named_in_whichever_batch_it_comes(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(sharing, "BATCH", at_once)
+    objects = [indicator(72), GIVEN[2] | {"name": "x"}]
+    status = stand.post(json.dumps({"objects": objects}).encode()).json()
+    assert (status["success_count"], status["failure_count"]) == (1, 1)
+    assert status["failures"][0]["id"] == GIVEN[2]["id"]
 
 
 def test_ten_thousand_bad_objects_are_reported_each_and_the_good_ones_are_kept(

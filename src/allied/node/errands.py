@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from allied.node.incidents import IncidentView, LocalEvaluation
     from allied.node.ports import Keys
     from allied.node.recall_views import RecallView
-    from allied.node.sharing import Decision, Shared, Source, Wish
+    from allied.node.sharing import Decision, Shared, Source, Wish, WithLast
     from allied.node.sight import Sight
     from allied.node.sync import Outcome
 
@@ -39,6 +39,7 @@ def share(
     dry_run: bool,
     on_decision: Callable[[Decision], None] | None = None,
     on_trouble: Callable[[Decision], None] | None = None,
+    with_last: WithLast | None = None,
 ) -> Shared:
     """Share a bundle under an agreement that the token sees; see `sharing.share`."""
     return sharing.share(
@@ -51,6 +52,7 @@ def share(
         dry_run=dry_run,
         on_decision=on_decision,
         on_trouble=on_trouble,
+        with_last=with_last,
     )
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from allied.agreement.values import Tlp
 from allied.errors import UsageError
+from allied.exchange.handling import ANONYMOUS
+from allied.exchange.marking import Tightening, tlp_of
+from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from allied.agreement.terms import Agreement
     from allied.exchange.limits import Warned
-    from allied.record.ids import AgreementId, PartyId
+    from allied.record.ids import AgreementId
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +131,40 @@ def known_at(wish: Wish, at: datetime) -> datetime | None:
     if wish.known_at is not None and wish.known_at > at:
         raise UsageError("share.known-at", "it cannot become known after it is shared")
     return wish.known_at
+
+
+def tightening_of(wish: Wish, alias: str, terms: Agreement) -> Tightening:
+    """What the author adds, checked against the parties and the words of TLP.
+
+    Args:
+        alias: what the agreement is called here.
+
+    Raises:
+        UsageError: `share.tlp`, `share.red-needs-to`, `share.no-such-party`.
+    """
+    labels = {party.id for party in terms.parties}
+    if strangers := sorted(set(wish.to) - labels):
+        raise UsageError(
+            "share.no-such-party",
+            f"{alias} names no party {', '.join(strangers)}",
+            hint=f"its parties are {', '.join(sorted(labels))}",
+        )
+    tlp = None
+    if wish.tlp:
+        tlp = tlp_of(wish.tlp)
+        if tlp is None:
+            raise UsageError(
+                "share.tlp", "--tlp takes CLEAR, GREEN, AMBER, AMBER+STRICT or RED (any case)"
+            )
+        if tlp == Tlp.RED and not wish.to:
+            raise UsageError(
+                "share.red-needs-to",
+                "TLP:RED goes to named recipients only",
+                hint="name them with --to",
+            )
+    audience = frozenset(PartyId(party) for party in wish.to) if wish.to else None
+    if not wish.anonymous:
+        return Tightening(tlp, audience, frozenset(wish.caveats))
+    hubs = frozenset(terms.hubs)
+    audience = None if audience is None else audience | hubs
+    return Tightening(tlp, audience, frozenset(wish.caveats), frozenset({ANONYMOUS}))

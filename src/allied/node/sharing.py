@@ -18,16 +18,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allied.agreement.values import Tlp
-from allied.errors import RefusedError, UsageError
+from allied.errors import RefusedError
 from allied.exchange import limits, reciprocity
 from allied.exchange.bundle import Refused, Row
 from allied.exchange.channel import Known
 from allied.exchange.channels import channels_at, recipient_at
 from allied.exchange.examining import Sighted
-from allied.exchange.handling import ANONYMOUS, read_class
+from allied.exchange.handling import read_class
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
-from allied.exchange.marking import WELL_KNOWN, Tightening, read_definition, tlp_of
+from allied.exchange.marking import WELL_KNOWN, read_definition
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
 from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place, state
 from allied.exchange.stix import Kind, read_head, version_of
@@ -37,11 +36,18 @@ from allied.node import deriving, ledger, recalls, verdicts
 from allied.node.agreements import party_of, resolve
 from allied.node.behind import Behind
 from allied.node.rows import ItemBatch
-from allied.node.shared import Decision, RecipientDecision, Shared, Tally, Wish, known_at
+from allied.node.shared import (
+    Decision,
+    RecipientDecision,
+    Shared,
+    Tally,
+    Wish,
+    known_at,
+    tightening_of,
+)
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
-    from allied.agreement.terms import Agreement
     from allied.exchange.handling import HandlingClass
     from allied.exchange.marking import Definition
     from allied.exchange.statement import Signed
@@ -65,6 +71,7 @@ _NAMED = 100_000
 """Contradictions that are named, not only counted."""
 
 Source = Callable[[], Iterator[bytes]]
+WithLast = Callable[["Writing", Shared], None]
 
 
 def share(
@@ -80,6 +87,7 @@ def share(
     on_trouble: Callable[[Decision], None] | None = None,
     on_progress: Callable[[int], None] | None = None,
     on_behalf: str = "",
+    with_last: WithLast | None = None,
 ) -> Shared:
     """Share a STIX 2.1 bundle under an agreement.
 
@@ -92,6 +100,8 @@ def share(
         on_progress: called now and then with how many more objects are done.
         on_behalf: the neighbour that says all this (`node.neighbours`); empty for the
             organisation itself, whose word then stands in the place of any neighbour's.
+        with_last: called in the unit that stores the last batch, when all else is in it; not
+            called where there is no such batch.
 
     Raises:
         RefusedError: `exchange.not-in-force`, `exchange.no-clause`.
@@ -107,6 +117,7 @@ def share(
     sharing.on_trouble = on_trouble
     sharing.on_progress = on_progress
     sharing.on_behalf = on_behalf
+    sharing.with_last = with_last
     return sharing.run(source)
 
 
@@ -141,6 +152,7 @@ class _Sharing:
         self.on_trouble: Callable[[Decision], None] | None = None
         self.on_progress: Callable[[int], None] | None = None
         self.on_behalf = ""
+        self.with_last: WithLast | None = None
         self._node = node
         self._organisation = organisation
         self._keys = keys
@@ -160,7 +172,7 @@ class _Sharing:
             party.id: channels_at(folded.terms_between(self._party, party.id, self._at), standing)
             for party in (terms.parties if folded.state.texts else ())
         }
-        self._tightening = _tightening(wish, folded, terms)
+        self._tightening = tightening_of(wish, folded.row.alias, terms)
         self._made: deriving.Made | None = None
         self._known_at = known_at(wish, self._at)
         self._tightens = bool(wish.tlp or wish.to or wish.caveats)
@@ -245,7 +257,7 @@ class _Sharing:
             ready = self._admitted(batch, intake.classes)
             behind.wait()
             if ready:
-                self._store(ready)
+                self._store(ready, self.with_last)
         arts = {verdict.art for each in self._verdicts.values() for _, verdict in each}
         known_at = self._known_at
         self._result.warnings = (
@@ -434,7 +446,7 @@ class _Sharing:
         ]
         return _Ready(batch, by_class, statements, classes)
 
-    def _store(self, ready: _Ready) -> None:
+    def _store(self, ready: _Ready, also: WithLast | None = None) -> None:
         """Store one batch, in one unit; see `Behind` for the thread that does it."""
         batch, by_class = ready.batch, ready.by_class
         with self._node.store.write() as writing:
@@ -458,6 +470,8 @@ class _Sharing:
                 self._made.remember(writing, self._organisation.id, products, self._at)
             if added.stored:
                 self._write_down(writing, by_class, self._class_ids, added)
+            if also is not None:
+                also(writing, self._result)
 
     def _marked_otherwise(self, writing: Writing, batch: Sequence[Accepted]) -> int:
         """How many objects of a batch stand here with another handling than is wished for."""
@@ -568,33 +582,3 @@ def _parts(members: Sequence[Accepted]) -> Iterator[Sequence[Accepted]]:
     """Members of a class, no more at a time than one statement holds."""
     for start in range(0, len(members), MAX_ITEMS):
         yield members[start : start + MAX_ITEMS]
-
-
-def _tightening(wish: Wish, folded: Folded, terms: Agreement) -> Tightening:
-    """What the author adds, checked against the parties and the words of TLP."""
-    labels = {party.id for party in terms.parties}
-    if strangers := sorted(set(wish.to) - labels):
-        raise UsageError(
-            "share.no-such-party",
-            f"{folded.row.alias} names no party {', '.join(strangers)}",
-            hint=f"its parties are {', '.join(sorted(labels))}",
-        )
-    tlp = None
-    if wish.tlp:
-        tlp = tlp_of(wish.tlp)
-        if tlp is None:
-            raise UsageError(
-                "share.tlp", "--tlp takes CLEAR, GREEN, AMBER, AMBER+STRICT or RED (any case)"
-            )
-        if tlp == Tlp.RED and not wish.to:
-            raise UsageError(
-                "share.red-needs-to",
-                "TLP:RED goes to named recipients only",
-                hint="name them with --to",
-            )
-    audience = frozenset(PartyId(party) for party in wish.to) if wish.to else None
-    if not wish.anonymous:
-        return Tightening(tlp, audience, frozenset(wish.caveats))
-    hubs = frozenset(terms.hubs)
-    audience = None if audience is None else audience | hubs
-    return Tightening(tlp, audience, frozenset(wish.caveats), frozenset({ANONYMOUS}))

@@ -9,7 +9,8 @@ Rules. Everything is bounded before it is parsed. An envelope that is none is re
 whole and nothing of it is stored; an object that is none is a failure of its own, and its
 neighbours go on. An object that is held already with the same bytes is a success: it is
 there. Adding is sharing (`node.errands.share`), under the clauses of the agreement, in the
-name of the token's organisation; the status is complete when the answer is given.
+name of the token's organisation; the status is complete when the answer is given, and kept in
+the unit that stores the objects.
 
 Source: OASIS TAXII 2.1, sections 4.3, 5.4 (post) and 3.7 (envelope).
 """
@@ -40,8 +41,8 @@ from allied.node.sharing import Wish
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
-    from allied.node.ports import Keys
-    from allied.node.sharing import Decision
+    from allied.node.ports import Keys, Writing
+    from allied.node.sharing import Decision, Shared
     from allied.node.sight import Sight
 
 BODY_SECONDS: Final = 120.0
@@ -158,29 +159,44 @@ def add(sight: Sight, keys: Keys, root: str, envelope: Envelope) -> bytes:
     """
     node = sight.node
     at = node.clock.now()
+    id_ = str(uuid.UUID(bytes=node.chance.token(16), version=4))
     failures: list[_Failure] = []
+    kept: list[bytes] = []
+
+    def keep(writing: Writing, shared: Shared | None) -> None:
+        if shared is not None:
+            failures.extend(_contradicting(envelope, shared.contradictions))
+        shown = _status(id_, date_text(microseconds(at)), envelope, failures)
+        writing.forget_statuses(at)
+        writing.put_status(StatusRow(id_, sight.token.organisation, root, at + KEPT, shown))
+        kept.append(shown)
+
+    def troubled(decision: Decision) -> None:
+        failure = _Failure(decision.index, decision.id, decision.code, decision.reason)
+        failures.append(failure)
+
+    shared = None
     if any(isinstance(each, Row) for each in envelope.elements):
-
-        def troubled(decision: Decision) -> None:
-            failure = _Failure(decision.index, decision.id, decision.code, decision.reason)
-            failures.append(failure)
-
         shared = errands.share(
-            sight, keys, envelope.elements, root, Wish(), dry_run=False, on_trouble=troubled
+            sight,
+            keys,
+            envelope.elements,
+            root,
+            Wish(),
+            dry_run=False,
+            on_trouble=troubled,
+            with_last=keep,
         )
-        failures += _contradicting(envelope, shared.contradictions)
     else:
         failures += [
             _Failure(each.index, each.id or "", each.code, each.reason)
             for each in envelope.elements
             if isinstance(each, Refused)
         ]
-    id_ = str(uuid.UUID(bytes=node.chance.token(16), version=4))
-    shown = _status(id_, date_text(microseconds(at)), envelope, failures)
-    with node.store.write() as writing:
-        writing.forget_statuses(at)
-        writing.put_status(StatusRow(id_, sight.token.organisation, root, at + KEPT, shown))
-    return shown
+    if not kept:  # nothing was left to be stored, so there was no unit to keep the status in
+        with node.store.write() as writing:
+            keep(writing, shared)
+    return kept[0]
 
 
 def _contradicting(
