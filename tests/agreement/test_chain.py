@@ -13,6 +13,7 @@ from allied.agreement import events as e
 from allied.agreement.amended import Amended
 from allied.agreement.chain import Change, chain_of, is_late, present, register_of
 from allied.agreement.events import Event
+from allied.agreement.state import State
 from allied.record.circle import circle
 from allied.record.ids import Digest, KeyId, OrganisationId, PartyId, RecordId
 from allied.record.record import ChainKey, Header, Record
@@ -171,3 +172,39 @@ def record(
 def test_what_is_late(said: Record, late: bool) -> None:
     assert is_late(said, PACT, CHANGES) is late
     assert not is_late(said, PACT, ())
+
+
+def _state() -> State:
+    """One text was adopted on the second day; the last of two accepts it on the fifth."""
+    its = texts("a after -")
+    signed = [Event("pact", e.INVITED, None, DAY)]
+    signed += [Event("pact", e.SIGNED, party.id, DAY) for party in PACT.terms.parties]
+    words = [
+        Event("pact", e.RATIFIED, PartyId(each), DAY + timedelta(days=n), version=_id("a"))
+        for each, n in (("river", 2), ("harbour", 4))
+    ]
+    later = [replace(each, at=DAY + timedelta(days=1)) for each in adopted("a")]
+    return State(
+        alias="pact",
+        proposed_by=PartyId("river"),
+        signatures={},
+        ratifications={},
+        events=(*signed, *later, *words),
+        persons={},
+        opened={},
+        statements=(),
+        verdicts={},
+        texts=its,
+    )
+
+
+@given(st.lists(st.integers(-24, 200), min_size=1, max_size=8))
+def test_what_is_kept_of_the_text_in_force_changes_no_answer(hours: list[int]) -> None:
+    kept = _state()
+    for hour in hours:
+        at = DAY + timedelta(hours=hour)
+        fresh = _state()
+        expected = 2 if hour >= 96 else 1
+
+        assert kept.number(PACT, at) == fresh.number(PACT, at) == expected
+        assert kept.terms(PACT, at) == fresh.terms(PACT, at)

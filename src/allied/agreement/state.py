@@ -91,6 +91,9 @@ class State:
     revocations: tuple[tuple[Record, Revocation], ...] = ()
     texts: Mapping[Digest, Amended] = field(default_factory=dict)
     passed: Mapping[RecordId, str] = field(default_factory=dict)
+    _lately: list[tuple[datetime, datetime | None, Present]] = field(
+        default_factory=list, compare=False, repr=False
+    )
 
     def register(self, instrument: Instrument) -> Register:
         """The register of this one agreement, with all versions of its text."""
@@ -102,11 +105,11 @@ class State:
 
     def terms(self, instrument: Instrument, at: datetime) -> Agreement:
         """The text in force at `at`: the newest that has taken effect."""
-        return self.present(instrument, at).terms if self.texts else instrument.terms
+        return self._text(instrument, at).terms if self.texts else instrument.terms
 
     def number(self, instrument: Instrument, at: datetime) -> int:
         """The number of the version in force at `at`; 1 for the first text."""
-        return self.present(instrument, at).number if self.texts else 1
+        return self._text(instrument, at).number if self.texts else 1
 
     def all_terms(self, instrument: Instrument) -> tuple[Agreement, ...]:
         """The first text, and whatever was adopted later, in effect or not."""
@@ -118,7 +121,18 @@ class State:
         """The newest text in force at `at` that reached both parties; else the newest of all."""
         if not self.texts:
             return instrument.terms
-        return self.present(instrument, at).between(one, other, instrument.terms)
+        return self._text(instrument, at).between(one, other, instrument.terms)
+
+    def _text(self, instrument: Instrument, at: datetime) -> Present:
+        """Which text counts at `at`; kept until another one may, for nothing but that."""
+        for since, until, kept in self._lately[-1:]:
+            if since <= at and (until is None or at < until):
+                return kept
+        found = self.present(instrument, at)
+        ends = [found.holds_until(at), *(each.at for each in self.events if each.at > at)]
+        until = min((each for each in ends if each is not None), default=None)
+        self._lately[:] = [(at, until, found)]
+        return found
 
     def version_known(self, instrument: Instrument, knows: Knows, at: datetime) -> Digest:
         """What a record has to name as the version, by what it knows and claims."""

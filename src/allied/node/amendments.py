@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from allied.agreement.amended import read_amended, read_statement, text_in
 from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.check import check_text
-from allied.agreement.diff import diff
 from allied.agreement.closing import progress
+from allied.agreement.diff import diff
 from allied.agreement.tabled import OPEN
 from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError, ConflictError, NotFoundError, RefusedError
