@@ -10,7 +10,7 @@ import pytest
 
 from allied.adapters.folder import DataFolder
 from allied.errors import AlliedError
-from allied.node import agreements, erasing, integrity, journal
+from allied.node import agreements, erasing, incidents, integrity, journal
 from allied.node.erasing_views import ErasureView, TextView, list_erasures, list_texts
 from allied.node.texts import words_of
 from allied.record import redaction
@@ -23,6 +23,7 @@ from tests.node.hands import (
     NORTHGATE,
     RIVER,
     allied,
+    attack,
     crafted,
     folded,
     slip_in,
@@ -30,6 +31,7 @@ from tests.node.hands import (
 )
 from tests.node.network import House, Network
 from tests.node.test_resuming import put_back, resume
+from tests.node.test_revoking import revoke
 
 SECRET = "the customer is called Ada"
 World = tuple[Network, str]
@@ -383,3 +385,38 @@ def test_an_answer_that_is_none_and_one_to_nothing_change_nothing(spread: Spread
         slip_in(northgate, crafted(northgate, pact, redaction.ANSWER, body))
     network.settle(2)
     assert states(river) == {HARBOUR: "silent", NORTHGATE: "erased"}
+
+
+def test_pages_say_that_the_title_of_an_incident_was_erased(world: World) -> None:
+    network, pact = world
+    river, harbour, _ = network.houses.values()
+    view = attack(river, pact)
+    network.settle(2)
+    assert incidents.show(harbour.node, harbour.organisation, view.id).title.startswith("A wiper")
+    ask(river, pact, view.id)  # by its record: all its texts
+    network.settle(2)
+    shown_here = incidents.show(harbour.node, harbour.organisation, view.id)
+    assert shown_here.title == view.alias
+    assert shown_here.facts == view.facts  # what stands in the record stays
+    report = incidents.print_report(harbour.node, harbour.organisation, view.id)
+    assert "as river wished" in report
+    assert "A wiper stops" not in report
+
+
+def test_why_keys_were_revoked_is_said_no_more_once_it_is_erased(world: World) -> None:
+    network, pact = world
+    river = network.houses[RIVER]
+    key = river.keys.signer(river.organisation.id, "acts").public.key_id
+    revoke(river, key)
+    network.settle(2)
+    with river.node.store.read() as reading:
+        keys, because = journal.revoked(reading, river.organisation.id)
+    assert (list(keys), bool(because)) == ([key], True)
+    mine = [
+        each
+        for each in list_texts(river.node, river.organisation)
+        if each.kind == "key.revoke" and each.mine
+    ]
+    ask(river, pact, mine[0].text)
+    with river.node.store.read() as reading:
+        assert journal.revoked(reading, river.organisation.id) == (keys, "")

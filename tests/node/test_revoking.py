@@ -13,6 +13,7 @@ import pytest
 from allied.errors import AlliedError
 from allied.node import agreements, journal, revoking
 from allied.node.revoking import Revoked
+from allied.node.seals import SealsWith
 from allied.record.ids import PartyId
 from allied.record.keys import PrivateKey
 from tests.node.fragile import Fragile, Fuse, Killed
@@ -33,10 +34,11 @@ from tests.node.test_keys import again, present, recover, recovery_of, rotate
 ANSWER: Any = {"blob": "00"}
 
 
-class Stolen:
+class Stolen(SealsWith):
     """The keys of a house as a thief took them."""
 
     def __init__(self, house: House) -> None:
+        super().__init__(house.keys)
         vault: Any = house.node.vault
         (self._keys,) = vault.open_sets(house.organisation.id, PASSPHRASE)
         self._real = house.keys

@@ -12,12 +12,21 @@ import pytest
 from allied.agreement.values import Tlp
 from allied.entrypoints.shapes import plain
 from allied.exchange import disclosure_export, disclosure_proof
-from allied.node import correlation, disclosures, ledger, ledger_roots, people, recall_views
+from allied.node import (
+    correlation,
+    disclosures,
+    erasing,
+    erasing_views,
+    ledger,
+    ledger_roots,
+    people,
+    recall_views,
+)
 from allied.node.people import NewToken
 from allied.record.ids import AgreementId
 from tests.console.stage import INTEL
 from tests.exchange.samples import indicator, tlp
-from tests.node.hands import share
+from tests.node.hands import attack, share
 from tests.rest.stand import Stand, code, opened, standing
 
 MISP = {
@@ -170,6 +179,19 @@ def test_recalls_are_listed_and_answered(tmp_path: Path) -> None:
         assert states["harbour"] == "kept"
         about = river.get(f"/ledger/items/{OWN['id']}", role="auditor")["rows"]
         assert ("recalled", "harbour") in {(each["outcome"], each["recipient"]) for each in about}
+
+
+def test_what_was_to_be_erased_is_listed_with_what_each_party_has_done(tmp_path: Path) -> None:
+    with standing(tmp_path, bundles=()) as river:
+        house = river.river
+        view = attack(house, river.stage.agreement, "another-wiper")
+        assert river.get("/erasures")["erasures"] == []
+        erasing.ask(house.node, house.actor, river.stage.agreement, view.id, "a mistake")
+        river.stage.network.settle()
+        listed = erasing_views.list_erasures(house.node, house.organisation)
+        assert river.get("/erasures")["erasures"] == [plain(each) for each in listed] != []
+        elsewhere = narrowed(river, "viewer", "0" * 64)
+        assert river.get("/erasures", token=elsewhere)["erasures"] == []
 
 
 # --- feeds and MISP -----------------------------------------------------------------------------
