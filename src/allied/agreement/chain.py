@@ -58,7 +58,8 @@ _WORDS: Final = frozenset({e.AMENDED, e.SIGNED, e.RATIFIED, e.OBJECTED})
 _MOST_WORDS: Final = 4 * VERSION_LIMIT
 """So many consents and objections of one party have an effect."""
 _ACTS_UNDER_A_TEXT: Final = ("incident.", "obligation.", "proposal.", "vote.", "exchange.")
-_ALSO: Final = frozenset({"agreement.withdraw", "circle.open"})
+"""What is late beyond a cut. Nothing of it says who is bound: that decides when a text takes effect,
+so it must not hang on the cut. A notice of leaving runs from when others had it, anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,7 +417,7 @@ def is_late(record: Record, instrument: Instrument, changes: Sequence[Change]) -
     header = record.header
     if not changes or header.circle != instrument.circles.all.id:
         return False
-    if header.kind not in _ALSO and not header.kind.startswith(_ACTS_UNDER_A_TEXT):
+    if not header.kind.startswith(_ACTS_UNDER_A_TEXT):
         return False
     own = next((each.number for each in changes if each.version == header.version), 1)
     return any(
