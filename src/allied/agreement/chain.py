@@ -58,8 +58,8 @@ _WORDS: Final = frozenset({e.AMENDED, e.SIGNED, e.RATIFIED, e.OBJECTED})
 _MOST_WORDS: Final = 4 * VERSION_LIMIT
 """So many consents and objections of one party have an effect."""
 _ACTS_UNDER_A_TEXT: Final = ("incident.", "obligation.", "proposal.", "vote.", "exchange.")
-"""What is late beyond a cut. Nothing of it says who is bound: that decides when a text takes effect,
-so it must not hang on the cut. A notice of leaving runs from when others had it, anyway."""
+"""What is late beyond a cut. Nothing of it says who is bound: when a text takes effect depends on
+that, so it must not hang on the cut. A notice of leaving runs from when others had it, anyway."""
 
 
 @dataclass(frozen=True, slots=True)
