@@ -36,6 +36,7 @@ from allied.entrypoints import (
     rest,
     taxii,
 )
+from allied.entrypoints.giving_way import GivesWay
 from allied.entrypoints.listening import Server, listen, told_to_stop
 from allied.entrypoints.rounds import Rounds
 from allied.entrypoints.wire import BoundedProtocol
@@ -57,7 +58,6 @@ _STOP_SECONDS = 3
 _BUSY_ROUNDS = 20
 _SCRUBBED_EVERY = 10
 _LOOKED_AT = 6_000
-_GIVES_WAY_SECONDS = 0.004
 _CONNECTIONS = 1_000
 
 
@@ -81,6 +81,7 @@ class Keeper:
         self.keeps = False
         """Whether this process is the one that keeps up."""
         self._stopping = threading.Event()
+        self._give_way = GivesWay(self._stopping.wait)
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -137,10 +138,6 @@ class Keeper:
             except Exception:  # noqa: BLE001 - the keeper outlives whatever goes wrong once
                 _LOG.exception("keeping up failed")
             self._wait(_LOOK_SECONDS)
-
-    def _give_way(self) -> None:
-        """Let whoever asks something go first."""
-        self._stopping.wait(_GIVES_WAY_SECONDS)
 
     def _pull_hinted(self) -> None:
         for organisation in self._fellows.hinted():
