@@ -16,10 +16,11 @@ from pathlib import Path
 
 from sqlalchemy import text as sql
 
+from allied.agreement import sameness
 from allied.agreement.state import State
 from allied.node import agreements, incidents, items, journal, sharing
 from allied.node.folds import Folded, Folds
-from allied.record.canonical import Json, digest, encode
+from allied.record.canonical import Json
 from allied.record.circle import Circle
 from allied.record.kinds import rule
 from allied.record.record import Dep, Header, Record, sorted_deps, whole_milliseconds, written
@@ -68,14 +69,7 @@ def state_digest(house: House, agreement: str) -> str:
     """One word for all that the records of an agreement come to, in the circle of all."""
     found = folded(house, agreement)
     everybody = found.instrument.circles.all.id
-    verdicts: dict[str, Json] = {
-        record.id: found.state.verdicts[record.id].code or "effect"
-        for record in found.history.order
-        if record.header.circle == everybody
-    }
-    frozen: Json = sorted(f"{each}" for each in found.history.frozen if each[0] == everybody)
-    signed: Json = sorted(found.state.signatures)
-    return digest(encode([verdicts, frozen, signed]))
+    return sameness.state_digest(found.history, found.state, everybody)
 
 
 def heads(house: House, agreement: str) -> dict[object, object]:

@@ -19,7 +19,7 @@ HERE = Around(1 << 40, (), None, "")
 CODES = {
     "agreement", "backup", "bytes", "certificate", "clock", "database", "decisions", "disk",
     "identity", "keys", "ledger", "organisations", "partners-ledgers", "peer", "people",
-    "recovery-file", "signing", "store",
+    "recovery-file", "signing", "states", "store",
 }  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def test_a_sound_node_has_nothing_wrong(pact: Network) -> None:
     assert {each.state for each in found if each.code != "backup"} == {"ok"}
     assert {each.code for each in found} >= {
         "clock", "signing", "keys", "recovery-file", "backup", "decisions", "store", "peer",
+        "states",
     }  # fmt: skip
 
 

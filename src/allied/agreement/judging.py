@@ -43,6 +43,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allied.agreement import chain
 from allied.agreement.certified import certified, opening_of, read_proof, without
+from allied.agreement.cuts import Cut, Removal
 from allied.agreement.effects import events_of, is_cut_off
 from allied.agreement.events import INVITED
 from allied.agreement.knowing import custodians_of, is_contradicted, known_events
@@ -59,6 +60,7 @@ from allied.agreement.revocation import (
     needed_of,
     standing_ones,
 )
+from allied.agreement.sameness import lengthened
 from allied.agreement.standing import (
     NOTICE,
     RATIFIED,
@@ -98,28 +100,6 @@ MOST_PAPERS: Final = 16
 """So many proposals, signatures, ratifications and notices of one party each have an effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A withdrawal, and how far its issuer counted each chain when it left."""
-
-    withdrawal: Record
-    heads: Mapping[ChainKey, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Removal:
-    """A decision that puts a party out or suspends it, and how far it was counted.
-
-    Attributes:
-        rests_on: the opening of the question: what it knew cannot be taken back.
-    """
-
-    circle: CircleId
-    certificates: tuple[RecordId, ...]
-    rests_on: tuple[RecordId, ...]
-    counted: Mapping[ChainKey, int]
-
-
 @dataclass(slots=True)
 class Judging:
     """Judges the records of one agreement, one after the other; becomes a frozen `State`."""
@@ -137,9 +117,10 @@ class Judging:
     opened: dict[CircleId, Circle] = field(default_factory=dict)
     statements: list[Record] = field(default_factory=list)
     verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
-    cuts: dict[OrganisationId, list[_Cut]] = field(default_factory=dict)
-    known_cuts: Mapping[OrganisationId, _Cut] = field(default_factory=dict)
-    known_removals: Mapping[OrganisationId, Sequence[_Removal]] = field(default_factory=dict)
+    lines: dict[ChainKey, bytes] = field(default_factory=dict)
+    cuts: dict[OrganisationId, list[Cut]] = field(default_factory=dict)
+    known_cuts: Mapping[OrganisationId, Cut] = field(default_factory=dict)
+    known_removals: Mapping[OrganisationId, Sequence[Removal]] = field(default_factory=dict)
     decided: dict[RecordId, list[Certified]] = field(default_factory=dict)
     custody: dict[PartyId, list[tuple[RecordId, str]]] = field(default_factory=dict)
     notices: dict[RecordId, Notice] = field(default_factory=dict)
@@ -179,6 +160,7 @@ class Judging:
             opened={**self.opened},
             statements=[*self.statements],
             verdicts={**self.verdicts},
+            lines={**self.lines},
             cuts={organisation: [*its] for organisation, its in self.cuts.items()},
             decided={question: [*its] for question, its in self.decided.items()},
             custody={party: [*its] for party, its in self.custody.items()},
@@ -212,6 +194,8 @@ class Judging:
         except AlliedError as refusal:
             verdict = Verdict(effect=False, code=refusal.code, reason=refusal.message)
         self.verdicts[record.id] = verdict
+        line = self.lines.get(record.header.chain, b"")
+        self.lines[record.header.chain] = lengthened(line, record, verdict)
 
     def state(self) -> State:
         """The frozen result."""
@@ -227,6 +211,7 @@ class Judging:
             opened=self.opened,
             statements=tuple(self.statements),
             verdicts=self.verdicts,
+            lines=self.lines,
             sources=tuple(source for source, _ in sourced),
             decided={question: tuple(its) for question, its in self.decided.items()},
             custody=self.custody,
@@ -236,10 +221,10 @@ class Judging:
             passed=self.texts.passed,
         )
 
-    def standing_cuts(self) -> dict[OrganisationId, _Cut]:
+    def standing_cuts(self) -> dict[OrganisationId, Cut]:
         """By issuer its first withdrawal under a key that no revocation takes the force from."""
         revoked = standing_ones(self.revocations)
-        found: dict[OrganisationId, _Cut] = {}
+        found: dict[OrganisationId, Cut] = {}
         for organisation, its in self.cuts.items():
             for cut in its:
                 if not is_beyond(cut.withdrawal, revoked):
@@ -270,9 +255,9 @@ class Judging:
         known = known_events(self._sourced(), self.decided, self.notices, lambda _: True)
         return self.texts.changes(self.instrument, self.history, known)
 
-    def removals(self) -> dict[OrganisationId, list[_Removal]]:
+    def removals(self) -> dict[OrganisationId, list[Removal]]:
         """How far each party that a decision put out, or suspended, was counted."""
-        found: dict[OrganisationId, list[_Removal]] = {}
+        found: dict[OrganisationId, list[Removal]] = {}
         for opening, its in self.decided.items():
             party = is_cut_off(its[0])
             if not party or is_contradicted(its):
@@ -284,7 +269,7 @@ class Judging:
             organisation = self.instrument.organisation(PartyId(party))
             everybody = self.instrument.circles.all.id
             rests_on = (opening,) if opening in self.verdicts else certificates
-            removal = _Removal(everybody, certificates, rests_on, counted)
+            removal = Removal(everybody, certificates, rests_on, counted)
             found.setdefault(organisation, []).append(removal)
         return found
 
@@ -440,7 +425,7 @@ class Judging:
             case "agreement.withdraw":
                 self._require_same_genesis(record.body.get("genesis"))
                 heads = {dep.chain: dep.sequence for dep in read_deps(record.body.get("cut"))}
-                self.cuts.setdefault(header.issuer, []).append(_Cut(record, heads))
+                self.cuts.setdefault(header.issuer, []).append(Cut(record, heads))
                 self.events.append((record, self._event(NOTICE, party, record)))
                 self.notices[record.id] = Notice(header.claimed_at)
                 self.statements.append(record)

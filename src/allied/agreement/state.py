@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from allied.record.circle import Circle
     from allied.record.ids import CircleId, Digest, OrganisationId, PartyId, PersonId, RecordId
     from allied.record.keys import PublicKey
-    from allied.record.record import Record
+    from allied.record.record import ChainKey, Record
     from allied.record.revocation import Revocation
 
     Knows: TypeAlias = Callable[[RecordId], bool]
@@ -65,6 +65,7 @@ class State:
         opened: circles beyond the standing ones.
         statements: records with effect that other pillars fold, in the history's order.
         verdicts: of every record in the history.
+        lines: of every chain, a digest over its records and their verdicts (`sameness`).
         alias: the file's id, under which events and register know the agreement.
         sources: of each event, the record that it comes from.
         decided: by question, what certificates prove on matters of the register.
@@ -91,6 +92,7 @@ class State:
     revocations: tuple[tuple[Record, Revocation], ...] = ()
     texts: Mapping[Digest, Amended] = field(default_factory=dict)
     passed: Mapping[RecordId, str] = field(default_factory=dict)
+    lines: Mapping[ChainKey, bytes] = field(default_factory=dict)
     _lately: list[tuple[datetime, datetime | None, Present]] = field(
         default_factory=list, compare=False, repr=False
     )

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
-from allied.node import joining, leaving, messages, relaying, release, visibility
+from allied.node import comparing, joining, leaving, messages, relaying, release, visibility
 from allied.node.fellows import Alone, Fellows
 from allied.node.messages import (
     AgreementsAnswer,
@@ -144,7 +144,9 @@ class Answers:
     def _heads(self, caller: OrganisationId, question: Heads) -> bytes:
         with self._node.store.read() as reading:
             folded = self._of(reading, question.agreement, caller)
-        return Heads(folded.row.id, visibility.heads(folded, caller, self.now())).encode()
+        now = self.now()
+        state = comparing.state_for(folded, caller, now)
+        return Heads(folded.row.id, visibility.heads(folded, caller, now), state).encode()
 
     def _records(self, caller: OrganisationId, question: RecordsQuestion) -> bytes:
         page = RecordsPage()

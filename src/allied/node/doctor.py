@@ -11,17 +11,20 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from allied.agreement.sameness import state_digest
 from allied.errors import AlliedError
-from allied.node import checkups, integrity, ledger_proofs, scrubbing, witness
+from allied.node import checkups, comparing, integrity, ledger_proofs, scrubbing, witness
 from allied.node.account import StoreAccount
 from allied.node.checkups import Around, Examined
 from allied.record.identity import open_chain
 
 if TYPE_CHECKING:
+    from allied.node.folds import Folded
     from allied.node.ledger_proofs import Checked
     from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import Organisation
+    from allied.record.ids import AgreementId
 
 LOW_DISK = 1 << 30
 SILENT = timedelta(hours=24)
@@ -212,11 +215,42 @@ def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:
                 " none counts until a further one settles them"
             )
             yield Examined(name, "problem", text, "agreement")
+        yield from _states(reading, row.id, row.alias, folded)
         waiting = len(reading.parked(row.id))
         if waiting:
             yield Examined(
                 name, "warning", f"{waiting} records wait for others to arrive", "agreement"
             )
+
+
+def _states(
+    reading: Reading, agreement: AgreementId, alias: str, folded: Folded
+) -> Iterator[Examined]:
+    """Whether partners come to the same from the same records."""
+    everybody = folded.instrument.circles.all.id
+    own = state_digest(folded.history, folded.state, everybody)[:12]
+    labels = {each.id: each.label for each in reading.peers()}
+    for organisation in reading.organisations():
+        if folded.instrument.party(organisation.id) is None:
+            continue
+        found = {
+            label: comparing.compared(reading, organisation.id, peer, agreement)
+            for peer, label in labels.items()
+        }
+        name = f"state of {alias} for {organisation.label}"
+        other = [(label, each.since) for label, each in found.items() if each and not each.same]
+        same = sorted(label for label, each in found.items() if each and each.same)
+        if other:
+            told = ", ".join(f"{label} since {since:%Y-%m-%d %H:%M} UTC" for label, since in other)
+            text = (
+                f"{own}; from the same records another one has come out at {told}: compare the"
+                " releases (`allied --version`) and `allied doctor --deep` on both sides"
+            )
+            yield Examined(name, "problem", text, "states")
+        elif same:
+            yield Examined(name, "ok", f"{own}; the same at {', '.join(same)}", "states")
+        else:
+            yield Examined(name, "ok", f"{own}; not held against a partner's yet", "states")
 
 
 __all__ = ["Around", "Examined", "examine"]

@@ -170,19 +170,35 @@ class AgreementsAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """How far a node holds the chains of an agreement; question and answer; at most MAX_HEADS."""
+    """How far a node holds the chains of an agreement; question and answer; at most MAX_HEADS.
+
+    Attributes:
+        state: what the answering node comes to from them (`agreement.sameness`), 64 hex digits;
+            empty in questions, and for who may not read everything.
+    """
 
     agreement: AgreementId
     heads: tuple[Head, ...]
+    state: str = ""
 
     def encode(self) -> bytes:
         """Canonical JSON, the heads in ascending order."""
-        return encode({"agreement": self.agreement, "heads": _rows(self.heads)})
+        said: dict[str, Json] = {"agreement": self.agreement, "heads": _rows(self.heads)}
+        if self.state:
+            said["state"] = self.state
+        return encode(said)
 
     @classmethod
     def decode(cls, raw: bytes) -> Heads:
         """Read what `encode` writes; raises MalformedError."""
-        agreement, rows = _question(raw, HEADS, "heads", MAX_HEADS)
+        value = decode(raw, limit=QUESTION_LIMITS[HEADS])
+        keys = {"agreement", "heads"}
+        if isinstance(value, dict) and "state" in value:
+            keys.add("state")
+        said = fields(value, frozenset(keys))
+        agreement = AgreementId(digest_text(said["agreement"], "an agreement"))
+        state = digest_text(said["state"], "a state") if "state" in said else ""
+        rows = elements(said["heads"], MAX_HEADS)
         heads = []
         for element in rows:
             circle, issuer, incarnation, sequence, record = row(element, 5)
@@ -196,7 +212,7 @@ class Heads:
                 )
             )
         require_ascending(heads)
-        return cls(agreement, tuple(heads))
+        return cls(agreement, tuple(heads), state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from allied.node import (
     arrivals,
     blobs,
     called,
+    comparing,
     deciding,
     erasing,
     freshness,
@@ -68,6 +69,7 @@ from allied.record.record import read
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Keys, Writing
     from allied.node.rows import Organisation, Peer
@@ -495,12 +497,12 @@ class _Exchange:
             with self._node.store.read() as reading:
                 folded = self._node.folds.of(reading, agreement)
                 needed = missing.lacking(reading, folded) if again else missing.NOTHING
-            question = Heads(
-                agreement, visibility.heads(folded, self._peer.id, self._node.clock.now())
-            )
+            now = self._node.clock.now()
+            question = Heads(agreement, visibility.heads(folded, self._peer.id, now))
             theirs = Heads.decode(self.ask(messages.HEADS, question.encode()))
             spans = missing.spans(folded, theirs.heads, needed)
             if not spans:
+                self._compare(folded, question, theirs, now)
                 return True
             answer = self._fetch(agreement, spans)
             if self._store(agreement, answer, outcome):
@@ -510,6 +512,10 @@ class _Exchange:
             else:
                 again = True  # something arrived that continues no chain as it is held here
         return False
+
+    def _compare(self, folded: Folded, ours: Heads, theirs: Heads, now: datetime) -> None:
+        mine, peer = self._organisation.id, self._peer.id
+        comparing.compare(self._node.store, folded, mine, peer, ours.heads, theirs, now)
 
     def _parked(self, agreement: AgreementId) -> bool:
         with self._node.store.read() as reading:

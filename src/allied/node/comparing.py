@@ -1,0 +1,88 @@
+"""Whether partners come to the same state from the same records, and since when.
+
+Whenever a node finds that it holds the same heads in the circle of all as a partner, it holds its
+state against the partner's (`agreement.sameness`). It keeps only whether they are the same, and
+since when; nothing is decided by it. Where they differ, `allied doctor` says so.
+
+Rules. A state is said to a party that may read all of the circle of all, and to nobody else. A
+comparison that cannot be made, since one of the two holds more, leaves what was found before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.sameness import state_digest
+from allied.node import leaving
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from allied.node.folds import Folded
+    from allied.node.messages import Head, Heads
+    from allied.node.ports import Reading, Store
+    from allied.record.ids import AgreementId, CircleId, OrganisationId
+
+_SAME: Final = "same"
+_OTHER: Final = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the last comparison with a partner showed.
+
+    Attributes:
+        since: when it was first so.
+    """
+
+    same: bool
+    since: datetime
+
+
+def state_for(folded: Folded, organisation: OrganisationId, at: datetime) -> str:
+    """The state that a party is told; empty for one that may not read everything."""
+    party = folded.instrument.party(organisation)
+    if party is None or leaving.tops(folded, organisation, at) is not None:
+        return ""
+    return state_digest(folded.history, folded.state, folded.instrument.circles.all.id)
+
+
+def compare(
+    store: Store,
+    folded: Folded,
+    mine: OrganisationId,
+    peer: OrganisationId,
+    ours: Collection[Head],
+    theirs: Heads,
+    at: datetime,
+) -> None:
+    """Hold our state against what `peer` says of its own, where both hold the same heads."""
+    everybody = folded.instrument.circles.all.id
+    own = state_for(folded, peer, at)
+    if not own or not theirs.state or _of(everybody, ours) != _of(everybody, theirs.heads):
+        return
+    found = _SAME if own == theirs.state else _OTHER
+    name = _name(mine, peer, folded.row.id)
+    with store.read() as reading:
+        known = reading.cursor(name).partition(" ")[0]
+    if known != found:
+        with store.write() as writing:
+            writing.set_cursor(name, f"{found} {at.isoformat()}")
+
+
+def compared(
+    reading: Reading, mine: OrganisationId, peer: OrganisationId, agreement: AgreementId
+) -> Compared | None:
+    """What the last comparison showed; None where none was made."""
+    found, _, since = reading.cursor(_name(mine, peer, agreement)).partition(" ")
+    return Compared(found == _SAME, datetime.fromisoformat(since)) if since else None
+
+
+def _of(circle: CircleId, heads: Collection[Head]) -> set[Head]:
+    return {each for each in heads if each.circle == circle}
+
+
+def _name(mine: OrganisationId, peer: OrganisationId, agreement: AgreementId) -> str:
+    return f"state:{mine}:{peer}:{agreement}"
