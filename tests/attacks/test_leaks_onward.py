@@ -374,7 +374,8 @@ def file_for(house: House, pact: str) -> bytes:
     from allied.node import carriage
 
     out = io.BytesIO()
-    carriage.write(house.node, house.organisation, house.keys, pact, NORTHGATE, out)
+    organisation = house.organisation
+    carriage.write(house.node, organisation, house.keys, pact, NORTHGATE, out, sealed=False)
     return out.getvalue()
 
 

@@ -149,7 +149,13 @@ class Doors:
         out = io.BytesIO()
         try:
             carriage.write(
-                self.house.node, self.house.organisation, self.house.keys, self.agreement, to, out
+                self.house.node,
+                self.house.organisation,
+                self.house.keys,
+                self.agreement,
+                to,
+                out,
+                sealed=False,  # or nothing could be looked for in it
             )
         except NotFoundError:
             return b""
