@@ -15,13 +15,10 @@ from hypothesis import HealthCheck, settings
 
 from tests import postgres
 
-settings.register_profile("quick", max_examples=50, deadline=None)
-settings.register_profile(
-    "thorough",
-    max_examples=1000,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+# How long something takes is no matter of these tests: a machine may be busy with other things.
+_TIMELESS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", _TIMELESS, max_examples=50)
+settings.register_profile("thorough", _TIMELESS, max_examples=1000)
 settings.load_profile(os.environ.get("ALLIED_HYPOTHESIS_PROFILE", "quick"))
 
 MEMORY = Path("/dev/shm")  # noqa: S108  each test has a folder of its own below it

@@ -56,6 +56,7 @@ def state_digest(history: History, state: State, circle: CircleId) -> Digest:
     decided: Json = {
         question: sorted({each.digest for each in its}) for question, its in state.decided.items()
     }
+    passed: Json = sorted([question, code] for question, code in state.passed.items())
     return digest(
         encode(
             {
@@ -68,6 +69,7 @@ def state_digest(history: History, state: State, circle: CircleId) -> Digest:
                     if chain.circle == circle
                 ],
                 "lines": _lines(state.lines, circle),
+                "passed": passed,
                 "texts": sorted(state.texts),
             }
         )
