@@ -49,6 +49,11 @@ def test_agreements_are_those_of_the_command_line(stand: Stand) -> None:
     assert stand.ask("GET", f"/agreements/{name}/text").text == shown.text
     explained = stand.get(f"/agreements/{name}/explanation?format=markdown")["text"]
     assert explained.startswith("#")
+    assert stand.ask("GET", f"/agreements/{name}/text?version=1").text == shown.text
+    for path in ("text", "explanation"):
+        refused = stand.ask("GET", f"/agreements/{name}/{path}?version=2")
+        assert refused.status_code == 404
+        assert refused.json()["error"]["code"] == "agreement.no-such-version"
 
 
 def test_items_are_those_of_the_command_line(stand: Stand) -> None:
