@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from allied.errors import AlliedError
+from allied.errors import AlliedError, RefusedError
 from allied.node import carriage, ledger, messages, parcels, relaying, sealing
 from allied.node.answers import Answers
 from allied.node.messages import FetchAnswer, FetchQuestion, LeaveQuestion
@@ -150,6 +151,33 @@ def test_a_node_is_no_relay_until_it_says_so(world: tuple[Network, str]) -> None
     relaying.serve(northgate.node, open_=False)
     refused("relay.closed", lambda: leave(river, pact))
     assert fetch(harbour) == []
+
+
+class Says:
+    """A line over which every question is refused, as the wire tells it: by a code."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def ask(self, *_: object, **__: object) -> bytes:
+        raise RefusedError("peer.says", "it refused the question", facts={"code": self._code})
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        pytest.param("relay.closed", "relay.closed", id="it is no relay"),
+        pytest.param("relay.full", "relay.full", id="it is full"),
+        pytest.param("something.else", "peer.says", id="something else"),
+    ],
+)
+def test_what_a_relay_refuses_over_the_wire_is_told_to_people(
+    world: tuple[Network, str], code: str, told: str
+) -> None:
+    network, pact = world
+    river = network.houses[RIVER]
+    river.node = replace(river.node, peers=Says(code))  # type: ignore[arg-type]
+    refused(told, lambda: leave(river, pact))
 
 
 def test_a_parcel_is_dropped_after_two_weeks(world: tuple[Network, str]) -> None:

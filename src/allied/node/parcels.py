@@ -60,8 +60,9 @@ def leave(
 
     Raises:
         NotFoundError: `peer.unknown`, and as `carriage.write`.
-        RefusedError: `relay.too-large`, `relay.itself`; the relay's `relay.closed` comes as
-            `UnreachableError` with its code.
+        RefusedError: `relay.too-large`, `relay.itself`; as the relay says `relay.closed`,
+            `relay.full`.
+        UnreachableError: the relay does not answer.
     """
     with node.store.read() as reading:
         peer = _peer(reading, relay)
@@ -84,7 +85,14 @@ def leave(
         )
     slot = digest(f"{row.id} {nonce} {to}".encode())
     question = LeaveQuestion(slot, out.getvalue()).encode()
-    sync.ask_peer(node, keys, organisation, peer, messages.LEAVE, question)
+    try:
+        sync.ask_peer(node, keys, organisation, peer, messages.LEAVE, question)
+    except RefusedError as said:
+        if said.facts.get("code") == "relay.closed":
+            raise relaying.closed() from said
+        if said.facts.get("code") == "relay.full":
+            raise relaying.full() from said
+        raise
     return made.size
 
 

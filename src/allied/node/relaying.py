@@ -64,11 +64,11 @@ def take(node: Node, sender: OrganisationId, question: LeaveQuestion) -> None:
     head = _head(question.sealed)
     with node.store.write() as writing:
         if not is_relay(writing):
-            raise RefusedError("relay.closed", "this node holds nothing for others")
+            raise closed()
         now = node.clock.now()
         held = _current(writing.parcels(), now)
         if sum(each.size for each in held) + len(question.sealed) > ALL_BYTES:
-            raise RefusedError("relay.full", "this node holds as much for others as it may")
+            raise full()
         peer = writing.peer(head.recipient)
         known = peer is not None and peer.confirmed_at is not None
         if not known and all(each.id != head.recipient for each in writing.organisations()):
@@ -132,3 +132,17 @@ def _head(sealed: bytes) -> sealing.Head:
     if stream.read(len(sealing.MAGIC)) != sealing.MAGIC:
         raise MalformedError("relay.not-sealed", "a relay carries nothing that it could read")
     return sealing.read_head(stream)
+
+
+def closed() -> RefusedError:
+    """The refusal of a node that is no relay."""
+    return RefusedError(
+        "relay.closed", "that node holds nothing for others", hint="there: `allied relay open`"
+    )
+
+
+def full() -> RefusedError:
+    """The refusal of a relay that holds as much as it may."""
+    return RefusedError(
+        "relay.full", "that relay holds as much for others as it may", hint="try again later"
+    )
