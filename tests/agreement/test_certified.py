@@ -245,6 +245,18 @@ def test_parties_whose_keys_one_keeps_count_once() -> None:
     assert together.verdicts[record.id].effect  # one hand decides: it has all the keys
 
 
+def test_who_keeps_the_keys_of_another_party_counts_for_both() -> None:
+    table = seats()
+    record = by_one(table)
+    river = table.pact.organisation(RIVER_P)
+    hosted = folded(table, custodian=lambda who, _: "organisation" if who == river else river)
+    elsewhere = folded(table, custodian=lambda who, _: "organisation" if who == river else "0" * 64)
+
+    assert hosted.verdicts[record.id].effect
+    assert set(hosted.custodians(lambda _: True).values()) == {"organisation", f"party {RIVER_P}"}
+    assert elsewhere.verdicts[record.id].code == "decision.too-few-counts"  # the twin
+
+
 # --- contradictions ---------------------------------------------------------------------
 
 

@@ -344,6 +344,8 @@ def test_parties_whose_keys_one_keeps_are_one_hand() -> None:
                PartyId("cedar"): "the organisation"}  # fmt: skip
     assert len(hands(map(PartyId, THREE), keepers)) == 2
     assert len(hands(map(PartyId, THREE), {})) == 3
+    kept = {PartyId("ash"): "the organisation", PartyId("birch"): "party ash"}
+    assert hands(map(PartyId, THREE), kept) == {"party:ash", "party:cedar"}
 
 
 def test_one_hand_makes_no_certificate_however_many_keys_it_keeps() -> None:

@@ -243,6 +243,8 @@ def test_two_organisations_on_one_node_act_each_for_itself(tmp_path: Path) -> No
     view = agreements.sign(river.node, delta, pact)
     assert {each.party for each in view.parties if each.signed_at} == {RIVER, "delta"}
     assert set(view.mine) == {RIVER, "delta"}
+    kept = state(river, pact).custodians(lambda _: True)
+    assert kept == {RIVER: "organisation", "delta": f"party {RIVER}"}  # one pair of hands
 
 
 def test_who_is_not_named_cannot_sign(tmp_path: Path) -> None:

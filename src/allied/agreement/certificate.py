@@ -31,6 +31,10 @@ OWN_KEEPING: Final = frozenset({"", "organisation", "the organisation", "self"})
 """What a descriptor says where an organisation keeps its key itself."""
 
 
+OF_PARTY: Final = "party "
+"""What stands before the label of a party that keeps the key of another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """What it takes to prove a count among nodes of which some may cheat.
@@ -102,8 +106,11 @@ def hands(parties: Iterable[PartyId], custodians: Mapping[PartyId, str]) -> froz
 
 
 def hand(party: PartyId, custodians: Mapping[PartyId, str]) -> str:
-    """Who signs for a party, by a name that no party has where it is a custodian."""
-    keeper = " ".join(custodians.get(party, "").casefold().split())
+    """Who signs for a party, by a name that no party has where the custodian is none."""
+    said = custodians.get(party, "")
+    if said.startswith(OF_PARTY):
+        return f"party:{said.removeprefix(OF_PARTY)}"
+    keeper = " ".join(said.casefold().split())
     return f"party:{party}" if keeper in OWN_KEEPING else f"custodian:{keeper}"
 
 

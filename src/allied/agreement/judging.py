@@ -42,6 +42,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allied.agreement import chain
+from allied.agreement.certificate import OF_PARTY
 from allied.agreement.certified import certified, opening_of, read_proof, without
 from allied.agreement.cuts import Cut, Removal
 from allied.agreement.effects import events_of, is_cut_off
@@ -74,7 +75,7 @@ from allied.agreement.tabled import OPEN, Said, with_next
 from allied.agreement.wording import read_matter
 from allied.errors import AlliedError, RefusedError
 from allied.record.canonical import digest, encode
-from allied.record.ids import PartyId, PersonId, RecordId
+from allied.record.ids import OrganisationId, PartyId, PersonId, RecordId
 from allied.record.keys import PublicKey
 from allied.record.kinds import rule
 from allied.record.record import read_deps
@@ -89,7 +90,7 @@ if TYPE_CHECKING:
     from allied.record.canonical import Json
     from allied.record.circle import Circle
     from allied.record.history import History
-    from allied.record.ids import CircleId, Digest, KeyId, OrganisationId
+    from allied.record.ids import CircleId, Digest, KeyId
     from allied.record.record import ChainKey, Record
 
     Knows: TypeAlias = Callable[[RecordId], bool]
@@ -415,7 +416,7 @@ class Judging:
                 self._require_same_text(record.body)
                 self._once(self.signatures, party, record, SIGNED)
                 self.signed.setdefault(party, []).append(record.id)
-                keeper = self.custodian(header.issuer, header.key)
+                keeper = self._keeper(header.issuer, header.key)
                 self.custody.setdefault(party, []).append((record.id, keeper))
             case "agreement.ratify" | "agreement.object" if "version" in record.body:
                 self._take_word(record, party)
@@ -451,6 +452,12 @@ class Judging:
         knows = self._knowing(record.id)
         self.events.append((record, self.texts.word(record, party, self.instrument, knows)))
         self.statements.append(record)
+
+    def _keeper(self, issuer: OrganisationId, key: KeyId) -> str:
+        """Who keeps a key, by its label where that is a party."""
+        said = self.custodian(issuer, key)
+        of = self.instrument.party(OrganisationId(said))
+        return said if of is None else f"{OF_PARTY}{of}"
 
     def _acknowledge(self, record: Record, party: PartyId) -> None:
         """Note which notices of leaving a receipt names that all parties read."""

@@ -43,13 +43,16 @@ class Founded:
 def found(node: Node, *, label: str, name: str, url: str, person: str, passphrase: str) -> Founded:
     """Create a hosted organisation, its first person (if `person` is given) and their keys.
 
+    Its descriptor says who keeps the keys: the organisation itself, or the first one hosted here.
+
     Raises:
         UsageError: label, name or URL are not of their form.
         ConflictError: an organisation of that label is hosted here already.
     """
     require_named(label, name, url)
     with node.store.read() as reading:
-        if any(known.label == label for known in reading.organisations()):
+        hosted = reading.organisations()
+        if any(known.label == label for known in hosted):
             raise ConflictError(
                 "organisation.exists",
                 f"{label} is hosted here already",
@@ -69,7 +72,7 @@ def found(node: Node, *, label: str, name: str, url: str, person: str, passphras
         },
         next_key=PrivateKey.from_seed("ed25519", secrets["next"]).public,
         recovery_key=PrivateKey.from_seed("ed25519", secrets["recovery"]).public,
-        custodians=dict.fromkeys(PURPOSES, "organisation"),
+        custodians=dict.fromkeys(PURPOSES, _custodian(hosted)),
     )
     identity = open_chain((raw,))
     organisation = Organisation(
@@ -83,6 +86,12 @@ def found(node: Node, *, label: str, name: str, url: str, person: str, passphras
     if person:
         new_person(node, organisation, label=person, name=person, passphrase=passphrase)
     return Founded(organisation, fingerprint(identity.id), person, recovery)
+
+
+def _custodian(hosted: Sequence[Organisation]) -> str:
+    """Who keeps the keys of one more organisation: whoever runs the machine keeps them all."""
+    first = min(hosted, key=lambda each: (each.created_at, each.id), default=None)
+    return "organisation" if first is None else first.id
 
 
 def require_named(label: str, name: str, url: str) -> None:
