@@ -23,7 +23,7 @@ TIMES = st.sampled_from(
         "2026-02-30T12:00:00.000Z",
         "no time, but as long! ..",
         "\0no time, behind a zero.",
-        "kein Datum, aber länger als jedes",
+        "kein Datum, doch länger noch",
     ]
 )
 HEADS = st.builds(

@@ -82,10 +82,10 @@ class Tapped(Network):
         self.chances: list[Drawn] = []
         self.begun = self.clock.now()
 
-    def found(self, label: str, name: str, chance: Chance | None = None) -> House:
+    def found(self, label: str, name: str, chance: Chance | None = None, url: str = "") -> House:
         assert chance is None
         drawn = Drawn(label)
-        house = super().found(label, name, drawn)
+        house = super().found(label, name, drawn, url)
         self.chances.append(drawn)
         house.node = replace(house.node, peers=Tap(self, label))
         house.answers = Answers(house.node, house.keys, house.hints.append)
