@@ -122,6 +122,65 @@ def test_what_is_put_to_the_vote_is_for_who_joins_later_as_well(tmp_path: Path) 
     assert served(river, northgate, pact, text) == {text}
 
 
+@pytest.mark.parametrize(
+    ("key", "by", "sees"),
+    [
+        pytest.param("note", NORTHGATE, False, id="by itself"),
+        pytest.param("words", NORTHGATE, False, id="by itself, as if put to the vote"),
+        pytest.param("note", RIVER, True, id="by who was in from the beginning on"),
+    ],
+)
+def test_a_text_of_before_that_is_named_again(
+    tmp_path: Path, key: str, by: str, sees: bool
+) -> None:
+    network, pact, before, _ = story(tmp_path, "from-joining")
+    river, harbour, northgate = network.houses.values()
+    body = next(
+        each.body
+        for each in folded(northgate, pact).history.order
+        if before in references(each.body)
+    )
+    again = network.houses[by]
+    slip_in(again, crafted(again, pact, "redaction.answer", {key: body["note"]}))
+    network.settle(2)
+    assert before in {
+        text for each in folded(river, pact).history.order[-3:] for text in references(each.body)
+    }
+    assert served(river, northgate, pact, before) == ({before} if sees else set())
+    assert served(river, harbour, pact, before) == {before}
+
+
+def test_who_has_left_does_not_open_a_text_by_naming_it(tmp_path: Path) -> None:
+    network, pact, _, after = story(tmp_path, "all")
+    river, harbour, northgate = network.houses.values()
+    agreements.withdraw(northgate.node, northgate.actor, pact, "")
+    network.settle(2)
+    network.advance(timedelta(days=400))
+    text = says(river, pact, "since it has left")
+    network.settle(2)
+    body = folded(river, pact).history.order[-1].body
+    assert text in references(body)
+    slip_in(northgate, crafted(northgate, pact, "redaction.answer", dict(body)))
+    network.settle(2)
+    assert served(river, northgate, pact, *sorted((after, text))) == {after}
+    assert served(river, harbour, pact, text) == {text}
+
+
+def test_what_somebody_said_itself_is_for_it_after_it_has_left_as_well(tmp_path: Path) -> None:
+    network, pact, _, _ = story(tmp_path, "from-joining")
+    river, _, northgate = network.houses.values()
+    text = says(northgate, pact, "by who joined late")
+    network.settle(2)
+    agreements.withdraw(northgate.node, northgate.actor, pact, "")
+    network.settle(2)
+    network.advance(timedelta(days=400))
+    said = next(
+        each.body for each in folded(river, pact).history.order if text in references(each.body)
+    )
+    slip_in(river, crafted(river, pact, "redaction.answer", dict(said)))  # named again by River
+    assert served(river, northgate, pact, text) == {text}  # and still its author's
+
+
 def test_who_was_in_left_and_came_back_has_what_was_said_while_it_was_in(tmp_path: Path) -> None:
     network, pact, before, after = story(tmp_path, "from-joining")
     river, _, northgate = network.houses.values()

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -368,6 +368,24 @@ def test_one_sight_names_all_that_is_new(tmp_path: Path) -> None:
     assert len(others) > 2
     assert sorted(named) == sorted(each.id for each in others)
     assert len(sights(river, pact, harbour)) <= 3  # at most one for each day
+
+
+def test_a_root_that_claims_the_end_of_time_stops_nobody(tmp_path: Path) -> None:
+    network, pact = played(tmp_path)
+    river, harbour, _ = network.houses.values()
+    network.advance(witnessing.WAIT)
+    network.settle()
+    network.advance(2 * witnessing.WAIT)
+    network.settle()  # what is honest is signed for
+    (root,) = commits(river, pact, river)
+    last = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
+    slip_in(river, crafted(river, pact, KIND, root.body, claimed_at=last))
+    network.advance(2 * witnessing.WAIT)
+    network.settle()
+    network.advance(2 * witnessing.WAIT)
+    harbour.sync()  # whose rounds go on
+    assert len(commits(harbour, pact, river)) == 2
+    assert len(sights(harbour, pact, harbour)) == 1  # it waits for what is not yet
 
 
 def test_where_there_are_very_many_parties_holding_a_root_is_enough(

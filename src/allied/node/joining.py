@@ -12,8 +12,8 @@ Rules. With `all` a party may have everything, once it is in. Otherwise it may h
 in a stay of its own, and what was said before the agreement entered into force: that is what it
 is invited to join. Who is invited and has not joined has no stay. What is put to a vote is for
 everybody who may ever be bound by it. A text that is named again, where or when it is for the
-party, is for it. The records themselves are for every member of their circle: without them no
-later one can be verified.
+party, is for it, if who names it may have it itself (`allied.node.named_again`). The records
+themselves are for every member of their circle: without them no later one can be verified.
 
 Source: DOMAIN, `life.history`.
 """
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.erasing import ON_THE_TABLE
 from allied.node import leaving
+from allied.node.named_again import Naming, is_late, note, still_withheld
 from allied.record.blob import references
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
         return _NONE
     standing = folded.state.standing(folded.instrument, at)
     found = standing.parties.get(party)
-    if found is None or not _is_late(standing, found):
+    if found is None or not is_late(standing, found):
         return _NONE
     if found.spells and folded.terms(at).life.history == ALL:
         return _NONE
     shared = leaving.shared_circles(folded)
     visible = folded.state.circles_of(folded.instrument, party)
-    named: set[Digest] = set()
+    naming: Naming = {}
     others: set[Digest] = set()
     for record in folded.history.order:
         header = record.header
@@ -61,19 +62,11 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
             continue
         own = header.circle not in shared or header.issuer == organisation
         if own or _is_within(standing, found, header.claimed_at):
-            named.update(references(record.body))
+            note(naming, header.issuer, record.body)
         else:
             others.update(references(record.body))
-            named.update(references(record.body.get(ON_THE_TABLE)))
-    return frozenset(others - named)
-
-
-def _is_late(standing: Standing, found: PartyStanding) -> bool:
-    """Whether a party was not in from the beginning on, or was out in between."""
-    begun = standing.in_force_since
-    if begun is None:
-        return False
-    return len(found.spells) != 1 or found.spells[0].since > begun
+            note(naming, header.issuer, record.body.get(ON_THE_TABLE))
+    return still_withheld(folded, standing, others, naming)
 
 
 def _is_within(standing: Standing, found: PartyStanding, at: datetime) -> bool:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allied.node.departed import left_at
+from allied.node.named_again import Naming, note, still_withheld
 from allied.record.blob import references
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Sight:
 
     Attributes:
         tops: of each chain the last record; a chain that is missing has nothing for it.
-        withheld: blobs that no record names which is for it.
+        withheld: blobs that no record names which is for it; see `allied.node.named_again`.
     """
 
     tops: Mapping[ChainKey, tuple[int, RecordId]]
@@ -57,13 +58,14 @@ def sight(folded: Folded, organisation: OrganisationId, at: datetime) -> Sight |
     party = folded.instrument.party(organisation)
     if party is None:
         return None
-    left = left_at(folded.state.standing(folded.instrument, at), party)
+    standing = folded.state.standing(folded.instrument, at)
+    left = left_at(standing, party)
     if left is None:
         return None
     shared, visible = shared_circles(folded), folded.state.circles_of(folded.instrument, party)
     told = folded.state.about(party)  # or it would never hear that it is out, or in again
     last: dict[ChainKey, tuple[int, RecordId]] = {}
-    named: set[Digest] = set()
+    naming: Naming = {}
     others: set[Digest] = set()
     for record in folded.history.order:
         header = record.header
@@ -71,10 +73,12 @@ def sight(folded: Folded, organisation: OrganisationId, at: datetime) -> Sight |
         reads = header.issuer == organisation or header.claimed_at <= left or record.id in told
         if within and reads:
             last[header.chain] = (header.sequence, record.id)
-        if within or header.circle in visible:
-            (named if reads or not within else others).update(references(record.body))
+        if within and not reads:
+            others.update(references(record.body))
+        elif within or header.circle in visible:
+            note(naming, header.issuer, record.body)
     _let_follow(folded, last, shared, frozenset(visible))
-    return Sight(last, frozenset(others - named))
+    return Sight(last, still_withheld(folded, standing, others, naming))
 
 
 def tops(

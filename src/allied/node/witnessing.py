@@ -102,7 +102,7 @@ def _due(folded: Folded, organisation: Organisation, now: datetime) -> tuple[Rec
         for each in _roots(folded)
         if each.header.issuer != organisation.id and each.id not in mine
     ]
-    if not new or now < min(each.header.claimed_at for each in new) + WAIT:
+    if not new or now - WAIT < min(each.header.claimed_at for each in new):
         return ()
     return tuple(each.id for each in new[:MAX_SEEN])
 
