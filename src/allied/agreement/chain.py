@@ -26,11 +26,11 @@ Source: DESIGN of agreements on the wire and of the register; decision record 00
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allied.agreement import events as e
 from allied.agreement.amended import Base, read_amended, require_amends
@@ -219,6 +219,8 @@ def version_of(instrument: Instrument, link: Link | None) -> Digest:
     return instrument.genesis.version if link is None else link.text.version
 
 
+_Shared: TypeAlias = "tuple[tuple[frozenset[RecordId], frozenset[PartyId]], Mapping[ChainKey, int]]"
+
 # --- what the fold keeps ----------------------------------------------------------------
 
 
@@ -232,6 +234,8 @@ class Texts:
         passed: by question, the code of why a text that was adopted is no version.
         certificates: by statement, the records that prove it.
         words: by party, how many consents and objections it has said.
+        spoken: by chain in the circle of all, the last record with effect that names each version.
+        shared: by version, what enough others had, and by which records of theirs.
     """
 
     adopted: dict[Digest, Amended] = field(default_factory=dict)
@@ -239,6 +243,8 @@ class Texts:
     passed: dict[RecordId, str] = field(default_factory=dict)
     certificates: dict[Digest, list[Record]] = field(default_factory=dict)
     words: dict[PartyId, int] = field(default_factory=dict)
+    spoken: dict[ChainKey, dict[Digest, RecordId]] = field(default_factory=dict)
+    shared: dict[Digest, _Shared] = field(default_factory=dict)
 
     def copy(self) -> Texts:
         """Another one that can be gone on with; this one stays as it is."""
@@ -248,7 +254,13 @@ class Texts:
             {**self.passed},
             {each: [*its] for each, its in self.certificates.items()},
             {**self.words},
+            {each: {**its} for each, its in self.spoken.items()},
+            {**self.shared},
         )
+
+    def speak(self, record: Record) -> None:
+        """Note under which version a record with effect in the circle of all was written."""
+        self.spoken.setdefault(record.header.chain, {})[record.header.version] = record.id
 
     def open(self, record: Record) -> None:
         """Note which text a question is about."""
@@ -345,56 +357,147 @@ class Texts:
     # --- lateness -----------------------------------------------------------------------
 
     def changes(
-        self, instrument: Instrument, history: History, sourced: Sequence[tuple[RecordId, Event]]
+        self,
+        instrument: Instrument,
+        history: History,
+        sourced: Sequence[tuple[RecordId, Event]],
+        judged: Container[RecordId],
     ) -> tuple[Change, ...]:
-        """The changes of version that have happened or will, each with its cut, the first first."""
+        """The changes of version that have happened or will, each with its cut, the first first.
+
+        Args:
+            judged: the records in order.
+
+        Cost: one look at the versions; and, for each change and where somebody spoke under an older
+        version since it was last asked, the parties times the chains.
+        """
         if not self.adopted:
             return ()
         events = [event for _, event in sourced]
         found = present(instrument, self.adopted, events, max(each.at for each in events))
+        signed = frozenset(
+            each.party for each in events if each.event in {e.SIGNED, e.RATIFIED} and each.party
+        )
         made = []
         for text in found.versions.texts[1:]:
             link = found.chain.named(text.version)
             if link is None or text.effect is None or text.mode is None:
                 continue
-            since = text.effect.due if text.mode.how == NOTICE else text.effect.since
+            waits = text.mode.how == NOTICE
+            since = text.effect.due if waits else text.effect.since
             if since is None:
                 continue
-            timed = text.mode.how == NOTICE and since != text.adopted
-            makers = [
-                source for source, event in sourced
-                if event.version == link.text.id and event.event == e.RATIFIED
-                and event.at <= since
+            consents = [
+                (source, event) for source, event in sourced
+                if event.version == link.text.id and event.event in {e.SIGNED, e.RATIFIED}
             ]  # fmt: skip
-            counted = self._counted(instrument, history, link.text.id, makers)
-            made.append(Change(link.number, link.text.version, since if timed else None, counted))
+            # That somebody's time was over brings a text about as well, and nobody signs that.
+            said = not waits and any(event.at == since for _, event in consents)
+            timed = since != text.adopted and not said
+            cut = _Cut(instrument, history, judged)
+            for certificate in self.certificates.get(link.text.id, ()):
+                cut.count_proof(certificate)
+            for source, event in consents:
+                if event.event == e.RATIFIED and event.at <= since:
+                    cut.count_past(source)
+            if not waits:
+                for chain, number in self._shared(cut, found.chain, link, signed).items():
+                    cut.count(chain, number)
+            made.append(Change(link.number, link.text.version, since if timed else None, cut.heads))
         return tuple(made)
 
-    def _counted(
-        self, instrument: Instrument, history: History, statement: Digest, makers: list[RecordId]
-    ) -> dict[ChainKey, int]:
-        """How far each chain in the circle of all was counted by those who changed the text."""
-        counted: dict[ChainKey, int] = {}
-        everybody = instrument.circles.all.id
+    def _shared(
+        self, cut: _Cut, chain: Chain, link: Link, signed: frozenset[PartyId]
+    ) -> Mapping[ChainKey, int]:
+        """What enough others had before they knew of a change; remembered while that is so."""
+        last = []
+        for its in self.spoken.values():
+            older = [each for name, each in its.items() if (chain.number(name) or 1) < link.number]
+            if older:
+                last.append(max(older, key=cut.place))
+        known = (frozenset(last), signed)
+        kept = self.shared.get(link.text.version)
+        if kept is None or kept[0] != known:
+            kept = self.shared[link.text.version] = known, cut.shared(last, signed)
+        return kept[1]
 
-        def count(chain: ChainKey, number: int) -> None:
-            if chain.circle == everybody:
-                counted[chain] = max(number, counted.get(chain, 0))
 
-        for certificate in self.certificates.get(statement, ()):
-            for each in read_proof(certificate.body).counts:
+class _Cut:
+    """How far each chain in the circle of all was counted by those who changed the text.
+
+    A count says what its signer had. It is believed for records that are here and in order, and for
+    no others: a voter that is set aside, or whose count nobody else has seen, could have written
+    any number. What half of the others had before they knew of the change is counted as well,
+    whatever they have who signed it: nobody takes the words of others away by not having had them.
+    """
+
+    def __init__(
+        self, instrument: Instrument, history: History, judged: Container[RecordId]
+    ) -> None:
+        self.heads: dict[ChainKey, int] = {}
+        self._instrument = instrument
+        self._history = history
+        self._judged = judged
+        self._everybody = instrument.circles.all.id
+
+    def count_proof(self, certificate: Record) -> None:
+        """Count what those had who signed a certificate."""
+        for each in read_proof(certificate.body).counts:
+            if each.id in self._judged:
+                self.count_past(each.id)
+            else:
                 for dep in each.header.deps:
-                    count(dep.chain, dep.sequence)
-                if history.get(each.id) is not None:
-                    makers.append(each.id)
-                count(each.header.chain, each.header.sequence)
-        for record in makers:
-            maker = history.get(record)
-            if maker is not None:
-                count(maker.header.chain, maker.header.sequence)
-                for chain, number in history.clock(record).items():
-                    count(chain, number)
-        return counted
+                    if dep.id in self._judged:
+                        self.count_past(dep.id)
+
+    def count_past(self, record: RecordId) -> None:
+        """Count a record in order, and what it rests on."""
+        for chain, number in self._clock(record).items():
+            self.count(chain, number)
+
+    def count(self, chain: ChainKey, number: int) -> None:
+        """Count a chain up to a number."""
+        if number and chain.circle == self._everybody:
+            self.heads[chain] = max(number, self.heads.get(chain, 0))
+
+    def place(self, record: RecordId) -> int:
+        """The number of a record in its chain."""
+        return self._held(record).header.sequence
+
+    def shared(
+        self, last: Iterable[RecordId], signed: Collection[PartyId]
+    ) -> Mapping[ChainKey, int]:
+        """How far at least half of the others had each chain.
+
+        Args:
+            last: the last words of each chain that do not know of the change.
+            signed: the parties that are others to each other.
+        """
+        had: dict[PartyId, dict[ChainKey, int]] = {}
+        for record in last:
+            party = self._instrument.party(self._held(record).header.issuer)
+            if party is not None and party in signed:
+                its = had.setdefault(party, {})
+                for chain, number in self._clock(record).items():
+                    its[chain] = max(number, its.get(chain, 0))
+        found: dict[ChainKey, int] = {}
+        for chain in {each for its in had.values() for each in its}:
+            issuer = self._instrument.party(chain.issuer)
+            others = [party for party in signed if party != issuer]
+            needed = (len(others) + 1) // 2
+            numbers = sorted((had.get(each, {}).get(chain, 0) for each in others), reverse=True)
+            if needed:
+                found[chain] = numbers[needed - 1]
+        return found
+
+    def _clock(self, record: RecordId) -> Mapping[ChainKey, int]:
+        header = self._held(record).header
+        return {**self._history.clock(record), header.chain: header.sequence}
+
+    def _held(self, record: RecordId) -> Record:
+        found = self._history.get(record)
+        assert found is not None  # noqa: S101 - it is in order
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,8 @@ class Judging:
                 verdict = self._verdict(record)
             if verdict.effect:
                 self._take_effect(record)
+                if record.header.circle == self.instrument.circles.all.id:
+                    self.texts.speak(record)
         except AlliedError as refusal:
             verdict = Verdict(effect=False, code=refusal.code, reason=refusal.message)
         self.verdicts[record.id] = verdict
@@ -254,7 +256,7 @@ class Judging:
         if not self.texts.adopted:
             return ()
         known = known_events(self._sourced(), self.decided, self.notices, lambda _: True)
-        return self.texts.changes(self.instrument, self.history, known)
+        return self.texts.changes(self.instrument, self.history, known, self.verdicts)
 
     def removals(self) -> dict[OrganisationId, list[Removal]]:
         """How far each party that a decision put out, or suspended, was counted."""
