@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from allied.errors import AlliedError, RefusedError
+from allied.errors import AlliedError, RefusedError, UnverifiedError
 from allied.node import carriage, ledger, messages, parcels, relaying, sealing
 from allied.node.answers import Answers
 from allied.node.messages import FetchAnswer, FetchQuestion, LeaveQuestion
@@ -121,6 +122,32 @@ def test_by_itself_while_the_partner_does_not_answer(world: tuple[Network, str])
     assert parcels.go_round(river.node, river.keys) == 0
 
 
+class Lies:
+    """Lines that are as they are, but for one peer whose answers never verify."""
+
+    def __init__(self, lines: Any, of: House) -> None:
+        self._lines, self._of = lines, of
+
+    def ask(self, speaker: Any, listener: Any, *rest: Any, **more: Any) -> bytes:
+        if listener.organisation == self._of.organisation.id:
+            raise UnverifiedError("peer.bad-signature", "that is not its signature")
+        return bytes(self._lines.ask(speaker, listener, *rest, **more))
+
+
+def test_a_relay_that_lies_stands_before_no_other(world: tuple[Network, str]) -> None:
+    network, pact = world
+    river, harbour, _ = network.houses.values()
+    liar = network.found("abc", "Another relay")
+    network.introduce_all()
+    for relay in ("abc", NORTHGATE):
+        parcels.set_way(harbour.node, relay, "", on=True)
+    lines = Lies(harbour.node.peers, liar)
+    harbour.node = replace(harbour.node, peers=lines)  # type: ignore[arg-type]
+    leave(river, pact)
+    assert parcels.go_round(harbour.node, harbour.keys) == 1
+    assert NAME in held(harbour, pact)
+
+
 def test_a_newer_parcel_takes_the_place_of_an_older(world: tuple[Network, str]) -> None:
     network, pact = world
     river = network.houses[RIVER]
@@ -208,6 +235,24 @@ def test_what_a_relay_holds_is_bounded_and_the_oldest_goes_first(
     assert len(lies(network)) == 2
     monkeypatch.setattr(relaying, "ALL_BYTES", 2 * one)
     refused("relay.full", lambda: put(northgate, river, parcel(river, harbour), "more"))
+
+
+def test_what_one_sender_leaves_pushes_out_nothing_of_another(
+    world: tuple[Network, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, pact = world
+    river, harbour, northgate = network.houses.values()
+    other = network.found("quay", "Quay Ltd")
+    size = leave(river, pact)
+    monkeypatch.setattr(relaying, "PARCELS", 3)
+    for number in range(5):
+        put(northgate, other, parcel(river, harbour), f"{number}")
+    found = relaying.list_parcels(northgate.node)
+    assert [each.size for each in found if each.sender == river.organisation.id] == [size]
+    assert len(found) == 4
+    for number in range(3):
+        put(northgate, river, parcel(river, harbour), f"{number}")  # the twin: its own oldest goes
+    assert size not in [each.size for each in relaying.list_parcels(northgate.node)]
 
 
 def test_the_relay_says_the_same_whether_it_knows_the_recipient_or_not(

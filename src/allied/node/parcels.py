@@ -21,7 +21,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allied.errors import AlliedError, MalformedError, NotFoundError, RefusedError, UnreachableError
+from allied.errors import (
+    AlliedError,
+    ExhaustedError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+)
 from allied.node import carriage, messages, relaying, sync, visibility
 from allied.node.agreements import resolve
 from allied.node.messages import FetchAnswer, FetchQuestion, LeaveQuestion
@@ -188,7 +194,10 @@ def _relays(reading: Reading, peer: OrganisationId | None) -> Iterable[str]:
 def go_round(node: Node, keys: Keys) -> int:
     """Leave what could not be delivered, fetch what is ours; returns how many parcels moved.
 
-    A relay that does not answer is asked again at the next round.
+    A relay that does not answer, or not as it should, is asked again at the next round.
+
+    Raises:
+        ExhaustedError: the store cannot go on.
     """
     relaying.sweep(node)
     moved = 0
@@ -211,8 +220,10 @@ def go_round(node: Node, keys: Keys) -> int:
             to = node.folds.of(reading, agreement).instrument.party(peer.id)
         try:
             leave(node, keys, organisation, relay, agreement, to or "")
-        except (UnreachableError, RefusedError, NotFoundError):
-            continue
+        except ExhaustedError:
+            raise
+        except AlliedError:
+            continue  # whatever one relay does, the next one is asked
         moved += 1
         with node.store.write() as writing:
             writing.set_cursor(name, mark)
@@ -220,7 +231,9 @@ def go_round(node: Node, keys: Keys) -> int:
         for relay in ours:
             try:
                 moved += len(fetch(node, keys, organisation, relay))
-            except (UnreachableError, MalformedError, NotFoundError):
+            except ExhaustedError:
+                raise
+            except AlliedError:
                 continue
     return moved
 

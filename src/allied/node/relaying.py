@@ -12,9 +12,9 @@ Words used here:
 Rules. A relay carries the bytes unchanged, and cannot open them. It learns who leaves a parcel for
 whom, when, and its size; not the agreement, nor how much of what is in it. What it says to who
 leaves a parcel does not depend on whether the recipient is known to it. It holds at most
-`PARCELS` of `BYTES` in all for a recipient and from a sender, each no longer than `DAYS`; the
-oldest go first. Whoever is no confirmed peer is answered like any stranger. By default a node is
-no relay.
+`PARCELS` of `BYTES` in all from a sender, each no longer than `DAYS`; the sender's own oldest go
+first, and nobody pushes out what another has left. Whoever is no confirmed peer is answered like
+any stranger. By default a node is no relay.
 """
 
 from __future__ import annotations
@@ -75,12 +75,9 @@ def take(node: Node, sender: OrganisationId, question: LeaveQuestion) -> None:
             return  # nobody would fetch it; its sender is told nothing about our peers
         row = ParcelRow(0, head.recipient, sender, question.slot, now, len(question.sealed))
         kept = [each for each in held if _slot(each) != _slot(row)]
-        for ours in ("recipient", "sender"):
-            mine = [each for each in kept if getattr(each, ours) == getattr(row, ours)]
-            while mine and (
-                len(mine) >= PARCELS or sum(each.size for each in mine) + row.size > BYTES
-            ):
-                kept.remove(mine.pop(0))
+        mine = [each for each in kept if each.sender == sender]
+        while mine and (len(mine) >= PARCELS or sum(each.size for each in mine) + row.size > BYTES):
+            kept.remove(mine.pop(0))
         staying = {each.place for each in kept}
         writing.drop_parcels(each.place for each in writing.parcels() if each.place not in staying)
         writing.add_parcel(row, question.sealed)

@@ -30,7 +30,7 @@ Stop = Annotated[bool, typer.Option("--stop", help="No more.")]
 def open_(folder: Folder = None, as_json: AsJson = False) -> None:
     """Be a relay: hold sealed parcels that confirmed peers leave for other confirmed peers.
 
-    At most 64 MiB for each, and not longer than 14 days. What is in them cannot be read here.
+    At most 64 MiB from each, and not longer than 14 days. What is in them cannot be read here.
     """
     _serve(folder, on=True, as_json=as_json)
 
