@@ -12,12 +12,13 @@ import pytest
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError
-from allied.node import carriage, ledger
+from allied.node import carriage, ledger, renewals
 from allied.node.carriage import TakenIn, Written
 from allied.record.ids import AgreementId
 from tests.exchange.samples import indicator, malware, tlp
 from tests.node.hands import HARBOUR, NORTHGATE, RIVER, allied, attack, held, share, state_digest
 from tests.node.network import House, Network
+from tests.node.test_keys import another_continuation, rotate
 
 GREEN = indicator(1, object_marking_refs=tlp(Tlp.GREEN))
 AMBER = indicator(2, object_marking_refs=tlp(Tlp.AMBER))
@@ -61,6 +62,29 @@ def world(tmp_path: Path) -> tuple[Network, str]:
 
 def ids(house: House, pact: str) -> set[str]:
     return {each for each in held(house, pact) if not each.startswith("marking-definition")}
+
+
+def test_who_has_shown_two_identities_gets_no_file_and_brings_none(
+    world: tuple[Network, str],
+) -> None:
+    network, pact = world
+    river, harbour, northgate = network.houses.values()
+    raw, _ = written(river, pact, HARBOUR)
+    whose = river.organisation.id
+    with harbour.node.store.write() as writing:
+        chain = writing.descriptors(whose)
+        renewals.taken(writing, whose, [*chain, another_continuation(river)])
+    rotate(river)
+    with river.node.store.read() as reading:
+        theirs = reading.descriptors(whose)
+    with harbour.node.store.write() as writing:
+        renewals.taken(writing, whose, theirs)
+    for call in (lambda: written(harbour, pact, RIVER), lambda: taken(harbour, raw)):
+        refused("peer.identity-forked", call)
+    assert written(harbour, pact, NORTHGATE)[1].records  # the twins: somebody else,
+    other, _ = written(river, pact, NORTHGATE)
+    northgate.sync()
+    assert taken(northgate, other).broken == ""  # and somebody who has seen one of them only
 
 
 def test_a_file_brings_what_the_network_would_have_brought(world: tuple[Network, str]) -> None:

@@ -10,8 +10,9 @@ like any other (`sync`), with the file in place of the other node.
             sha256, verb; `previous` is the digest of the head before, so nothing is left out
             or moved; the last frame has the verb `end`
 
-Rules. Only a confirmed peer, or a neighbour on this node, gets a file. A frame that does not
-hold ends the reading: what stands before it is taken in, and the refusal says where it broke.
+Rules. Only a confirmed peer with one identity, or a neighbour on this node, gets a file, and of
+such a peer alone one is taken in. A frame that does not hold ends the reading: what stands before
+it is taken in, and the refusal says where it broke.
 The same file can be taken in again and goes on where it stopped. It is signed inside, and sealed
 to the recipient (`allied.node.sealing`): whoever carries it learns for whom it is, and its size.
 One that is not sealed is taken in as well.
@@ -33,7 +34,7 @@ from allied.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from allied.node import messages, release, sealing, sync
+from allied.node import messages, release, renewals, sealing, sync
 from allied.node.agreements import resolve
 from allied.node.answers import Answers
 from allied.node.messages import (
@@ -114,6 +115,7 @@ def write(
     Raises:
         NotFoundError: no such agreement, or `carriage.no-such-party`.
         RefusedError: `carriage.not-confirmed`, the recipient is no confirmed peer.
+        UnverifiedError: `peer.identity-forked`, it has shown two identities.
     """
     with node.store.read() as reading:
         row = resolve(reading, agreement)
@@ -140,6 +142,8 @@ def write(
 def _require_known(reading: Reading, organisation: OrganisationId) -> None:
     peer = reading.peer(organisation)
     near = any(each.id == organisation for each in reading.organisations())
+    if not near:
+        renewals.require_one_identity(reading, organisation)
     if not near and (peer is None or peer.confirmed_at is None):
         raise RefusedError(
             "carriage.not-confirmed",
@@ -369,7 +373,8 @@ def take_in(node: Node, keys: Keys, stream: Source) -> TakenIn:
 
     Raises:
         MalformedError: `carriage.form`, it is no such file.
-        UnverifiedError: `carriage.sender-unknown`, `carriage.signature`, ...: nothing of it holds.
+        UnverifiedError: `carriage.sender-unknown`, `carriage.signature`, `peer.identity-forked`,
+            ...: nothing of it holds.
         RefusedError: `carriage.not-for-us`.
         AlliedError: whatever an exchange over the network raises.
     """
@@ -462,6 +467,7 @@ def _key(reading: Reading, sender: OrganisationId) -> PublicKey:
             "nobody here has confirmed the organisation that wrote this file",
             hint="`allied peer add` with the fingerprint that they read to you",
         )
+    renewals.require_one_identity(reading, sender)
     return open_chain(reading.descriptors(sender)).key("transport")
 
 
