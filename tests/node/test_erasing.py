@@ -19,6 +19,7 @@ from allied.record.canonical import Json
 from allied.record.ids import AgreementId, Digest
 from tests.node.copied import Founded
 from tests.node.hands import (
+    DEMO,
     HARBOUR,
     NORTHGATE,
     RIVER,
@@ -28,6 +29,7 @@ from tests.node.hands import (
     folded,
     slip_in,
     state_digest,
+    three,
 )
 from tests.node.network import House, Network
 from tests.node.test_resuming import put_back, resume
@@ -109,6 +111,11 @@ def states(house: House) -> dict[str, str]:
 def text_view(house: House, text: Digest) -> TextView:
     found = list_texts(house.node, house.organisation)
     return next(each for each in found if each.text == text)
+
+
+def text_state(house: House, pact: str, text: Digest) -> str:
+    found = list_texts(house.node, house.organisation, pact)
+    return next(each.state for each in found if each.text == text)
 
 
 def test_everybody_erases_it_and_the_asker_sees_who_has(spread: Spread) -> None:
@@ -284,6 +291,40 @@ def test_a_text_that_two_claim_is_left_to_people(spread: Spread) -> None:
     network.settle(2)
     assert shown(northgate, text) == SECRET
     assert [each.state for each in wish(northgate).texts] == ["erasure.contested"]
+
+
+def test_who_names_a_text_under_another_agreement_erases_it_there_alone(
+    tmp_path: Path,
+) -> None:
+    network = three(tmp_path)
+    pact = network.sign_all(DEMO, RIVER)
+    other = network.sign_all(DEMO.replace(b"river-harbour", b"another-pact"), HARBOUR)
+    river, harbour, northgate = network.houses.values()
+    network.cut_between(RIVER, NORTHGATE)
+    network.cut_between(HARBOUR, NORTHGATE)
+    text = says(river, pact)
+    network.settle(2)
+    (named,) = [
+        each for each in folded(harbour, pact).history.order if text in references(each.body)
+    ]
+    claim = crafted(harbour, other, "redaction.answer", {"note": named.body["note"]})
+    with northgate.node.store.write() as writing:  # it has it as Harbour's, from Harbour
+        writing.add_blob(
+            AgreementId(other), claim.header.circle, text, bytes_of(river, text) or b""
+        )
+    slip_in(harbour, claim)
+    network.heal()
+    network.settle(2)
+    assert shown(northgate, text) == SECRET
+    network.advance(timedelta(minutes=1))
+    ask(harbour, other, text)
+    network.settle(3)
+    assert {shown(house, text) for house in network.houses.values()} == {SECRET}
+    assert text_state(northgate, pact, text) == "held"
+    assert text_state(northgate, other, text) == "erased"
+    ask(river, pact, text)  # the twin: who wrote it
+    network.settle(2)
+    assert bytes_of(northgate, text) is None
 
 
 def test_the_wish_that_comes_before_the_record_counts_when_that_comes(world: World) -> None:

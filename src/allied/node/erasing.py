@@ -14,7 +14,8 @@ Words used here:
 Rules. A hold is told to nobody until somebody wants the text gone; then the reason is the answer,
 the bytes stay, and nobody is shown them. `erased` is said only once no organisation hosted here
 keeps the bytes. Who has left learns of it in the circle of the two. The words of somebody else
-are never erased by a wish: two that claim one text are left to people.
+are never erased by a wish: two that claim one text are left to people. A wish counts in its own
+agreement: what records of another one name as well is asked for again there.
 """
 
 from __future__ import annotations
@@ -206,10 +207,12 @@ def comply(node: Node, writing: Writing, agreement: AgreementId) -> int:
     Returns:
         How many texts are erased or withheld now that were not before.
 
-    Cost: linear in the redactions; a pass over the records where one of them is open.
+    Cost: linear in the redactions; a pass over the records where one of them is open, and over
+        those of all agreements where bytes are erased.
     """
     folded = node.folds.of(writing, agreement)
     done = 0
+    gone: set[Digest] = set()
     waiting = False
     open_ = [each for each in _wishes(folded) if _undone(writing, folded, each)]
     wanted = frozenset(text for each in open_ for text in each.texts)
@@ -227,9 +230,28 @@ def comply(node: Node, writing: Writing, agreement: AgreementId) -> int:
                 ErasureRow(agreement, text, wish.record, wish.by, wish.at, wish.because, kept)
             )
             done += 1
+            if not kept:
+                gone.add(text)
+    if gone:
+        _want_elsewhere(node, writing, agreement, gone)
     writing.set_cursor(f"{_OPEN}:{agreement}", "open" if waiting else "")
     writing.set_cursor(f"{_ASKED}:{agreement}", "asked")
     return done
+
+
+def _want_elsewhere(
+    node: Node, writing: Writing, agreement: AgreementId, gone: set[Digest]
+) -> None:
+    """Ask under other agreements for what their records name: bytes are kept once for all.
+
+    Else whoever named the text of somebody else in a second agreement could have it erased.
+    """
+    for row in writing.agreements():
+        if row.id == agreement:
+            continue
+        for record in node.folds.of(writing, row.id).history.order:
+            if named := gone.intersection(references(record.body)):
+                writing.want_blobs(row.id, record.header.circle, sorted(named))
 
 
 def _wishes(folded: Folded) -> tuple[Wish, ...]:
