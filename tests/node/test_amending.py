@@ -579,3 +579,20 @@ def test_nobody_counts_for_two_texts_on_one_version(tmp_path: Path) -> None:
         for name in (one, other)
     }
     assert said == {one: False, other: True}
+
+
+def test_a_list_reads_the_last_texts_of_each_party_and_no_more(changed: Network) -> None:
+    """Reading a text may take a second, and who puts a thousand is to slow nobody's list down."""
+    house = changed.houses[HARBOUR]
+    names = []
+    for number_ in range(6):
+        changed.advance(timedelta(seconds=1))
+        names.append(put(changed, RIVER, MAY + f"# {number_}\n"))
+    other = put(changed, HARBOUR, MAY)
+    changed.settle(1)
+    listed = proposals.list_proposals(house.node, house.organisation)
+    found = {str(each.id): each for each in listed}
+
+    assert [bool(found[name].differs) for name in names] == [False] * 2 + [True] * 4
+    assert found[other].differs
+    assert proposals.show(house.node, house.organisation, names[0]).differs

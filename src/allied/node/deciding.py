@@ -182,16 +182,16 @@ def _steps(folded: Folded, organisation: Organisation, now: datetime, due: _Due)
         table = table_of(folded, circle)
         decided = decided_in(folded, table)
         for on in table.tabled:
-            if on.record in decided or _is_passed(folded, on, now):
+            if on.record in decided or _is_passed(folded, on):
                 continue
             for step in _steps_on(folded, circle, on, mine, now, due):
                 if step.kind != COUNT or not counted_another(folded, table, on, mine):
                     yield step
 
 
-def _is_passed(folded: Folded, on: Tabled, now: datetime) -> bool:
+def _is_passed(folded: Folded, on: Tabled) -> bool:
     """Whether a question is on a text that can be no version any more: nobody goes on with it."""
-    return on.question.matter.kind in OF_THE_TEXT and has_passed(folded, on, now)
+    return on.question.matter.kind in OF_THE_TEXT and has_passed(folded, on)
 
 
 def _restated(folded: Folded, organisation: Organisation) -> Iterator[_Step]:

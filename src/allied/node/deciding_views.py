@@ -187,7 +187,7 @@ def _effect(
         return "none: the nodes are split over the count; it is frozen, and may be put anew"
     kind = on.question.matter.kind
     if proved is None:
-        return _not_yet(folded, on, asked, at)
+        return _not_yet(folded, on, asked)
     if proved.result.outcome != ADOPTED:
         return f"none: {proved.result.outcome}"
     if kind in OF_THE_TEXT:
@@ -200,9 +200,9 @@ def _effect(
     return "its words, for people: nothing in register or evaluation follows from it"
 
 
-def _not_yet(folded: Folded, on: Tabled, asked: str, at: datetime) -> str:
+def _not_yet(folded: Folded, on: Tabled, asked: str) -> str:
     """What follows from a question that nothing proves."""
-    if on.question.matter.kind in OF_THE_TEXT and has_passed(folded, on, at):
+    if on.question.matter.kind in OF_THE_TEXT and has_passed(folded, on):
         return "none: another text was adopted on the version that it follows; put it anew"
     return f"none yet: {asked} have to count the same"
 

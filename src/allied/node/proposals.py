@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from allied.node.rows import Organisation
     from allied.record.canonical import Json
     from allied.record.circle import Circle
-    from allied.record.ids import PartyId
+    from allied.record.ids import AgreementId, PartyId
 
 TEXT_LIMIT: Final = 2 * 2**20
 _PLAIN: Final = "text/plain"
@@ -143,6 +143,10 @@ VERBS: Final[Mapping[str, str]] = {
 """What can be said on a question, and the kind of record that says it."""
 
 
+_MOST_COMPARED: Final = 4
+"""Amended texts of one party that a list says the changes of; the view of a question says them."""
+
+
 # --- looking ----------------------------------------------------------------------------
 
 
@@ -152,9 +156,11 @@ def list_proposals(
     """Every question an organisation may see: open ones first, what closes first at the top."""
     now = node.clock.now()
     with node.store.read() as reading:
+        there = list(seats(node, reading, organisation))
+        compared = _compared(there)
         found = [
-            proposal_view(reading, seat, now, whole=False)
-            for seat in seats(node, reading, organisation)
+            proposal_view(reading, seat, now, whole=False, differs=seat.on.record in compared)
+            for seat in there
         ]
     kept = [view for view in found if view.count.outcome == "open" or not open_only]
     far = now + timedelta(days=36_500)
@@ -167,6 +173,19 @@ def list_proposals(
             view.id,
         ),
     )
+
+
+def _compared(there: Sequence[Seat]) -> set[RecordId]:
+    """The questions whose amended text a list compares: the last of each who put any.
+
+    A text may take a second to read, and whoever puts a thousand is to slow nobody's list down.
+    """
+    found: dict[tuple[AgreementId, PartyId], list[RecordId]] = {}
+    for seat in sorted(there, key=lambda each: each.on.proposal.tabled_at):
+        if seat.on.question.matter.kind in OF_THE_TEXT:
+            who = seat.folded.row.id, seat.on.proposal.by
+            found.setdefault(who, []).append(seat.on.record)
+    return {record for its in found.values() for record in its[-_MOST_COMPARED:]}
 
 
 def show(node: Node, organisation: Organisation, name: str) -> ProposalView:

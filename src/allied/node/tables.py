@@ -190,9 +190,13 @@ def find(node: Node, reading: Reading, organisation: Organisation, name: str) ->
 
 
 def proposal_view(
-    reading: Reading, seat: Seat, at: datetime, *, whole: bool = True
+    reading: Reading, seat: Seat, at: datetime, *, whole: bool = True, differs: bool = True
 ) -> ProposalView:
-    """A question in words and values, as counted here at `at`; `whole` as in `deciding_view`."""
+    """A question in words and values, as counted here at `at`; `whole` as in `deciding_view`.
+
+    Args:
+        differs: whether to say what an amended text changes, which means reading it.
+    """
     on, folded = seat.on, seat.folded
     found = counted(on, at)
     deciding = deciding_view(folded, on, found, at, whole=whole)
@@ -232,7 +236,7 @@ def proposal_view(
         count=found,
         spoken=tuple(_spoken(reading, each, on, found) for each in on.heard),
         deciding=deciding,
-        differs=changes_put(on) if of_the_text else (),
+        differs=changes_put(on) if of_the_text and differs else (),
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.amended import read_statement
-from allied.agreement.chain import OF_THE_TEXT, name_of
+from allied.agreement.chain import OF_THE_TEXT, chain_of, name_of
 from allied.agreement.diff import diff
 from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError, NotFoundError
@@ -129,20 +129,21 @@ def text_of_version(folded: Folded, number: int, at: datetime) -> str:
     raise no_such_version(wanted, len(here.chain.links) + 1)
 
 
-def has_passed(folded: Folded, on: Tabled, at: datetime) -> bool:
+def has_passed(folded: Folded, on: Tabled) -> bool:
     """Whether the text of a question does not follow the version that one has to follow now.
 
     Another one was adopted on the same version; or it cannot be read.
     """
     wanted = on.question.matter.version
-    base = folded.state.present(folded.instrument, at).base
-    if wanted == base.before or wanted in base.instead or Digest(wanted) in folded.state.texts:
-        return on.record in folded.state.passed
+    state = folded.state
+    base = chain_of(folded.instrument, state.texts, state.events)  # whatever is in effect yet
+    if wanted == base.head or wanted in base.rivals or Digest(wanted) in state.texts:
+        return on.record in state.passed
     try:
         text = read_statement(on.opening.body.get("amended"))
     except AlliedError:
         return True
-    return (text.before, text.instead) != (base.before, base.instead)
+    return (text.before, text.instead) != (base.head, base.rivals)
 
 
 def no_such_version(number: int, last: int) -> NotFoundError:
