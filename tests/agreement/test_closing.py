@@ -400,7 +400,7 @@ def test_whatever_a_step_says_reading_it_ends_and_says_so(kind: str, body: dict[
 CUT_OFF = st.lists(st.sampled_from(SEVEN), min_size=0, max_size=4, unique=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=max(25, settings().max_examples // 2), deadline=None)
 @given(data=st.data(), cut=CUT_OFF)
 def test_seven_with_one_that_says_two_things_never_prove_two_outcomes(
     data: st.DataObject, cut: list[str]

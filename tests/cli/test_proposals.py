@@ -169,7 +169,8 @@ def test_an_amendment_is_put_as_a_file(node: Path, tmp_path: Path) -> None:
     assert said.status == 0
     assert said.value["under"] == "Art 2 (amendment)"
     assert "9 days" in said.value["words"]
-    assert said.value["effect"] == "none yet: 2 of 2 have to count the same"
+    # Both are hosted on this node, and so in one pair of hands.
+    assert said.value["effect"] == "none yet: 1 of 2 have to count the same"
     assert "9 days" in " ".join(said.value["differs"])
     assert words.status == 1
 
