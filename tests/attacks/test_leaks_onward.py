@@ -18,11 +18,15 @@ from typing import Final
 import pytest
 from sqlalchemy import Engine, text as sql
 
+from allied.adapters.folder import DataFolder
+from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
+from allied.adapters.settings import Settings
 from allied.agreement.matters import Matter
 from allied.agreement.values import Tlp
+from allied.bootstrap import assemble
 from allied.errors import AlliedError, MalformedError
 from allied.exchange.lineage import ItemName
-from allied.node import agreements, called, items, passing, proposals, recalls, release
+from allied.node import agreements, called, erasing, items, passing, proposals, recalls, release
 from allied.node.messages import (
     AGREEMENTS,
     BLOBS,
@@ -56,6 +60,7 @@ from tests.node.hands import (
     slip_in,
 )
 from tests.node.network import House, Network
+from tests.node.test_erasing import bytes_of, says
 
 MEMBERS = DEMO.replace(b"kind: agency, role: observer", b"kind: agency")
 NOW = MEMBERS.replace(b"withdrawal: {notice: 90 days", b"withdrawal: {notice: immediately")
@@ -161,6 +166,31 @@ def test_what_was_deleted_on_a_recall_is_in_no_file_any_more(tmp_path: Path) -> 
     network.settle()
     recalls.answer(harbour.node, harbour.actor, str(SECRET["id"]))
     assert name.encode() not in in_files(harbour)
+
+
+def test_what_another_process_erased_while_somebody_read_leaves_the_log_with_the_next_word(
+    tmp_path: Path,
+) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    text = says(river, pact, "the customer is called Ada " * 100)
+    kept = bytes_of(river, text) or b""
+    network.settle()
+    server = river.node
+    assert kept[200:1000] in in_files(river)
+    beside = assemble(
+        DataFolder(tmp_path / RIVER),
+        Settings(),
+        clock=network.clock,
+        hardness=ALMOST_NONE_FOR_TESTS,
+    ).node
+    with server.store.read() as reading:
+        assert reading.blob(text) is not None
+        erasing.ask(beside, river.actor, pact, text)
+    beside.store.close()
+    says(river, pact, "something else")
+    assert kept[200:1000] not in in_files(river)
+    assert kept[200:1000] in in_files(harbour)  # the twin that has not heard of it
 
 
 # --- asking for more ----------------------------------------------------------------------

@@ -36,6 +36,8 @@ from allied.node.account import Fault, StoreAccount
 from allied.record.ids import OrganisationId
 
 _LOG: Final = logging.getLogger("allied.store")
+_UNSWEPT: Final = "log-unswept"
+_SWEPT: Final = "DELETE FROM cursors WHERE name = ? AND value = ?"
 _KEPT: Final = 4
 """Connections that wait for the next unit of reading, in no transaction."""
 
@@ -83,9 +85,8 @@ class SqlStore:
         self._book = NameBook()
         self._turn = threading.Lock()
         self._turn_of: int | None = None
-        self._keeps = engine.dialect.name == "sqlite"
+        self._keeps = self._logs = engine.dialect.name == "sqlite"
         self._kept: list[Connection] = []
-        self._unswept = False
 
     @contextmanager
     def read(self) -> Iterator[SqlReading]:
@@ -114,28 +115,34 @@ class SqlStore:
             with connection.begin():
                 writing = SqlWriting(connection, self._book, self._secret)
                 yield writing
+                unswept = self._unswept(writing) if self._logs else ""
                 writing.finish()
-            if writing.erased or self._unswept:
-                self._sweep_log(connection)
+            if unswept:
+                self._sweep_log(connection, unswept)
             self._book.learn(writing.learned)
             self._tell_fence(writing.numbered)
 
-    def _sweep_log(self, connection: Connection) -> None:
-        """Take what was erased out of the write-ahead log too, where there is such a log.
+    def _unswept(self, writing: SqlWriting) -> str:
+        """Which unit, of this process or another, has erased what may still be in the log."""
+        if writing.erased:
+            writing.set_cursor(_UNSWEPT, f"{writing.changes() + 1}")
+        return writing.cursor(_UNSWEPT)
 
-        A reader that is at work keeps the log as it is; the next write unit tries again. In
-        the database file itself, what is deleted is written over (`secure_delete`).
+    def _sweep_log(self, connection: Connection, unswept: str) -> None:
+        """Take what was erased out of the write-ahead log too.
+
+        A reader that is at work keeps the log as it is; the next write unit tries again,
+        whichever process it is of. In the database file itself, what is deleted is written over
+        (`secure_delete`).
         """
-        driver = connection.connection.driver_connection
-        if self.engine.dialect.name != "sqlite" or driver is None:
-            return
-        self._unswept = True
+        driver: Any = connection.connection.driver_connection
         with suppress(sqlite3.Error):  # the unit is committed; what is left is for the next one
             waits = driver.execute("PRAGMA busy_timeout").fetchone()[0]
             driver.execute("PRAGMA busy_timeout=0")
             try:
                 (busy, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                self._unswept = bool(busy)
+                if not busy:  # nor is anything of a unit that came since taken for swept
+                    driver.execute(_SWEPT, (_UNSWEPT, unswept))
             finally:
                 driver.execute(f"PRAGMA busy_timeout={int(waits)}")
 
