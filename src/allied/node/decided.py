@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.record.circle import Circle
     from allied.record.ids import AgreementId, RecordId
+    from allied.record.record import ChainKey
     from allied.response.taken import Taken
 
 
@@ -49,17 +50,17 @@ def decisions_on(folded: Folded, on: Tabled) -> tuple[Certified, ...]:
 def _judged(folded: Folded, on: Tabled, step: Said) -> Certified | None:
     """What one certificate proves; None for nothing.
 
-    It never changes: it follows from the certificate, and from what the opening knew. So what
-    was judged lately is remembered.
+    It follows from the certificate, and from what the opening knew; so it changes only where chains
+    part, and what was judged lately is remembered until then.
     """
-    key = (folded.row.id, step.record)
+    past = folded.history
+    key = (folded.row.id, step.record, frozenset(past.frozen.items()), past.kept)
     known = _LATELY.get(key)
     if known is not None:
         return known[0]
     found: Certified | None = None
     with suppress(AlliedError):  # else it proves nothing
-        history = folded.history
-        revoked = known_ones(folded.state.revocations, lambda one: history.knows(step.record, one))
+        revoked = known_ones(folded.state.revocations, lambda one: past.knows(step.record, one))
         proof = without(read_proof(step.body), revoked)
         custodians = folded.state.custodians(on.opening.knows)
         found = certified(proof, step.record, on, custodians, folded.instrument.party)
@@ -70,7 +71,10 @@ def _judged(folded: Folded, on: Tabled, step: Said) -> Certified | None:
 
 
 _MOST_REMEMBERED: Final = 10_000
-_LATELY: dict[tuple[AgreementId, RecordId], tuple[Certified | None]] = {}
+_LATELY: dict[
+    tuple[AgreementId, RecordId, frozenset[tuple[ChainKey, int]], frozenset[RecordId]],
+    tuple[Certified | None],
+] = {}
 
 
 def taken_in(folded: Folded, circle: Circle) -> Mapping[RecordId, Taken]:
