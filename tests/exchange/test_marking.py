@@ -194,6 +194,11 @@ def test_a_policy_whose_days_nobody_can_read_lets_nobody_in(name: str) -> None:
     assert policy(**{name: "soon"}).problem == "exchange.unknown-marking"
 
 
+def test_a_policy_that_begins_behind_all_time_lets_nobody_in() -> None:
+    assert not policy(start_date="9999-12-31T23:59:59Z").problem
+    assert policy(start_date="9999-12-31T23:59:59.5Z").problem == "exchange.unknown-marking"
+
+
 def test_a_policy_that_demands_more_than_the_default_is_no_tlp_marking() -> None:
     policy = Definition(MARK, policy_tlp=Tlp.RED, terms=frozenset({"iep:x=y"}))
 

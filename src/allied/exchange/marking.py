@@ -251,7 +251,10 @@ def _with_iep(found: Definition, policy: Mapping[str, Any]) -> Definition:
         return unknown
     if since:
         whole, fraction = since
-        terms.add(begins_term(whole + timedelta(seconds=bool(fraction))))
+        try:
+            terms.add(begins_term(whole + timedelta(seconds=bool(fraction))))
+        except OverflowError:  # it begins behind the last second that there is
+            return unknown
     return replace(
         found, policy_tlp=tlp, terms=frozenset(terms), expires=until[0] if until else None
     )
