@@ -17,7 +17,7 @@ from allied.agreement.moments import moment_text
 from allied.agreement.result import Result
 from allied.agreement.tabled import counted
 from allied.errors import AlliedError
-from allied.node import agreements, amendments, doctor, incidents, proposals
+from allied.node import agreements, amendments, doctor, incidents, proposals, sweeping
 from allied.node.agreements import AgreementView
 from allied.node.doctor import Around
 from allied.node.proposals import Wish
@@ -596,3 +596,30 @@ def test_a_list_reads_the_last_texts_of_each_party_and_no_more(changed: Network)
     assert [bool(found[name].differs) for name in names] == [False] * 2 + [True] * 4
     assert found[other].differs
     assert proposals.show(house.node, house.organisation, names[0]).differs
+
+
+def kept_for(days: int) -> str:
+    return amended(**{"max_tlp: GREEN": f"max_tlp: GREEN\n    retention: {days} days"})
+
+
+def test_what_is_kept_follows_the_text_and_not_its_number(tmp_path: Path) -> None:
+    """A rival that was in force here alone was version 2, and so is the text that settles both."""
+    network = pact(tmp_path)
+    house = network.houses[RIVER]
+    share(house, "pact", note(1, "green"))
+    one, other = put(network, RIVER, kept_for(90)), put(network, HARBOUR, MAY)
+    network.settle(2)
+    written = [certificate(network, RIVER, one), certificate(network, NORTHGATE, other)]
+    slip_in(house, written[0])
+    sweeping.sweep(house.node)
+    alone = number(network, house)
+    slip_in(network.houses[NORTHGATE], written[1])
+    network.settle(2)
+    frozen = number(network, house)
+    decide(network, kept_for(10))
+    before = len(held(house, "pact"))
+    network.advance(timedelta(days=11))
+    network.settle(1)
+
+    assert (alone, frozen, number(network, house)) == (2, 1, 2)
+    assert (before, len(held(house, "pact"))) == (1, 0)

@@ -115,7 +115,7 @@ def test_who_counts_and_tells_two_stories_of_it_stops_nobody(changed: Network) -
 
         assert count.id in whole.aside
         assert state.verdicts[proved.id].effect
-        assert state.number(found.instrument, changed.clock.now()) == 2
+        assert state.present(found.instrument, changed.clock.now()).number == 2
 
 
 @pytest.mark.parametrize("invented", [False, True], ids=["one that is there", "invented"])

@@ -109,9 +109,13 @@ class State:
         """The text in force at `at`: the newest that has taken effect."""
         return self._text(instrument, at).terms if self.texts else instrument.terms
 
-    def number(self, instrument: Instrument, at: datetime) -> int:
-        """The number of the version in force at `at`; 1 for the first text."""
-        return self._text(instrument, at).number if self.texts else 1
+    def version(self, instrument: Instrument, at: datetime) -> Digest:
+        """The version in force at `at`, as records name it.
+
+        A number may stand for another text later, where rivals are settled; this never does.
+        """
+        link = self._text(instrument, at).link if self.texts else None
+        return version_of(instrument, link)
 
     def all_terms(self, instrument: Instrument) -> tuple[Agreement, ...]:
         """The first text, and whatever was adopted later, in effect or not."""

@@ -195,14 +195,14 @@ class _Memory:
     Attributes:
         newest: number of the newest item that its holder had then.
         waiting: something is over, and stays only because others need it.
-        version: the number of the version in force then; another one is another round.
+        version: the one in force then; another one is another round.
     """
 
     text: str
     tops: Mapping[int, tuple[int, datetime | None]]
     newest: int = -1
     waiting: bool = False
-    version: int = 1
+    version: str = ""
 
     @classmethod
     def of(cls, reading: Reading, holder: OrganisationId, agreement: AgreementId) -> _Memory:
@@ -215,7 +215,7 @@ class _Memory:
             int(number): (int(top), datetime.fromisoformat(at) if at else None)
             for number, (top, at) in kept["classes"].items()
         }
-        version = int(kept.get("version", 1))
+        version = str(kept.get("version", ""))
         return cls(text, tops, int(kept["newest"]), bool(kept["waiting"]), version)
 
     @classmethod
@@ -223,7 +223,7 @@ class _Memory:
         cls,
         tops: Mapping[int, tuple[int, datetime | None]],
         newest: int,
-        version: int,
+        version: str,
         *,
         waiting: bool,
     ) -> _Memory:
@@ -237,7 +237,7 @@ class _Memory:
 
     def asks(self, reading: Reading, holder: OrganisationId, folded: Folded, at: datetime) -> bool:
         """Whether a round may find anything: something has come since, an end, or a text."""
-        if self.version != folded.state.number(folded.instrument, at):
+        if self.version != folded.state.version(folded.instrument, at):
             return True
         next_ = self.next
         due = self.waiting or (next_ is not None and next_ <= at)
@@ -266,7 +266,7 @@ class _Plan:
     ) -> None:
         self.party = folded.instrument.party(holder) or PartyId("-")
         self._terms = folded.terms(at)
-        self._version = folded.state.number(folded.instrument, at)
+        self._version = folded.state.version(folded.instrument, at)
         self.before = _Memory.of(reading, holder, folded.row.id)
         if self.before.version != self._version:
             self.before = _Memory("", {})
@@ -301,7 +301,7 @@ class _Plan:
         return steps, _Memory.new(tops, newest, self._version, waiting=self._waiting)
 
     def _keeping(self, handling: HandlingClass) -> Keeping:
-        key = (self._folded.row.version, self._version, handling, self.party)
+        key = (self._version, handling, self.party)
         if key not in _KEPT:
             if len(_KEPT) >= _MOST_KEPT:
                 _KEPT.clear()
@@ -384,7 +384,7 @@ def _shared_at(reading: Reading, row: ItemRow) -> datetime:
         return row.received_at
 
 
-_KEPT: Final[dict[tuple[Digest, int, HandlingClass, PartyId], Keeping]] = {}
+_KEPT: Final[dict[tuple[Digest, HandlingClass, PartyId], Keeping]] = {}
 """What is agreed about a class under one text never changes, so it is found once."""
 
 
