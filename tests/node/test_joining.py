@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from allied.node import agreements
+from allied.node import agreements, incidents
 from allied.node.answers import Answers
+from allied.node.erasing_views import list_texts
 from allied.node.messages import BLOBS, BlobsQuestion
 from allied.node.pages import BlobsAnswer, BlobsPage
 from allied.record.blob import references
 from allied.record.ids import AgreementId, Digest
-from tests.node.hands import NORTHGATE, RIVER, crafted, folded, propose, slip_in, three
+from tests.node.hands import NORTHGATE, RIVER, attack, crafted, folded, propose, slip_in, three
 from tests.node.network import House, Network
 from tests.node.test_erasing import says, shown
 from tests.node.test_release import LATE, joins, late
@@ -67,6 +68,30 @@ def test_who_joins_later_has_the_texts_that_the_agreement_says(
     assert shown(harbour, before) == BEFORE  # the twin that was in from the beginning
     assert served(river, harbour, pact, before) == {before}
     assert folded(northgate, pact).history.order == folded(river, pact).history.order
+
+
+@pytest.mark.parametrize(("history", "sees"), [("from-joining", False), ("all", True)])
+def test_who_joins_later_on_the_node_of_somebody_else_is_shown_no_more_there(
+    tmp_path: Path, history: str, sees: bool
+) -> None:
+    network, pact = late(tmp_path, rule(history))
+    river, _, northgate = network.houses.values()
+    incident = attack(river, pact).id
+    text = says(river, pact, BEFORE)
+    network.advance(timedelta(minutes=1))
+    network.settle(2)
+    joins(network, NORTHGATE, pact)
+
+    def shown_to(who: House) -> tuple[str, bool]:
+        """What River's node, which holds everything, shows to an organisation hosted there."""
+        found = list_texts(river.node, who.organisation)
+        (one,) = [each for each in found if each.text == text]
+        view = incidents.show(river.node, who.organisation, incident)
+        whole = "A wiper" in incidents.print_report(river.node, who.organisation, incident)
+        return one.state, whole and view.title.startswith("A wiper")
+
+    assert shown_to(river) == ("held", True)  # the twin that was in from the beginning
+    assert shown_to(northgate) == (("held", True) if sees else ("missing", False))
 
 
 def test_who_is_invited_and_has_not_joined_has_no_text_since_the_beginning(tmp_path: Path) -> None:

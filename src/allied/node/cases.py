@@ -14,9 +14,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from allied.errors import NotFoundError, UsageError
+from allied.node import joining
 from allied.node.decided import taken_in
 from allied.node.departed import left_at
-from allied.node.texts import EvidenceView, evidence_of, text_of, words_of
+from allied.node.texts import EvidenceView, Held, Texts, evidence_of, text_of, words_of
 from allied.record.canonical import encode
 from allied.record.ids import Digest
 from allied.response.fold import CaseFile, Cases, fold
@@ -98,6 +99,11 @@ class Matter:
     circle: Circle
     cases: Cases
     case: CaseFile
+    withheld: frozenset[Digest] = frozenset()
+
+    def texts(self, reading: Texts) -> Texts:
+        """What is held beside the records, as far as it is for who looks."""
+        return Held(reading, self.withheld) if self.withheld else reading
 
 
 def matters(
@@ -110,10 +116,11 @@ def matters(
         if party is None:
             continue
         gone = _gone(folded, organisation, party, at)
+        withheld = joining.withheld(folded, organisation.id, at)
         for circle in folded.state.circles_of(folded.instrument, party).values():
             cases = cases_in(folded, circle, at, gone if circle.kind != "pair" else None)
             for case in cases.cases:
-                yield Matter(folded, circle, cases, case)
+                yield Matter(folded, circle, cases, case, withheld)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +264,12 @@ def obligation_view(
     """An obligation in words and values, as it stands at `at`."""
     owed = state.obligation
     now = standing(state, at)
+    texts = matter.texts(reading)
     role = "debtor" if mine == owed.debtor else "creditor" if mine in owed.creditors else ""
     return ObligationView(
         key=owed.key,
         incident=matter.case.id,
-        incident_name=name_of(reading, matter.case),
+        incident_name=name_of(texts, matter.case),
         agreement=matter.folded.row.id,
         alias=matter.folded.row.alias,
         art=owed.art,
@@ -283,24 +291,24 @@ def obligation_view(
         answer_by=state.answer_by,
         perform_by=state.perform_by,
         next_deadline=now.next_deadline,
-        evidence=tuple(evidence_of(reading, Digest(each)) for each in state.evidence),
+        evidence=tuple(evidence_of(texts, Digest(each)) for each in state.evidence),
         explanation=owed.explanation,
-        time_line=tuple(_step(reading, step) for step in time_line(state, at)),
+        time_line=tuple(_step(texts, step) for step in time_line(state, at)),
     )
 
 
-def name_of(reading: Reading, case: CaseFile) -> str:
+def name_of(reading: Texts, case: CaseFile) -> str:
     """What people call a case: its title where it is held, else the id in its file."""
     return text_of(reading, case.title) or case.alias or case.id[:SHORTEST_PREFIX]
 
 
-def titles(reading: Reading, case: CaseFile) -> Mapping[str, str]:
+def titles(reading: Texts, case: CaseFile) -> Mapping[str, str]:
     """The blobs that name things in a report, as far as they are held."""
     wanted = [case.title, case.narrative]
     return {each: words_of(reading, each) for each in wanted if each}
 
 
-def _step(reading: Reading, step: Step) -> StepView:
+def _step(reading: Texts, step: Step) -> StepView:
     words = {
         "opened": "the duty came into being",
         "received": f"{step.by} received the call; its periods start",

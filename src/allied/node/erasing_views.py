@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import erasing as rules
-from allied.node import visibility
+from allied.node import joining, visibility
 from allied.node.departed import left_at
-from allied.node.texts import evidence_of, text_of, words_of
+from allied.node.texts import Held, evidence_of, text_of, words_of
 from allied.record.blob import references
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from allied.node.node import Node
     from allied.node.ports import Reading
     from allied.node.rows import Organisation
+    from allied.node.texts import Texts
     from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId, RecordId
 
 HELD: Final = "hold"
@@ -164,7 +165,7 @@ def _texts(reading: Reading, folded: Folded, wish: Wish) -> tuple[TextErasure, .
     return tuple(found)
 
 
-def state_of(reading: Reading, text: Digest, agreement: AgreementId) -> str:
+def state_of(reading: Texts, text: Digest, agreement: AgreementId) -> str:
     """Where a text stands on this node: held, withheld, erased or missing."""
     row = reading.erasure(text, agreement)
     if row is not None:
@@ -192,6 +193,8 @@ def list_texts(node: Node, organisation: Organisation, agreement: str = "") -> S
                 continue
             folded = node.folds.of(reading, row.id)
             seen = visibility.circles(folded, organisation.id)
+            withheld = joining.withheld(folded, organisation.id, node.clock.now())
+            texts = Held(reading, withheld)
             named: dict[Digest, TextView] = {}
             for record in folded.history.order:
                 header = record.header
@@ -211,15 +214,15 @@ def list_texts(node: Node, organisation: Organisation, agreement: str = "") -> S
                         by=by,
                         mine=header.issuer == organisation.id,
                         at=header.claimed_at,
-                        state=state_of(reading, text, row.id),
+                        state=state_of(texts, text, row.id),
                         held_for=hold_of(reading, organisation.id, text),
-                        beginning=_beginning(reading, text),
+                        beginning=_beginning(texts, text),
                     )
             found += list(named.values())
     return sorted(found, key=lambda each: (each.at, each.text), reverse=True)
 
 
-def _beginning(reading: Reading, text: Digest) -> str:
+def _beginning(reading: Texts, text: Digest) -> str:
     words = text_of(reading, text)
     if words:
         line = " ".join(words.split())

@@ -281,7 +281,7 @@ def print_report(
             matter.folded.terms(now),
             now,
             ignored=matter.cases.ignored,
-            titles=titles(reading, matter.case),
+            titles=titles(matter.texts(reading), matter.case),
         )
     return to_markdown(document) if markdown else to_text(document)
 
@@ -300,8 +300,8 @@ def _view(
     return IncidentView(
         id=case.id,
         alias=case.alias,
-        title=name_of(reading, case),
-        narrative=words_of(reading, case.narrative),
+        title=name_of(matter.texts(reading), case),
+        narrative=words_of(matter.texts(reading), case.narrative),
         agreement=folded.row.id,
         agreement_alias=folded.row.alias,
         agreement_title=title or terms.id,

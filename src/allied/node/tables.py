@@ -28,12 +28,12 @@ from allied.agreement.tabled import (
     counted,
 )
 from allied.errors import NotFoundError, UsageError
-from allied.node import visibility
+from allied.node import joining, visibility
 from allied.node.amendments import changes_put, text_put
 from allied.node.cases import SHORTEST_PREFIX
 from allied.node.deciding_views import DecidingView, deciding_view
 from allied.node.questions import table_of
-from allied.node.texts import words_of
+from allied.node.texts import Held, Texts, words_of
 
 if TYPE_CHECKING:
     from allied.node.folds import Folded
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from allied.node.ports import Reading
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
-    from allied.record.ids import AgreementId, PartyId, RecordId
+    from allied.record.ids import AgreementId, Digest, PartyId, RecordId
 
 AS_COUNTED_HERE: Final = "as counted here"
 PROVED: Final = "proved by a certificate"
@@ -139,6 +139,7 @@ class Seat:
     circle: Circle
     mine: PartyId
     on: Tabled
+    withheld: frozenset[Digest] = frozenset()
 
 
 # --- finding ----------------------------------------------------------------------------
@@ -154,10 +155,11 @@ def seats(node: Node, reading: Reading, organisation: Organisation) -> Iterator[
         }
         if mine is None or not asked:
             continue
+        withheld = joining.withheld(folded, organisation.id, node.clock.now())
         for circle in visibility.circles(folded, organisation.id).values():
             if circle.id in asked:
                 for on in table_of(folded, circle).tabled:
-                    yield Seat(folded, circle, mine, on)
+                    yield Seat(folded, circle, mine, on, withheld)
 
 
 def find(node: Node, reading: Reading, organisation: Organisation, name: str) -> Seat:
@@ -234,7 +236,7 @@ def proposal_view(
         basis=PROVED if deciding.stage == CERTIFIED else AS_COUNTED_HERE,
         effect=deciding.effect,
         count=found,
-        spoken=tuple(_spoken(reading, each, on, found) for each in on.heard),
+        spoken=tuple(_spoken(Held(reading, seat.withheld), each, on, found) for each in on.heard),
         deciding=deciding,
         differs=changes_put(on) if of_the_text and differs else (),
     )
@@ -252,7 +254,7 @@ def _last_word(mine: PartyId, found: Count) -> str:
     return ""
 
 
-def _spoken(reading: Reading, heard: Heard, on: Tabled, found: Count) -> SpokenView:
+def _spoken(reading: Texts, heard: Heard, on: Tabled, found: Count) -> SpokenView:
     said = heard.statement
     kind = type(said).__name__.lower()
     why = next(

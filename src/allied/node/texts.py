@@ -3,21 +3,53 @@
 Words used here:
     text     a blob whose media type begins with `text/`
     words    the text; or, where its author had it erased, a sentence that says so
+
+Rule. Organisations hosted on one node share what it holds; who is shown something passes `Held`
+where the history rule keeps texts from it (`allied.node.joining`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from allied.errors import AlliedError
 from allied.record import blob
 from allied.record.ids import Digest
 
 if TYPE_CHECKING:
-    from allied.node.ports import Reading
+    from allied.node.rows import ErasureRow
+    from allied.record.ids import AgreementId, CircleId
 
 _LIMIT: Final = 20_000
+
+
+class Texts(Protocol):
+    """What is asked about texts; a reading of the store answers it."""
+
+    def blob(self, blob: Digest, /) -> tuple[AgreementId, CircleId, bytes] | None:
+        """The bytes, and where they lie."""
+        ...
+
+    def erasure(self, blob: Digest, /, agreement: AgreementId | None = None) -> ErasureRow | None:
+        """That it was erased or is kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The texts of this node without those that are not for the organisation that looks."""
+
+    texts: Texts
+    withheld: frozenset[Digest]
+
+    def blob(self, blob: Digest, /) -> tuple[AgreementId, CircleId, bytes] | None:
+        """As if it were not here, if it is withheld."""
+        return None if blob in self.withheld else self.texts.blob(blob)
+
+    def erasure(self, blob: Digest, /, agreement: AgreementId | None = None) -> ErasureRow | None:
+        """That it was erased or is kept."""
+        return self.texts.erasure(blob, agreement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +69,7 @@ class EvidenceView:
     erased: str = ""
 
 
-def evidence_of(reading: Reading, name: Digest) -> EvidenceView:
+def evidence_of(reading: Texts, name: Digest) -> EvidenceView:
     """What is held of a blob, or what became of it."""
     found = reading.blob(name)
     if found is None:
@@ -53,12 +85,12 @@ def evidence_of(reading: Reading, name: Digest) -> EvidenceView:
     return EvidenceView(name, here=True, media=media, text=text, size=len(content))
 
 
-def text_of(reading: Reading, name: str) -> str:
+def text_of(reading: Texts, name: str) -> str:
     """The text in a blob; empty when there is none, it is not held, or it is no text."""
     return evidence_of(reading, Digest(name)).text if name else ""
 
 
-def words_of(reading: Reading, name: str) -> str:
+def words_of(reading: Texts, name: str) -> str:
     """What people are shown of a blob: its text, or that it was erased."""
     if not name:
         return ""
@@ -66,7 +98,7 @@ def words_of(reading: Reading, name: str) -> str:
     return found.text or (f"[{found.erased}]" if found.erased else "")
 
 
-def _why(reading: Reading, name: Digest) -> str:
+def _why(reading: Texts, name: Digest) -> str:
     row = reading.erasure(name)
     if row is None:
         return ""
