@@ -20,7 +20,7 @@ agreement: what records of another one name as well is asked for again there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import erasing as rules
@@ -214,11 +214,12 @@ def comply(node: Node, writing: Writing, agreement: AgreementId) -> int:
     done = 0
     gone: set[Digest] = set()
     waiting = False
-    open_ = [each for each in _wishes(folded) if _undone(writing, folded, each)]
+    done_already = writing.erasures(agreement)  # asked for at once: a wish names up to 500
+    open_ = [each for each in _wishes(folded) if _undone(done_already, each)]
     wanted = frozenset(text for each in open_ for text in each.texts)
     origins = rules.origins(folded.history.order, folded.history.knows, wanted) if open_ else {}
     for wish in open_:
-        for text in _undone(writing, folded, wish):
+        for text in _undone(done_already, wish):
             if rules.why_not(text, wish.issuer, origins):
                 waiting = True
                 continue
@@ -258,14 +259,9 @@ def _wishes(folded: Folded) -> tuple[Wish, ...]:
     return rules.wishes(folded.state.statements, folded.instrument.party)
 
 
-def _undone(reading: Reading, folded: Folded, wish: Wish) -> list[Digest]:
+def _undone(rows: Mapping[Digest, ErasureRow], wish: Wish) -> list[Digest]:
     """The texts of a wish that are not erased here; those that are kept among them."""
-    undone = []
-    for text in wish.texts:
-        row = reading.erasure(text, folded.row.id)
-        if row is None or row.kept:
-            undone.append(text)
-    return undone
+    return [text for text in wish.texts if text not in rows or rows[text].kept]
 
 
 def _kept(reading: Reading, text: Digest) -> str:
@@ -317,13 +313,13 @@ def _owed(
     if mine is None or not wishes:
         return []
     said = rules.answers(folded.state.statements, wishes, folded.instrument.party)
+    erased = reading.erasures(folded.row.id)
     owed = []
     for wish in wishes:
-        holds = [why for text in wish.texts if (why := hold_of(reading, organisation, text))]
-        rows = [reading.erasure(text, folded.row.id) for text in wish.texts]
-        if None in rows:
+        if not erased.keys() >= set(wish.texts):
             continue  # it does not count, or not yet
-        gone = not any(row and row.kept for row in rows)
+        holds = [why for text in wish.texts if (why := hold_of(reading, organisation, text))]
+        gone = not any(erased[text].kept for text in wish.texts)
         did = KEPT if holds else ERASED if gone else ""
         last = said[wish.record].get(mine)
         if did and (last is None or last.did != did):

@@ -156,7 +156,8 @@ def view_of(
 
 
 def _texts(reading: Reading, folded: Folded, wish: Wish) -> tuple[TextErasure, ...]:
-    left = frozenset(text for text in wish.texts if reading.erasure(text, folded.row.id) is None)
+    rows = reading.erasures(folded.row.id)
+    left = frozenset(wish.texts).difference(rows)
     origins = rules.origins(folded.history.order, folded.history.knows, left) if left else {}
     found = []
     for text in wish.texts:

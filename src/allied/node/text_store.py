@@ -5,7 +5,7 @@ Part of the port of the store (`allied.node.ports`), which takes it in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from allied.node.rows import ErasureRow, WantedBlob
@@ -25,6 +25,10 @@ class ReadingTexts(Protocol):
         Args:
             agreement: only there; None for wherever it is not shown.
         """
+        ...
+
+    def erasures(self, agreement: AgreementId) -> Mapping[Digest, ErasureRow]:
+        """What became of every blob that was erased, or is kept, under an agreement."""
         ...
 
     def wanted_after(self, agreement: AgreementId, place: int, limit: int) -> Sequence[WantedBlob]:

@@ -352,6 +352,9 @@ def test_a_blob_that_was_erased_is_gone_and_does_not_come_again(store: Store) ->
         assert writing.erasure(hexed("one")) == erasure(PACT)
         assert writing.erasure(hexed("one"), TREATY) is None
         assert writing.erasure(hexed("other")) is None
+        two = replace(erasure(PACT), blob=hexed("two"))
+        assert writing.erasures(PACT) == {hexed("one"): erasure(PACT), hexed("two"): two}
+        assert writing.erasures(TREATY) == {}
 
 
 def test_a_blob_that_is_kept_is_shown_to_nobody_until_it_is_erased(store: Store) -> None:

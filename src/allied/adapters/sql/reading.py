@@ -222,6 +222,10 @@ class SqlReading(PairReading, RootReading, HubReading, NeighbourReading, ParcelR
         """See `Reading.erasure`."""
         return texts.erasure(self._connection, blob, agreement)
 
+    def erasures(self, agreement: AgreementId) -> Mapping[Digest, ErasureRow]:
+        """See `Reading.erasures`."""
+        return texts.erasures_of(self._connection, agreement)
+
     def spoilt_blobs(self, after: str, most: int, most_bytes: int) -> tuple[str, Sequence[Digest]]:
         """See `Reading.spoilt_blobs`."""
         return texts.spoilt(self._connection, after, most, most_bytes)

@@ -43,6 +43,13 @@ def erasure(
     return None if row is None else ErasureRow(**row)
 
 
+def erasures_of(connection: Connection, agreement: AgreementId) -> dict[Digest, ErasureRow]:
+    """See `Reading.erasures`."""
+    query = select(erasures).where(erasures.c.agreement == agreement)
+    rows = [ErasureRow(**row) for row in connection.execute(query).mappings()]
+    return {row.blob: row for row in rows}
+
+
 def unheld(
     connection: Connection, agreement: AgreementId, named: Sequence[Digest]
 ) -> Sequence[Digest]:
