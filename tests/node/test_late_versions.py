@@ -13,8 +13,19 @@ from allied.node import agreements, amendments
 from allied.record.history import History, history
 from allied.record.ids import RecordId
 from allied.record.record import Dep, Record
-from tests.node.amending import EVERYBODY, TEXT, TWO, amended, decide, numbers, pact, put, vote
-from tests.node.hands import HARBOUR, NORTHGATE, RIVER, crafted, folded
+from tests.node.amending import (
+    EVERYBODY,
+    TEXT,
+    TWO,
+    amended,
+    decide,
+    number,
+    numbers,
+    pact,
+    put,
+    vote,
+)
+from tests.node.hands import HARBOUR, NORTHGATE, RIVER, crafted, folded, slip_in
 from tests.node.network import Network
 
 NOT_NORTHGATE = {RIVER: "yes", HARBOUR: "yes", NORTHGATE: "no"}
@@ -88,6 +99,40 @@ def test_who_accepts_without_having_read_on_voids_nothing(tmp_path: Path, heard:
 
     assert numbers(network) == {2}
     assert late(network) == ({()} if heard else {("river proposal.open", "river vote.cast")})
+
+
+def test_an_objection_counts_from_when_others_had_it(tmp_path: Path) -> None:
+    """Else one who kept silent could undo what was in force; one in time: `test_amending`."""
+    network = pact(tmp_path, EVERYBODY)
+    name = put(network, RIVER, amended(EVERYBODY, GREEN="AMBER"))
+    network.settle(1)
+    vote(network, name, {RIVER: "yes", HARBOUR: "yes"})
+    network.settle(1)
+    vote(network, name, {NORTHGATE: "yes"})
+    liar = network.houses[NORTHGATE]
+    said = folded(liar, "pact").history.order
+    last = [each for each in said if each.header.issuer == liar.organisation.id][-1]
+    for other in (RIVER, HARBOUR):
+        network.houses[other].sync()
+        network.cut_between(NORTHGATE, other)
+    for _ in range(6):
+        network.advance(timedelta(hours=1))
+        network.settle(1)
+    found = folded(network.houses[RIVER], "pact")
+    (text,) = found.state.texts
+    dated = next(each.at for each in found.state.events if each.version)
+    body = {"genesis": found.instrument.id, "version": text}
+    objects = crafted(
+        liar, "pact", "agreement.object", body, after=last, deps=[], claimed_at=dated
+    )  # fmt: skip
+    in_force = number(network, network.houses[HARBOUR])
+    network.advance(timedelta(days=60))
+    slip_in(network.houses[RIVER], objects)
+    for other in (RIVER, HARBOUR) * 2:
+        network.houses[other].sync()
+
+    assert folded(network.houses[HARBOUR], "pact").state.verdicts[objects.id].effect
+    assert (in_force, number(network, network.houses[HARBOUR])) == (2, 2)
 
 
 @pytest.fixture(scope="module")

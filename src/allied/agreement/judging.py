@@ -16,7 +16,8 @@ speaks of the circle that it stands in: narrower ones are not named where others
 what stands there keeps its effect, and duties accepted before leaving go on. A decision that puts
 a party out, or suspends it, carries the cut that was counted.
 
-A notice of leaving runs from when enough others had acknowledged it (`agreement.noticed`).
+A notice of leaving runs from when enough others had acknowledged it, and an objection to an amended
+text counts from then on (`agreement.noticed`).
 
 A decision has its effect through a certificate (`agreement.certified`), by what had closed and
 not by when the certificate was written. Of two certificates that say different things about one
@@ -453,6 +454,8 @@ class Judging:
         self._require_same_genesis(record.body.get("genesis"))
         knows = self._knowing(record.id)
         self.events.append((record, self.texts.word(record, party, self.instrument, knows)))
+        if record.header.kind == "agreement.object":
+            self.notices[record.id] = Notice(record.header.claimed_at)
         self.statements.append(record)
 
     def _keeper(self, issuer: OrganisationId, key: KeyId) -> str:

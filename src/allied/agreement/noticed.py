@@ -1,9 +1,12 @@
-"""From when a notice of leaving runs: when enough others had it, not when its issuer says.
+"""From when a notice runs, or an objection counts: when enough others had it, not when it says.
 
 Whoever gives notice may claim that it did so long ago; its own word is all there is as long
 as nobody has acknowledged the notice. Each of the others signs, when the notice arrives,
 that it holds it at the time of its own clock. Once at least half of the others have, the
 notice runs from the time at which half of them had it.
+
+An objection to an amended text is a notice, too: else who kept silent could undo a text that has
+long been in force, by an objection of the day on which it was adopted.
 
 Words used here:
     others    the parties that have signed, without the one that leaves
@@ -19,6 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from allied.agreement.events import OBJECTED
 from allied.agreement.standing import NOTICE, RATIFIED, SIGNED, Event
 
 if TYPE_CHECKING:
@@ -87,7 +91,7 @@ def in_time(
     signed = {event.party for _, event in found if event.event in {SIGNED, RATIFIED}} - {None}
     for place, (source, event) in enumerate(found):
         notice = notices.get(source)
-        if notice is not None and event.event == NOTICE:
+        if notice is not None and event.event in {NOTICE, OBJECTED}:
             others = [each for each in signed if each is not None and each != event.party]
             at = notice.runs_from(others, knows)
             found[place] = (source, replace(event, at=at))

@@ -70,7 +70,7 @@ class State:
         sources: of each event, the record that it comes from.
         decided: by question, what certificates prove on matters of the register.
         custody: by party, who keeps its acts key, as of each record by which it signed.
-        notices: of leaving, by record, with who acknowledged them.
+        notices: of leaving, and objections, by record, with who acknowledged them.
         revocations: every one that can be read, whether it has effect or not.
         texts: by statement, amended texts that certificates prove to be adopted.
         passed: by question, the code of why a text that was adopted is no version.

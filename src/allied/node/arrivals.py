@@ -69,6 +69,7 @@ _FROM = "from:"
 _MOST_RECEIPTED = 5_000
 _ACKNOWLEDGED = frozenset(
     {
+        "agreement.object",
         "agreement.withdraw",
         "exchange.recall",
         "exchange.recall-answer",
