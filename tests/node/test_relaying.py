@@ -148,6 +148,25 @@ def test_a_relay_that_lies_stands_before_no_other(world: tuple[Network, str]) ->
     assert NAME in held(harbour, pact)
 
 
+def test_a_parcel_that_breaks_us_stands_before_no_other(
+    world: tuple[Network, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, pact = world
+    river, harbour, northgate = network.houses.values()
+    put(northgate, river, parcel(river, harbour, b"breaks"))
+    leave(river, pact)
+    taken_in = carriage.take_in
+
+    def breaking(*given: Any) -> Any:
+        if len(given[2].getvalue()) < 1_000:
+            raise ZeroDivisionError
+        return taken_in(*given)
+
+    monkeypatch.setattr(carriage, "take_in", breaking)
+    assert fetch(harbour) == ["sync.internal", ""]
+    assert NAME in held(harbour, pact)
+
+
 def test_a_newer_parcel_takes_the_place_of_an_older(world: tuple[Network, str]) -> None:
     network, pact = world
     river = network.houses[RIVER]

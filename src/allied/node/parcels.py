@@ -134,6 +134,8 @@ def _opened(node: Node, keys: Keys, sealed: bytes) -> Fetched:
         taken = carriage.take_in(node, keys, io.BytesIO(sealed))
     except AlliedError as problem:
         return Fetched(len(sealed), None, problem.code)
+    except Exception:  # noqa: BLE001 - one parcel never stands before those behind it
+        return Fetched(len(sealed), None, "sync.internal")
     return Fetched(len(sealed), taken, taken.broken)
 
 
