@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from allied.agreement.certified import embedded
 from allied.agreement.listings import read_listing, read_opening
 from allied.errors import AlliedError, ConflictError, UnverifiedError
-from allied.node import leaving, renewals
+from allied.node import ahead, leaving, renewals
 from allied.node.fairness import fair_share
 from allied.node.rows import RecordRow
 from allied.record import blob, revocation
@@ -44,6 +44,7 @@ from allied.record.record import (
     read_with_envelope,
     require_assented,
     require_issued,
+    require_signature,
     sorted_deps,
     whole_milliseconds,
     written,
@@ -53,6 +54,7 @@ from allied.record.revocation import REVOKE
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from allied.node.ahead import Opened
     from allied.node.folds import Folded
     from allied.node.node import Actor, Node
     from allied.node.ports import Reading, Writing
@@ -308,20 +310,27 @@ def take_in(
     fresh: dict[RecordId, Record] = {}
     spare: dict[RecordId, list[Record]] = {}
     pending = list(dict.fromkeys((*raws, *parked.values())))
-    for raw in pending:  # which grows by what proofs of forks carry
-        try:
-            record = _acceptable(raw, folded, identities)
-        except AlliedError as refusal:
-            result.refused.append(refusal.code)
-            continue
-        if not folded.holds(record.id):
-            pending += carried(record)
-        if folded.holds(record.id):
-            result.known += 1
-        elif record.id in fresh:
-            spare.setdefault(record.id, []).append(record)
-        else:
-            fresh[record.id] = record
+
+    def identity_of(record: Record) -> Identity | None:
+        header = record.header
+        ours = header.agreement == folded.row.id and folded.instrument.party(header.issuer)
+        return identities.of(header.issuer) if ours else None
+
+    with ahead.opened(pending, identity_of) as opened:
+        for raw in pending:  # which grows by what proofs of forks carry
+            try:
+                record = _acceptable(raw, folded, identities, opened.get(raw))
+            except AlliedError as refusal:
+                result.refused.append(refusal.code)
+                continue
+            if not folded.holds(record.id):
+                pending += carried(record)
+            if folded.holds(record.id):
+                result.known += 1
+            elif record.id in fresh:
+                spare.setdefault(record.id, []).append(record)
+            else:
+                fresh[record.id] = record
     believed = _believed(folded, fresh, spare, result)
     rows = writing.add_records(as_row(record) for record in believed)
     stored = {row.id for row in rows}
@@ -345,9 +354,17 @@ def take_in(
     return result
 
 
-def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
-    """Read an envelope and check all that can be checked without its past."""
-    record, envelope = read_with_envelope(raw)
+def _acceptable(
+    raw: bytes, folded: Folded, identities: Identities, opened: Opened | None
+) -> Record:
+    """Read an envelope and check all that can be checked without its past.
+
+    Args:
+        opened: the same, where it was read ahead and is verified beside.
+    """
+    record, envelope = (
+        read_with_envelope(raw) if opened is None else (opened.record, opened.envelope)
+    )
     header = record.header
     if header.agreement != folded.row.id:
         raise UnverifiedError("record.other-agreement", "a record belongs to another agreement")
@@ -362,7 +379,10 @@ def _acceptable(raw: bytes, folded: Folded, identities: Identities) -> Record:
     if header.circle not in circles:
         raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
     check_deps(record, circles)
-    require_issued(record, identities.of(header.issuer), envelope)
+    if opened is None:
+        require_issued(record, identities.of(header.issuer), envelope)
+    else:
+        require_signature(record, envelope, signed=opened.signed)
     if header.kind == REVOKE:
         revocation.read_revocation(record)  # one that does not read revokes nothing
     identities.require_before_parting(record)

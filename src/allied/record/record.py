@@ -454,6 +454,35 @@ def sorted_deps(deps: Sequence[Dep]) -> tuple[Dep, ...]:
 
 
 def _issued(record: Record, identity: Identity, envelope: Envelope | None, rules: int) -> Envelope:
+    key = issuing_key(record, identity, rules=rules)
+    if envelope is None:
+        envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
+    require_signature(record, envelope, signed=signed_by(envelope, key))
+    return envelope
+
+
+def require_signature(record: Record, envelope: Envelope, *, signed: bool) -> None:
+    """Return if the envelope is that of the record, and the signature on it holds.
+
+    Args:
+        signed: whether `issuing_key` has signed it (`envelope.signed_by`).
+
+    Raises:
+        UnverifiedError: `record.not-its-bytes`, `record.signature`.
+    """
+    if envelope.payload_type != RECORD_TYPE or RecordId(envelope.digest) != record.id:
+        raise _not_its_bytes()
+    if not signed:
+        raise UnverifiedError("record.signature", "the signature on a record does not hold")
+
+
+def issuing_key(record: Record, identity: Identity, *, rules: int = RULES) -> PublicKey:
+    """The key of the issuer that has to have signed `record`; verifies nothing.
+
+    Raises:
+        UnverifiedError: `record.not-the-issuer`, `record.key-unknown`,
+            `record.key-purpose`, `record.incarnation-key`.
+    """
     header = record.header
     if identity.id != header.issuer:
         raise UnverifiedError("record.not-the-issuer", "a record is held against another's keys")
@@ -476,13 +505,7 @@ def _issued(record: Record, identity: Identity, envelope: Envelope | None, rules
             "a record's incarnation is not open to a key as old as the one that signed it",
             hint="a new incarnation begins with keys that the identity chain did not name before",
         )
-    if envelope is None:
-        envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
-    if envelope.payload_type != RECORD_TYPE or RecordId(envelope.digest) != record.id:
-        raise _not_its_bytes()
-    if not signed_by(envelope, key):
-        raise UnverifiedError("record.signature", "the signature on a record does not hold")
-    return envelope
+    return key
 
 
 def _read_payload(raw: bytes, rules: int) -> tuple[Header, Mapping[str, Json], KindRule]:
