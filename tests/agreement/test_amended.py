@@ -15,8 +15,10 @@ from allied.agreement.amended import (
     read_amended,
     require_amends,
 )
+from allied.agreement.amending import votes_mean
 from allied.agreement.genesis import Instrument, found
 from allied.agreement.matters import Matter
+from allied.agreement.terms import Agreement, load
 from allied.errors import AlliedError, MalformedError
 from allied.record.canonical import Json
 from allied.record.ids import Digest, OrganisationId, PartyId
@@ -178,3 +180,32 @@ def test_what_is_no_amended_text_is_refused(
 def test_what_is_no_body_at_all_is_refused(value: Json) -> None:
     with pytest.raises(MalformedError):
         read_amended(value, "text")
+
+
+@pytest.mark.parametrize(
+    ("life", "objectors", "said"),
+    [
+        ("all signed", "bound", ("a yes also signs", "bound all the same")),
+        ("all signed", "keep-old", ("a yes also signs", "keeps to the present text")),
+        ("all signed", "leave", ("a yes also signs", "objects to nothing")),
+        ("all ratified", "bound", ("a yes binds nobody yet", "bound all the same")),
+    ],
+)
+def test_who_votes_on_a_text_is_told_what_that_says_besides(
+    life: str, objectors: str, said: tuple[str, str]
+) -> None:
+    def text(term: str) -> Agreement:
+        raw = (
+            "format: alliance/1\nid: pact\nform: {kind: contract}\n"
+            "parties: [{id: ash}, {id: birch}]\n"
+            f"life: {{in_force_when: {life}, term: {term}}}\narticles:\n"
+            '  - {art: "1", type: amendment, rule: {kind: unanimity, of: members},'
+            f" objectors: {objectors}}}\n"
+        )
+        (read,) = load(raw.encode(), "pact.yaml")
+        assert isinstance(read, Agreement)
+        return read
+
+    yes, no = votes_mean(text("2 years"), text("4 years")).split("; ")
+    assert said[0] in yes
+    assert said[1] in no

@@ -172,6 +172,7 @@ def test_an_amendment_is_put_as_a_file(node: Path, tmp_path: Path) -> None:
     # Both are hosted on this node, and so in one pair of hands.
     assert said.value["effect"] == "none yet: 1 of 2 have to count the same"
     assert "9 days" in " ".join(said.value["differs"])
+    assert said.value["votes_mean"].startswith("a yes also signs the new text; a no")
     assert words.status == 1
 
 

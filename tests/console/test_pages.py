@@ -120,6 +120,7 @@ def test_a_proposal_shows_the_count_and_whom_it_awaits(stage: Stage, river: Test
     assert "Agreed between the nodes" in shown
     assert "votes of" in shown
     assert "You have not spoken yet" in shown
+    assert "Here a yes also signs the new text; a no objects to it" in shown
     assert "Yes from river" in shown
     assert "term: 5 years" in shown
     assert "Odd &lt;script&gt;alert(1)&lt;/script&gt; ⟨U+202E⟩" in shown
@@ -154,6 +155,7 @@ def test_who_has_no_vote_on_another_text_reads_it_all_the_same(stage: Stage) -> 
         assert "no vote" in client.get("/proposals").text
     assert "term: 5 years" in shown
     assert "You have not spoken yet" not in shown
+    assert "a yes also signs" not in shown
 
 
 def test_an_observer_sees_only_what_came_to_it(stage: Stage) -> None:

@@ -114,6 +114,24 @@ def mode_of(before: Agreement, after: Agreement) -> Mode:
     return _mode(clause.in_force, clause.objectors, clause.art)
 
 
+_NO: Final = {
+    BOUND: "a no objects to it, and is bound all the same once it takes effect",
+    KEEP_OLD: "a no objects to it: whoever says so keeps to the present text",
+    LEAVE: "a no objects to nothing: whoever would rather leave says that in so many words",
+}
+
+
+def votes_mean(before: Agreement, after: Agreement) -> str:
+    """What a vote on an amended text says besides the vote, for who is about to cast it.
+
+    Cost: as `mode_of`.
+    """
+    yes = "a yes also signs the new text"
+    if before.life.in_force_when.asks_ratification:
+        yes = "a yes binds nobody yet: once it is adopted each party ratifies it"
+    return f"{yes}; {_NO[mode_of(before, after).objectors]}"
+
+
 def take_effect(
     mode: Mode,
     words: Iterable[Word],

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from allied.agreement.amended import read_amended, read_statement, text_in
+from allied.agreement.amending import votes_mean
 from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.check import check_text
 from allied.agreement.closing import progress
@@ -183,13 +184,14 @@ def require_readable(on: Tabled, verb: str, choice: str) -> None:
             )
 
 
-def changes_put(on: Tabled) -> tuple[str, ...]:
-    """What an amended text that is put changes in meaning, in words."""
+def changes_put(on: Tabled) -> tuple[tuple[str, ...], str]:
+    """What an amended text that is put changes in meaning, and what a vote on it says besides."""
     try:
         found = read_amended(on.opening.body.get("amended"), "the amended text")
     except AlliedError:
-        return ()
-    return tuple(str(each) for each in diff(on.terms, found.terms))
+        return (), ""
+    changes = tuple(str(each) for each in diff(on.terms, found.terms))
+    return changes, votes_mean(on.terms, found.terms)
 
 
 def counted_another(folded: Folded, table: OnTable, on: Tabled, mine: PartyId) -> bool:

@@ -98,6 +98,7 @@ class ProposalView:
         effect: what follows from it, and from when on; or why nothing does.
         deciding: how far the nodes have agreed on a count, and who is awaited for what.
         differs: of another text, what it changes in meaning.
+        votes_mean: of another text, what a yes and a no say besides the vote.
     """
 
     id: RecordId
@@ -129,6 +130,7 @@ class ProposalView:
     spoken: tuple[SpokenView, ...]
     deciding: DecidingView
     differs: tuple[str, ...] = ()
+    votes_mean: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,7 @@ def proposal_view(
     deciding = deciding_view(folded, on, found, at, whole=whole)
     asked = on.question
     of_the_text = asked.matter.kind in OF_THE_TEXT
+    changes, mean = changes_put(on) if of_the_text and differs else ((), "")
     terms = folded.terms(at)
     steps = [each for each in on.heard if type(each.statement).__name__ in _CHANGES]
     part = _VOTER if seat.mine in found.entitled else _NO_VOTE
@@ -238,7 +241,8 @@ def proposal_view(
         count=found,
         spoken=tuple(_spoken(Held(reading, seat.withheld), each, on, found) for each in on.heard),
         deciding=deciding,
-        differs=changes_put(on) if of_the_text and differs else (),
+        differs=changes,
+        votes_mean=mean,
     )
 
 

@@ -427,6 +427,8 @@ def _give(found: ProposalView, *, as_json: bool) -> None:
             say(f"  {change.says} from {parties}: {change.outcome}")
     if found.part == "voter" and found.count.outcome == "open" and not found.said:
         say(f"You have not spoken yet: allied proposal vote {found.id[:12]} yes|no|abstain")
+        if found.votes_mean:
+            say(f"Here {found.votes_mean}.")
 
 
 def _lines(found: ProposalView) -> Iterator[str]:
