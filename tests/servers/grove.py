@@ -38,8 +38,8 @@ from tests.cli.shell import Said, allied, bundle, indicator, surroundings
 from tests.node.network import PASSPHRASE, Network
 from tests.servers.lines import FINE, Lines
 from tests.servers.serving import Server, free_port
+from tests.simulator.groves import text_of
 from tests.simulator.promises import comes_to, require_stable
-from tests.simulator.world import text_of
 
 TREES: Final = ("ash", "birch", "cedar", "dogwood", "elm", "fir", "gorse")
 ALIAS: Final = "the-grove"

@@ -16,7 +16,8 @@ from allied.node.pages import RecordsAnswer
 from allied.record.canonical import MAX_INTEGER, encode
 from allied.record.ids import OrganisationId, RecordId
 from tests.simulator import lies, promises
-from tests.simulator.world import LIAR, TREES, Grove, World
+from tests.simulator.groves import LIAR, TREES, Grove
+from tests.simulator.world import World
 
 
 @pytest.fixture(scope="module")

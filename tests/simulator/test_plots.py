@@ -22,8 +22,9 @@ from allied.agreement.certificate import certificate_size
 from allied.node import proposals
 from allied.node.proposals import ProposalView
 from tests.simulator import promises
+from tests.simulator.groves import LIAR, TREES, Grove
 from tests.simulator.test_simulator import THOROUGH, Story
-from tests.simulator.world import LIAR, TREES, Grove, World
+from tests.simulator.world import World
 
 ELM: Final = "elm"
 PAIR: Final = (LIAR, ELM)

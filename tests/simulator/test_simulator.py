@@ -17,19 +17,20 @@ from hypothesis import HealthCheck, note, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.simulator import lies, promises
+from tests.simulator.groves import LIAR, TREES, Grove
 from tests.simulator.weather import FINE, WEATHERS
-from tests.simulator.world import LIAR, TREES, Grove, World
+from tests.simulator.world import World
 
 THOROUGH: Final = os.environ.get("ALLIED_HYPOTHESIS_PROFILE") == "thorough"
 
-_FOUR: Final = TREES[:4]
-_HONEST: Final = tuple(tree for tree in _FOUR if tree != LIAR)
-_ANY: Final = st.sampled_from(_FOUR)
-_TRUE: Final = st.sampled_from(_HONEST)
-_PAIR: Final = st.runner().flatmap(
+FOUR: Final = TREES[:4]
+HONEST: Final = tuple(tree for tree in FOUR if tree != LIAR)
+ANY: Final = st.sampled_from(FOUR)
+TRUE: Final = st.sampled_from(HONEST)
+PAIR: Final = st.runner().flatmap(
     lambda story: st.permutations(story.trees).map(lambda trees: (trees[0], trees[1]))
 )
-_WEATHER: Final = st.lists(st.sampled_from((FINE, FINE, *WEATHERS)), min_size=1, max_size=8)
+WEATHER: Final = st.lists(st.sampled_from((FINE, FINE, *WEATHERS)), min_size=1, max_size=8)
 
 _groves: dict[bool, Grove] = {}
 _counter = itertools.count()
@@ -39,7 +40,7 @@ def grove(*, signed: bool) -> Grove:
     """The folders that every story starts from, founded once per process."""
     if signed not in _groves:
         root = Path(tempfile.mkdtemp(prefix="allied-grove-"))
-        _groves[signed] = Grove.planted(root / "grove", _FOUR, signed=signed)
+        _groves[signed] = Grove.planted(root / "grove", FOUR, signed=signed)
     return _groves[signed]
 
 
@@ -59,7 +60,7 @@ class Story(RuleBasedStateMachine):
     world: World
     signed = True
     days_after = 0
-    trees: tuple[str, ...] = _FOUR
+    trees: tuple[str, ...] = FOUR
 
     def found(self) -> Grove:
         """What the story starts from."""
@@ -70,7 +71,7 @@ class Story(RuleBasedStateMachine):
         found = self.found()
         self.world = World(found, found.root.parent / f"world-{next(_counter)}")
 
-    @rule(pair=_PAIR, alone=st.booleans())
+    @rule(pair=PAIR, alone=st.booleans())
     def says(self, pair: tuple[str, str], alone: bool) -> None:
         tree, other = pair
         if tree in self.world.down:
@@ -81,18 +82,18 @@ class Story(RuleBasedStateMachine):
             self.world.says(tree)
         promises.watch(self.world, tree)
 
-    @rule(pair=_PAIR, weather=_WEATHER)
+    @rule(pair=PAIR, weather=WEATHER)
     def asks(self, pair: tuple[str, str], weather: list[str]) -> None:
         if pair[0] not in self.world.down:
             self.world.asks(*pair, weather)
             promises.watch(self.world, pair[0])
 
-    @rule(order=st.runner().flatmap(lambda story: st.permutations(story.trees)), weather=_WEATHER)
+    @rule(order=st.runner().flatmap(lambda story: st.permutations(story.trees)), weather=WEATHER)
     def all_ask(self, order: list[str], weather: list[str]) -> None:
         self.world.all_ask(order, weather)
         promises.watch(self.world, *order)
 
-    @rule(pair=_PAIR, works=st.booleans())
+    @rule(pair=PAIR, works=st.booleans())
     def line(self, pair: tuple[str, str], works: bool) -> None:
         if works:
             self.world.mend_line(*pair)
@@ -105,6 +106,10 @@ class Story(RuleBasedStateMachine):
     )
     def clock_goes_wrong(self, tree: str, days: int) -> None:
         self.world.clock_goes_wrong(tree, days)
+
+    def require(self) -> None:
+        """What has to be true in the end."""
+        promises.require_whole(self.world)
 
     def teardown(self) -> None:
         world = getattr(self, "world", None)
@@ -119,7 +124,7 @@ class Story(RuleBasedStateMachine):
             for _ in range(self.days_after):
                 world.days_pass(1)
                 promises.settle(world)
-            promises.require_whole(world)
+            self.require()
         finally:
             note("\n".join(f"  {number}. {step}" for number, step in enumerate(world.story, 1)))
             world.close()
@@ -132,27 +137,27 @@ class Storm(Story):
     Self-consistency under crash: whoever dies at a write never gives a number twice.
     """
 
-    @rule(tree=_TRUE)
+    @rule(tree=TRUE)
     def reports(self, tree: str) -> None:
         if tree in self.world.up:
             self.world.reports(tree)
             promises.watch(self.world, tree)
 
-    @rule(pair=_PAIR, after=st.integers(0, 25))
+    @rule(pair=PAIR, after=st.integers(0, 25))
     def dies_while_asking(self, pair: tuple[str, str], after: int) -> None:
         if pair[0] in self.world.up:
             with self.world.dying(pair[0], after):
                 self.world.asks(*pair)
             promises.watch(self.world, pair[0])
 
-    @rule(tree=_TRUE, after=st.integers(0, 6))
+    @rule(tree=TRUE, after=st.integers(0, 6))
     def dies_while_speaking(self, tree: str, after: int) -> None:
         if tree in self.world.up:
             with self.world.dying(tree, after):
                 self.world.says(tree)
             promises.watch(self.world, tree)
 
-    @rule(tree=_TRUE, back=st.booleans())
+    @rule(tree=TRUE, back=st.booleans())
     def restores(self, tree: str, back: bool) -> None:
         if tree in self.world.down:
             self.world.resumes(tree)
@@ -165,7 +170,7 @@ class Storm(Story):
 class Liar(Story):
     """Fork exposure, authenticity, stable authority, convergence, against a party that lies."""
 
-    @rule(facing=st.sets(st.sampled_from(_HONEST), min_size=1, max_size=2), to=_TRUE)
+    @rule(facing=st.sets(st.sampled_from(HONEST), min_size=1, max_size=2), to=TRUE)
     def says_two_things(self, facing: set[str], to: str) -> None:
         self.world.splits(sorted(facing))
         self.world.twin_says()
@@ -199,24 +204,24 @@ class Deciding(Story):
 
     days_after = 2  # so that deputies take their turns
 
-    @rule(tree=_ANY)
+    @rule(tree=ANY)
     def puts(self, tree: str) -> None:
         if tree not in self.world.down:
             self.world.puts(tree)
-            self.world.all_ask(_FOUR)
-            promises.watch(self.world, *_FOUR)
+            self.world.all_ask(FOUR)
+            promises.watch(self.world, *FOUR)
 
-    @rule(tree=_ANY, choice=st.sampled_from(("yes", "no", "abstain")))
+    @rule(tree=ANY, choice=st.sampled_from(("yes", "no", "abstain")))
     def votes(self, tree: str, choice: str) -> None:
         self.world.votes(tree, choice)
         promises.watch(self.world, tree)
 
-    @rule(facing=st.sets(st.sampled_from(_HONEST), min_size=1, max_size=2))
+    @rule(facing=st.sets(st.sampled_from(HONEST), min_size=1, max_size=2))
     def votes_both_ways(self, facing: set[str]) -> None:
         self.world.splits(sorted(facing))
         self.world.votes(LIAR, "yes")
         self.world.votes(LIAR, "no", twin=True)
-        for tree in _HONEST:
+        for tree in HONEST:
             self.world.asks(tree, LIAR)
 
     @rule(days=st.integers(1, 5))
@@ -227,7 +232,7 @@ class Deciding(Story):
 class Leaving(Story):
     """Cut: who has left gets nothing of what is said among all later; the others agree."""
 
-    @rule(tree=_TRUE)
+    @rule(tree=TRUE)
     def leaves(self, tree: str) -> None:
         if tree in self.world.up and len(self.world.left) < 2:
             self.world.leaves(tree)
@@ -243,7 +248,7 @@ class Founding(Story):
 
     signed = False
 
-    @rule(tree=_ANY)
+    @rule(tree=ANY)
     def signs(self, tree: str) -> None:
         if tree not in self.world.down:
             self.world.signs(tree)

@@ -13,6 +13,7 @@ Words used here:
     plot      while it lasts each of a liar's two nodes speaks with those alone who face it, so
               that nothing of one story reaches the others through the liar
     weather   what becomes of one question or its answer on the way
+    wall      between two parties that never reach each other
     down      a node that was put back from an older copy and refuses to sign
 """
 
@@ -24,7 +25,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -51,55 +52,13 @@ from allied.node.proposals import Wish, Word
 from allied.node.rows import RecordRow
 from allied.record.canonical import Json
 from allied.record.circle import Circle
-from allied.record.ids import AgreementId, OrganisationId, RecordId
+from allied.record.ids import OrganisationId, RecordId
 from allied.record.record import ChainKey, Record, read
 from tests.node.fragile import Fragile, Fuse, Killed
-from tests.node.network import PASSPHRASE, START, House, Network
+from tests.node.network import PASSPHRASE, House
+from tests.simulator.groves import LIAR, Grove
 from tests.simulator.lines import Lines
 from tests.simulator.weather import FINE
-
-TREES: Final = ("ash", "birch", "cedar", "dogwood", "elm", "fir", "gorse")
-LIAR: Final = "dogwood"
-
-TEXT: Final = """\
-format: alliance/1
-id: the-grove
-title: Mutual cyber defence pact of the grove
-form: {kind: contract, binding: yes, law: England and Wales}
-lateral: minilateral
-purpose: [collective-response]
-visibility: parties
-
-parties:
-%(parties)s
-life:
-  in_force_when: all signed
-  term: 3 years
-  withdrawal: {notice: 30 days, open_incidents: finish-accrued, information_after: keep-markings}
-
-bodies:
-  council: {rule: {kind: simple-majority, tolerates: %(tolerates)s, grace: 1 hour}}
-
-articles:
-  - art: "1"
-    title: One for all
-    type: collective-response
-    text: A severe cyber attack on one of the trees is met by all of them.
-    trigger: {incident: [attack.cyber], severity: at least severe, attribution: not-needed}
-    invoked_by: [victim]
-    invocation_window: 7 days
-    decision: automatic
-    duties:
-      - who: other parties
-        owes: victim
-        do: assist
-        measures: [incident responders]
-        means: as-listed
-        modality: must
-        answer_within: 2 hours
-        perform_within: 24 hours
-    ends_when: [victim-declares-over]
-"""
 
 _ATTACK: Final = """\
 format: incident/1
@@ -116,44 +75,6 @@ versions:
       acts:
         - {against: %(party)s, target: systems, systems: ["domain:%(party)s.example"]}
 """
-
-
-def text_of(trees: Sequence[str], tolerates: int = 1) -> bytes:
-    """The agreement of these parties, whose council bears so many liars."""
-    lines = "".join(f"  - {{id: {tree}, name: {tree.title()}, kind: company}}\n" for tree in trees)
-    return (TEXT % {"parties": lines, "tolerates": tolerates}).encode()
-
-
-@dataclass(frozen=True)
-class Grove:
-    """The folders of parties whose nodes are closed, to be copied for each world."""
-
-    root: Path
-    trees: tuple[str, ...]
-    pact: AgreementId
-    at: datetime
-    liars: tuple[str, ...] = (LIAR,)
-
-    @classmethod
-    def planted(
-        cls,
-        root: Path,
-        trees: Sequence[str],
-        *,
-        signed: bool = True,
-        liars: Sequence[str] = (LIAR,),
-        tolerates: int = 1,
-    ) -> Grove:
-        """Found the parties, introduce all to all, and let all sign, or only propose."""
-        network = Network(root)
-        for tree in trees:
-            network.found(tree, tree.title())
-        network.introduce_all()
-        unsigned = () if signed else tuple(trees)
-        pact = network.sign_all(text_of(trees, tolerates), trees[0], unsigned=unsigned)
-        for house in network.houses.values():
-            house.node.close()
-        return cls(root, tuple(trees), AgreementId(pact), network.clock.now(), tuple(liars))
 
 
 @dataclass
@@ -174,10 +95,12 @@ class World:
         self.pact = grove.pact
         self.now = grove.at
         self.trees = grove.trees
-        self.skew: dict[str, timedelta] = {tree: timedelta(0) for tree in grove.trees}
+        everybody = (*grove.trees, *grove.beside)
+        self.skew = dict.fromkeys(everybody, timedelta(0))
         self.clocks: dict[str, HandClock] = {}
         self.houses: dict[str, House] = {}
         self.cut: set[frozenset[str]] = set()
+        self.walls: set[frozenset[str]] = set()
         self.liars = grove.liars
         self.facing_twin: set[str] = set()
         self.twins: dict[str, House] = {}
@@ -200,6 +123,7 @@ class World:
             house.organisation.id: tree for tree, house in self.houses.items()
         }
         self.instrument = self.folded(self.houses[grove.trees[0]]).instrument
+        self.beside = {tree: self._open(tree, root / tree) for tree in grove.beside}
 
     # --- the nodes ------------------------------------------------------------------------
 
@@ -236,7 +160,7 @@ class World:
         tree = url.rpartition("/")[2]
         if tree in self.twins and (second or asker in self.facing_twin):
             return self.twins[tree]
-        return self.houses[tree]
+        return self.houses[tree] if tree in self.houses else self.beside[tree]
 
     def is_avoided(self, asker: str, other: str, *, second: bool) -> bool:
         """Whether a liar's node keeps away from a party, so as not to give the plot away."""
@@ -245,24 +169,25 @@ class World:
 
     def close(self) -> None:
         """Close all nodes and remove what they left."""
-        for house in (*self.houses.values(), *self.twins.values()):
+        for house in (*self.houses.values(), *self.twins.values(), *self.beside.values()):
             house.node.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
-    def _tell(self, sentence: str) -> None:
+    def tell(self, sentence: str) -> None:
+        """What happens, as a sentence of the story."""
         self.story.append(sentence)
 
     # --- time and lines ---------------------------------------------------------------------
 
     def days_pass(self, days: int) -> None:
         """Let time pass for everybody."""
-        self._tell(f"{days} days pass")
+        self.tell(f"{days} days pass")
         self.now += timedelta(days=days)
         self._set_clocks()
 
     def clock_goes_wrong(self, tree: str, days: int) -> None:
         """Set one clock days ahead or back."""
-        self._tell(f"the clock of {tree} is {abs(days)} days {'ahead' if days > 0 else 'behind'}")
+        self.tell(f"the clock of {tree} is {abs(days)} days {'ahead' if days > 0 else 'behind'}")
         self.skew[tree] = timedelta(days=days)
         self._set_clocks()
 
@@ -272,33 +197,33 @@ class World:
 
     def cut_line(self, one: str, other: str) -> None:
         """Nothing passes between two parties."""
-        self._tell(f"the line between {one} and {other} is cut")
+        self.tell(f"the line between {one} and {other} is cut")
         self.cut.add(frozenset((one, other)))
 
     def mend_line(self, one: str, other: str) -> None:
         """What passes between two parties arrives again."""
         if frozenset((one, other)) in self.cut:
-            self._tell(f"the line between {one} and {other} works again")
+            self.tell(f"the line between {one} and {other} works again")
             self.cut.discard(frozenset((one, other)))
 
     def heal(self) -> None:
-        """All lines and clocks work again."""
-        self._tell("all lines work again")
-        self.cut.clear()
+        """All lines and clocks work again, but those behind walls."""
+        self.tell("all lines work again")
+        self.cut = set(self.walls)
         self.plotting = False
-        self.skew = dict.fromkeys(self.trees, timedelta(0))
+        self.skew = dict.fromkeys(self.skew, timedelta(0))
         self._set_clocks()
 
     # --- what honest parties do ---------------------------------------------------------------
 
     def says(self, tree: str) -> None:
         """One remark among all, with a text beside it."""
-        self._tell(f"{tree} makes a remark among all")
+        self.tell(f"{tree} makes a remark among all")
         self._append(self.houses[tree], self.instrument.circles.all, "redaction.answer")
 
     def tells(self, tree: str, other: str) -> None:
         """One remark between two."""
-        self._tell(f"{tree} makes a remark to {other} alone")
+        self.tell(f"{tree} makes a remark to {other} alone")
         mine, theirs = (self.instrument.party(self._id(each)) for each in (tree, other))
         assert mine is not None
         assert theirs is not None
@@ -318,7 +243,7 @@ class World:
 
     def reports(self, tree: str) -> None:
         """An attack is reported and the clause invoked, as far as the party may."""
-        self._tell(f"{tree} reports an attack and calls for help")
+        self.tell(f"{tree} reports an attack and calls for help")
         raw = (_ATTACK % {"number": next(self.count), "party": tree}).encode()
         house = self.houses[tree]
         with suppress(AlliedError):
@@ -327,14 +252,14 @@ class World:
 
     def signs(self, tree: str) -> None:
         """A party signs, if it has not."""
-        self._tell(f"{tree} signs")
+        self.tell(f"{tree} signs")
         house = self.houses[tree]
         with suppress(AlliedError):
             agreements.sign(house.node, house.actor, self.pact)
 
     def puts(self, tree: str) -> None:
         """A question is put to the council of all, for four days."""
-        self._tell(f"{tree} puts a question")
+        self.tell(f"{tree} puts a question")
         house = self.houses[tree]
         wish = Wish(Matter(kind="body", body="council"), b"Shall we?", deadline="4 days")
         with suppress(AlliedError):
@@ -344,7 +269,7 @@ class World:
         """A party votes on every question that it has heard of."""
         house = self.twins[tree] if twin and tree in self.twins else self.houses[tree]
         who = f"{tree}'s second node" if twin else tree
-        self._tell(f"{who} votes {choice}")
+        self.tell(f"{who} votes {choice}")
         for record in self.folded(house).history.order:
             if record.header.kind == "proposal.open":
                 with suppress(AlliedError):
@@ -353,7 +278,7 @@ class World:
 
     def leaves(self, tree: str) -> None:
         """A party gives notice."""
-        self._tell(f"{tree} gives notice")
+        self.tell(f"{tree} gives notice")
         house = self.houses[tree]
         with suppress(AlliedError):
             agreements.withdraw(house.node, house.actor, self.pact)
@@ -362,13 +287,13 @@ class World:
     def asks(self, tree: str, other: str, weather: Sequence[str] = ()) -> None:
         """One party pulls from another, in some weather."""
         how = f" ({', '.join(weather)})" if any(each != FINE for each in weather) else ""
-        self._tell(f"{tree} asks {other}{how}")
+        self.tell(f"{tree} asks {other}{how}")
         self.pulls(tree, other, weather)
 
     def all_ask(self, order: Sequence[str], weather: Sequence[str] = ()) -> None:
         """Everybody pulls from everybody, in turn."""
         how = f" ({', '.join(weather)})" if any(each != FINE for each in weather) else ""
-        self._tell(f"{', '.join(order)} ask everybody{how}")
+        self.tell(f"{', '.join(order)} ask everybody{how}")
         for tree in order:
             if tree not in self.down:
                 self.pulls(tree, weather=weather)
@@ -401,13 +326,13 @@ class World:
             died = False
         except Killed:
             pass
-        self._tell(f"... and {'dies' if died else 'does not die'} at its write {after + 1}")
+        self.tell(f"... and {'dies' if died else 'does not die'} at its write {after + 1}")
         house.node.close()
         self.houses[tree] = self._open(tree, self.root / tree)
 
     def copies(self, tree: str) -> None:
         """A copy of a node's database is put aside."""
-        self._tell(f"a copy of the database of {tree} is made")
+        self.tell(f"a copy of the database of {tree} is made")
         target = self.root / f"{tree}.copy"
         target.unlink(missing_ok=True)
         source = self.root / tree / "allied.db"
@@ -420,7 +345,7 @@ class World:
         copy = self._copies.get(tree)
         if copy is None:
             return
-        self._tell(f"{tree} is put back from its copy")
+        self.tell(f"{tree} is put back from its copy")
         self.houses[tree].node.close()
         database = self.root / tree / "allied.db"
         for path in database.parent.glob("allied.db-*"):
@@ -437,7 +362,7 @@ class World:
         except ConflictError as refusal:
             assert refusal.code == "store.older-than-fence"  # noqa: PT017 - a step, not a test
             self.down.add(tree)
-            self._tell(f"... and refuses to sign: {refusal.code}")
+            self.tell(f"... and refuses to sign: {refusal.code}")
         finally:
             opened.node.close()
 
@@ -446,7 +371,7 @@ class World:
 
         Stays down if somebody could not be asked.
         """
-        self._tell(f"{tree} asks everybody how far it was, to go on")
+        self.tell(f"{tree} asks everybody how far it was, to go on")
         house = self.houses[tree]
         folder = DataFolder(self.root / tree)
         kept = sorted(self.root.glob(f"{tree}-recovery-*.txt"), key=lambda path: len(path.name))
@@ -460,9 +385,9 @@ class World:
             )
         except ConflictError as refusal:
             assert refusal.code == "resume.peers-unreached"  # noqa: PT017 - a step, not a test
-            self._tell("... and does not, because somebody cannot be asked")
+            self.tell("... and does not, because somebody cannot be asked")
             return
-        self._tell(f"... and goes on in life {done.incarnation}")
+        self.tell(f"... and goes on in life {done.incarnation}")
         folder.restored.unlink(missing_ok=True)
         house.node.close()
         self.houses[tree] = self._open(tree, self.root / tree)
@@ -475,20 +400,20 @@ class World:
         for liar in liars:
             if liar in self.twins:
                 continue
-            self._tell(f"{liar} opens a second node with the same keys")
+            self.tell(f"{liar} opens a second node with the same keys")
             folder = self.root / f"{liar}.twin"
             self.houses[liar].node.close()
             shutil.copytree(self.root / liar, folder)
             self.houses[liar] = self._open(liar, self.root / liar)
             self.twins[liar] = self._open(liar, folder, second=True)
         names = ", ".join(liars)
-        self._tell(f"{names} show {', '.join(facing) or 'nobody'} their second node")
+        self.tell(f"{names} show {', '.join(facing) or 'nobody'} their second node")
         self.facing_twin = set(facing)
 
     def plots(self, facing: Sequence[str], liars: Sequence[str] = (LIAR,)) -> None:
         """Liars tell two groups, whose lines are cut, different stories."""
         self.splits(facing, liars)
-        self._tell("... and keep away from whoever does not face them")
+        self.tell("... and keep away from whoever does not face them")
         self.plotting = True
         for one in facing:
             for other in self.honest:
@@ -498,13 +423,13 @@ class World:
     def twins_ask(self) -> None:
         """The second nodes of liars ask everybody, and do what is due."""
         for liar, house in self.twins.items():
-            self._tell(f"{liar}'s second node asks everybody")
+            self.tell(f"{liar}'s second node asks everybody")
             sync.sync(house.node, house.keys)
 
     def twin_says(self) -> None:
         """The liar's second node makes a remark among all."""
         if LIAR in self.twins:
-            self._tell(f"{LIAR}'s second node makes a remark among all")
+            self.tell(f"{LIAR}'s second node makes a remark among all")
             self._append(self.twins[LIAR], self.instrument.circles.all, "redaction.answer")
 
     def twin_begins_a_life(self) -> None:
@@ -512,7 +437,7 @@ class World:
         twin = self.twins.get(LIAR)
         if twin is None:
             return
-        self._tell(f"{LIAR}'s second node begins a new life under new keys")
+        self.tell(f"{LIAR}'s second node begins a new life under new keys")
         folder = self.root / f"{LIAR}.twin"
         kept = sorted(self.root.glob(f"{LIAR}-recovery-*.txt"), key=lambda path: len(path.name))
         with suppress(AlliedError):
@@ -529,7 +454,7 @@ class World:
     def closes_early(self, liar: str, *, twin: bool = False) -> None:
         """A liar says of every question that it is over, counting whatever it happens to hold."""
         house = self.twins[liar] if twin and liar in self.twins else self.houses[liar]
-        self._tell(f"{liar}'s {'second' if twin else 'first'} node closes every question early")
+        self.tell(f"{liar}'s {'second' if twin else 'first'} node closes every question early")
         folded = self.folded(house)
         for record in folded.history.order:
             if record.header.kind == "proposal.open":
@@ -545,7 +470,7 @@ class World:
 
     def slips_in(self, record: Record, how: str) -> None:
         """The liar puts a record of its own making into its store, to be fetched like any."""
-        self._tell(f"{LIAR} makes a record {how}")
+        self.tell(f"{LIAR} makes a record {how}")
         house = self.houses[LIAR]
         self.slipped.append(record.raw)  # what rests on nothing no node would offer by itself
         with house.node.store.write() as writing:
@@ -555,7 +480,7 @@ class World:
 
     def offers(self, raw: bytes, how: str) -> None:
         """From now on the liar adds bytes to every answer with records."""
-        self._tell(f"{LIAR} adds a record {how} to its answers")
+        self.tell(f"{LIAR} adds a record {how} to its answers")
         self.slipped.append(raw)
 
     # --- looking ------------------------------------------------------------------------------
@@ -573,6 +498,3 @@ class World:
     def records(self, tree: str) -> list[Record]:
         """The same, read."""
         return [read(row.raw) for row in self.rows(tree)]
-
-
-__all__ = ["LIAR", "START", "TREES", "Grove", "World", "text_of"]
