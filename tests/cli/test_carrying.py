@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import Said, allied, bundle, indicator
+from tests.federation.houses import serving
+from tests.misp.elsewhere import KEY, Misp
 
 TLP_GREEN = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"
 
@@ -108,6 +110,9 @@ def test_how_far_misp_lets_it_go_decides(
         (("import", "misp"), 2, "import.arguments"),
         (("import", "misp", "x.json"), 2, "import.arguments"),
         (("import", "x", "--tlp", "RED"), 2, "import.arguments"),
+        (("import", "x", "--whole"), 2, "import.arguments"),
+        (("import", "misp", "x.json", "-a", "river-harbour", "--private"), 2, "import.arguments"),
+        (("import", "misp", "https://kim@misp.example/", "-a", "river-harbour"), 2, "misp.url"),
         (("import", "no-such-file"), 2, "file.missing"),
         (("export",), 2, "export.arguments"),
         (("export", "misp", "-a", "river-harbour"), 2, "export.arguments"),
@@ -121,6 +126,28 @@ def test_what_is_not_understood(
     said = allied(*put_at, "--json", "-o", "river", "--data", pair)
     assert (said.status, said.code) == (status, code or "carriage.no-such-party")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_live_misp_and_a_feed_are_asked_and_what_came_is_not_asked_for_again(
+    pair: Path, tmp_path: Path
+) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(KEY)
+    secret.chmod(0o600)
+    misp = Misp()
+    misp.give(event(31, "live.misp.example")["Event"], event(32, "more.misp.example")["Event"])
+    with serving(misp) as url:
+        asked = (f"{url}/misp/", "-a", "river-harbour", "--private", "--json")
+        refused = taken(pair, *asked)
+        assert (refused.status, refused.code) == (5, "neighbour.not-let-in")
+        said = taken(pair, *asked, "--secret-file", secret)
+        assert said.status == 0, said.err
+        assert {each["event"] for each in said.value["events"]} == {number(31), number(32)}
+        feed = taken(pair, f"{url}/feed/manifest.json", *asked[1:])
+        assert (feed.status, feed.value["events"]) == (0, [])
+        whole = taken(pair, f"{url}/feed/manifest.json", *asked[1:], "--whole", "--dry-run")
+        assert len(whole.value["events"]) == 2
+    assert KEY not in said.out + said.err + refused.out + refused.err
 
 
 def test_a_folder_of_events_is_written_read_and_kept_clean(pair: Path, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Requests to TAXII servers of others, through the one way out (`allied.adapters.outgoing`).
+"""Requests to TAXII servers and MISPs of others, through the one way out (`adapters.outgoing`).
 
 What is asked and what an answer means are for the use cases (`node.servers`,
-`node.neighbours`); here a request gets its headers and its secret, and an answer that is no
-success becomes a refusal of ours.
+`node.neighbours`, `node.misp_servers`); here a request gets its headers and its secret, and an
+answer that is no success becomes a refusal of ours.
 
 Rules. A secret lies in a file that nobody but its owner reads; it is read for each request,
 bounded, and put into no message. No redirect is followed: it would carry the secret elsewhere.
@@ -17,7 +17,7 @@ from typing import Final
 
 from allied.adapters.outgoing import Call, Outgoing, Reply, origin
 from allied.errors import AlliedError, RefusedError, UnreachableError, UnverifiedError, UsageError
-from allied.node.servers import MEDIA_TYPE, Server, Told
+from allied.node.servers import MEDIA_TYPE, MISP, Server, Told
 
 SECONDS: Final = 120.0
 _MOST_SECRET: Final = 4_096
@@ -38,9 +38,10 @@ class HttpServers:
 
     def ask(self, server: Server, method: str, target: str, body: bytes, *, limit: int) -> Told:
         """See `Servers.ask`."""
-        headers = [("accept", MEDIA_TYPE)]
+        media_type = "application/json" if server.kind == MISP else MEDIA_TYPE
+        headers = [("accept", media_type)]
         if body:
-            headers.append(("content-type", MEDIA_TYPE))
+            headers.append(("content-type", media_type))
         if server.secret_file:
             headers.append(("authorization", _shown(server)))
         try:
@@ -66,6 +67,8 @@ class HttpServers:
 def _shown(server: Server) -> str:
     """The value of Authorization."""
     secret = _secret(Path(server.secret_file))
+    if server.kind == MISP:
+        return secret
     if not server.user:
         return f"Bearer {secret}"
     return "Basic " + base64.b64encode(f"{server.user}:{secret}".encode()).decode()

@@ -16,7 +16,7 @@ inside, nothing revoked, expired, recalled or replaced goes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -88,7 +88,7 @@ def take_in(
     node: Node,
     organisation: Organisation,
     keys: Keys | None,
-    events: Sequence[Event],
+    events: Iterable[Event],
     agreement: str,
     wish: Wish,
     *,

@@ -1,9 +1,10 @@
 """What the use cases ask of TAXII servers of others: one request, one bounded answer.
 
-The port, and how an answer is read. Others' servers are believed as little as anybody: their
-answers are bounded, what cannot be read is a refusal in words, and what real servers get wrong
-without any doubt about what they mean is understood: `more` as a text, `next` as a number,
-`more` left out beside `next`, a list of objects that is null.
+The port, and how an answer is read; a MISP is asked through it too (`node.misp_servers`).
+Others' servers are believed as little as anybody: their answers are bounded, what cannot be
+read is a refusal in words, and what real servers get wrong without any doubt about what they
+mean is understood: `more` as a text, `next` as a number, `more` left out beside `next`, a list
+of objects that is null.
 
 Words used here:
     server     where a collection is, and as whom it is asked
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _Form = TypeVar("_Form")
 
 MEDIA_TYPE: Final = "application/taxii+json;version=2.1"
+TAXII: Final = "taxii"
+MISP: Final = "misp"
 MAX_ANSWER: Final = 64 * 2**20
 MAX_NEXT: Final = 4_096
 """Letters of a `next`: it goes into a query again."""
@@ -35,12 +38,13 @@ MAX_NEXT: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a collection of somebody else is, and as whom it is asked.
+    """Where a collection, or a MISP, of somebody else is, and as whom it is asked.
 
     Attributes:
         url: scheme, host and port.
         path: of the collection, ends with a slash.
         secret_file: read by the adapter for each request; empty for none.
+        kind: `taxii` or `misp`: what is accepted, and how a secret is shown.
     """
 
     url: str
@@ -48,6 +52,7 @@ class Server:
     user: str
     secret_file: str
     allowed_private: bool
+    kind: str = TAXII
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -162,22 +163,35 @@ def import_(
         bool,
         typer.Option("--share-what-is-own-only", help="With `misp`: also distribution 0."),
     ] = False,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option("--secret-file", help="With a live MISP: file with its key; chmod 600."),
+    ] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="With a URL: its address is private or here; meant."),
+    ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="With a URL: also what is held here already.")
+    ] = False,
     dry_run: DryRun = False,
     organisation: ActingOrganisation = "",
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in a file of `allied export`, or share MISP events (files, folders, feeds).
+    """Take in a file of `allied export`, or share MISP events (files, folders, feeds, a live MISP).
 
     A file that breaks off is taken in up to there (exit status 7); the whole one goes on.
-    What of MISP is not carried over is listed. A file called misp is written ./misp.
+    What of MISP is not carried over is listed. A file called misp is written ./misp. A PATH may
+    be the URL of a MISP, or of the manifest.json of a feed: what is new or changed there is taken.
     """
     if paths[0] == _MISP:
         _import_misp(
-            [Path(each) for each in paths[1:]],
+            paths[1:],
             agreement,
             (tlp, tuple(to or ()), tuple(group or ())),
+            _Elsewhere(str(secret_file.absolute()) if secret_file else "", private, whole),
             own_only=own_only,
             dry_run=dry_run,
             organisation=organisation,
@@ -186,7 +200,8 @@ def import_(
             as_json=as_json,
         )
         return
-    if len(paths) != 1 or agreement or tlp or to or group or own_only or dry_run:
+    with_misp = (agreement, tlp, to, group, own_only, dry_run, secret_file, private, whole)
+    if len(paths) != 1 or any(with_misp):
         raise UsageError(
             "import.arguments",
             "a file of `allied export` is taken in by itself",
@@ -221,10 +236,20 @@ def import_(
         raise typer.Exit(UNVERIFIED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """How a MISP elsewhere is asked."""
+
+    secret_file: str
+    private: bool
+    whole: bool
+
+
 def _import_misp(
-    paths: Sequence[Path],
+    paths: Sequence[str],
     agreement: str,
     narrowed: tuple[str, tuple[str, ...], tuple[str, ...]],
+    elsewhere: _Elsewhere,
     *,
     own_only: bool,
     dry_run: bool,
@@ -234,9 +259,15 @@ def _import_misp(
     as_json: bool,
 ) -> None:
     from allied.node.misp import Groups, take_in
+    from allied.node.misp_servers import place_of, pull
     from allied.node.sharing import Wish
 
-    if not paths or not agreement:
+    places = [
+        place_of(each, secret_file=elsewhere.secret_file, allowed_private=elsewhere.private)
+        for each in paths
+        if _is_url(each)
+    ]
+    if not paths or not agreement or (not places and elsewhere != _Elsewhere("", False, False)):
         raise UsageError(
             "import.arguments",
             "say which files are shared, and under which agreement",
@@ -247,16 +278,22 @@ def _import_misp(
     with opened(folder) as node:
         acting = who(node, organisation)
         keys = None if dry_run else unlocked(node, passphrase_file)
-        for events in _events(paths):
+        wish, mapped = Wish(tlp, (), to), Groups.read(groups)
+        for events in _events([Path(each) for each in paths if not _is_url(each)]):
             outcomes += take_in(
+                node, acting, keys, events, agreement, wish, groups=mapped, own_only=own_only
+            )
+        for place in places:
+            outcomes += pull(
                 node,
                 acting,
                 keys,
-                events,
+                place,
                 agreement,
-                Wish(tlp, (), to),
-                groups=Groups.read(groups),
+                wish,
+                groups=mapped,
                 own_only=own_only,
+                whole=elsewhere.whole,
             )
     losses = [loss for each in outcomes for loss in each.losses]
     if as_json:
@@ -305,6 +342,10 @@ def _tell_losses(losses: Sequence[Loss]) -> None:
             ("event", "what", "id", "why"),
             [(each.event, each.what, each.id, each.reason) for each in losses],
         )
+
+
+def _is_url(path: str) -> bool:
+    return path.startswith(("https://", "http://"))
 
 
 def _events(paths: Sequence[Path]) -> Iterator[Sequence[Event]]:
