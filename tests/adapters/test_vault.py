@@ -20,6 +20,7 @@ from allied.errors import (
     ConflictError,
     MalformedError,
     NotAuthorisedError,
+    UnverifiedError,
     UsageError,
 )
 from allied.record.ids import AgreementId, KeyId, OrganisationId
@@ -147,6 +148,12 @@ def test_a_persons_own_passphrase_does_not_open_the_organisation(river: FileVaul
     with pytest.raises(NotAuthorisedError) as refusal:
         keys.signer(RIVER, "acts")
     assert refusal.value.code == "keys.locked"
+    with pytest.raises(NotAuthorisedError) as sealed:
+        keys.unseal(RIVER, KeyId("0" * 64), b"sealed", b"context")
+    assert sealed.value.code == "keys.locked"
+    with pytest.raises(UnverifiedError) as other:  # the twin: it is open, and another one
+        river.unlock(OPEN_SESAME).unseal(RIVER, KeyId("0" * 64), b"sealed", b"context")
+    assert other.value.code == "sealing.other-key"
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,25 @@ def test_by_itself_while_the_partner_does_not_answer(world: tuple[Network, str])
     assert parcels.go_round(river.node, river.keys) == 0
 
 
+def test_what_a_relay_has_lost_is_left_again_after_a_week(world: tuple[Network, str]) -> None:
+    network, _ = world
+    river, harbour, northgate = network.houses.values()
+    parcels.set_way(river.node, NORTHGATE, HARBOUR, on=True)
+    river.sync()
+    network.advance(timedelta(days=2))  # what was known of Harbour is too old for items now
+    assert parcels.go_round(river.node, river.keys) == 1
+    with northgate.node.store.write() as writing:
+        writing.drop_parcels(each.place for each in writing.parcels())
+    network.advance(relaying.DAYS / 2 - timedelta(seconds=1))
+    assert parcels.go_round(river.node, river.keys) == 0
+    network.advance(timedelta(seconds=1))
+    assert parcels.go_round(river.node, river.keys) == 1
+    assert parcels.go_round(river.node, river.keys) == 0
+    assert fetch(harbour) == [""]
+    network.advance(timedelta(days=-30))  # the clock was ahead, and is set right
+    assert parcels.go_round(river.node, river.keys) == 1
+
+
 class Lies:
     """Lines that are as they are, but for one peer whose answers never verify."""
 

@@ -16,7 +16,7 @@ from allied.node.carriage import TakenIn
 from allied.record.ids import OrganisationId
 from allied.record.keys import PrivateKey, PublicKey
 from tests.exchange.samples import indicator
-from tests.node.hands import HARBOUR, RIVER, allied, held, share
+from tests.node.hands import HARBOUR, NORTHGATE, RIVER, allied, held, share
 from tests.node.network import House, Network
 from tests.node.test_keys import rotate
 
@@ -199,3 +199,14 @@ def test_what_was_sealed_to_a_key_that_was_replaced_still_opens(
     with harbour.node.store.read() as reading:
         assert sealing.key_of(reading, harbour.organisation.id) != before
     assert taken(harbour, raw).broken == ""
+
+
+def test_what_is_sealed_to_a_key_that_nobody_here_has_does_not_hold(
+    world: tuple[Network, str, bytes],
+) -> None:
+    """Whoever carries it can write another name on it."""
+    network, _, raw = world
+    harbour, northgate = network.houses[HARBOUR], network.houses[NORTHGATE]
+    renamed = raw.replace(harbour.organisation.id.encode(), northgate.organisation.id.encode())
+    refused("sealing.other-key", lambda: taken(northgate, renamed))
+    assert taken(harbour, raw).broken == ""  # the twin

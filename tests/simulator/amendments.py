@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from allied.agreement import amended
 from allied.agreement.matters import Matter
-from allied.agreement.sameness import state_digest
 from allied.errors import AlliedError
-from allied.node import agreements, amendments, comparing, proposals
+from allied.node import agreements, amendments, proposals
 from allied.node.proposals import Wish
 from allied.record.record import whole_milliseconds
 from tests.node.hands import crafted
@@ -127,7 +126,7 @@ def watch(world: World, known: dict[int, Digest], *trees: str) -> None:
 
 
 def require_one_text(world: World, known: dict[int, Digest]) -> None:
-    """Every honest node reads the same version, by the same chain, and its state says so."""
+    """Every honest node reads the same version, by the same chain."""
     inside = [tree for tree in world.up if not promises.has_left(world, tree)]
     watch(world, known, *inside)
     found = {tree: present(world, tree) for tree in inside}
@@ -139,17 +138,3 @@ def require_one_text(world: World, known: dict[int, Digest]) -> None:
         for number in range(1, a.number + 1):
             texts = {agreements.text_of(node, world.pact, number) for node in nodes}
             assert len(texts) == 1, f"{one} and {other} show other words of version {number}"
-        require_same_state(world, one, other)
-
-
-def require_same_state(world: World, one: str, other: str) -> None:
-    """Two honest nodes come to the same, and neither was told by the other that they do not."""
-    digests = set()
-    for tree in (one, other):
-        found = world.folded(world.houses[tree])
-        digests.add(state_digest(found.history, found.state, found.instrument.circles.all.id))
-    assert len(digests) == 1, f"{one} and {other} come to other states"
-    house, peer = (world.houses[each] for each in (one, other))
-    with house.node.store.read() as reading:
-        said = comparing.compared(reading, house.organisation.id, peer.organisation.id, world.pact)
-    assert said is None or said.same, f"{one} was told that {other} comes to something else"

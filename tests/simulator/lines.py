@@ -17,6 +17,7 @@ from tests.simulator.weather import (
     TWICE,
     spoilt,
     with_more,
+    with_texts,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Lines:
             raise UnreachableError("peer.timeout", "the answer was lost")
         if house.label in world.liars and verb == messages.RECORDS and world.slipped:
             answer = with_more(answer, world.slipped, house.organisation.id)
+        if house.label in world.liars and verb == messages.BLOBS and world.hoard:
+            answer = with_texts(answer, world.hoard.values())
         if weather == STALE and late is not None:
             answer = late
         elif weather not in {FINE, TWICE, STALE}:

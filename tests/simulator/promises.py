@@ -20,7 +20,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certified import read_proof
-from allied.node import leaving, visibility
+from allied.agreement.sameness import state_digest
+from allied.node import comparing, leaving, visibility
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode
 from allied.record.fork import carried
@@ -102,6 +103,7 @@ def require_whole(world: World) -> None:
     inside = [tree for tree in world.up if not has_left(world, tree)]
     for one, other in combinations(inside, 2):
         require_equal(world, one, other)
+        require_same_state(world, one, other)
     for tree in world.up:
         folded = world.folded(world.houses[tree])
         require_closed(folded)
@@ -160,6 +162,19 @@ def require_equal(world: World, one: str, other: str) -> None:
         for each in (a, b)
     ]
     assert proofs[0] == proofs[1], f"{one} and {other} hold different proofs"
+
+
+def require_same_state(world: World, one: str, other: str) -> None:
+    """Convergence: two honest nodes come to one state, and neither was told anything else."""
+    digests = set()
+    for tree in (one, other):
+        found = world.folded(world.houses[tree])
+        digests.add(state_digest(found.history, found.state, found.instrument.circles.all.id))
+    assert len(digests) == 1, f"{one} and {other} come to other states"
+    house, peer = (world.houses[each] for each in (one, other))
+    with house.node.store.read() as reading:
+        said = comparing.compared(reading, house.organisation.id, peer.organisation.id, world.pact)
+    assert said is None or said.same, f"{one} was told that {other} comes to something else"
 
 
 def _circle_of(folded: Folded, proof: object) -> CircleId | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from allied.node import messages
 from allied.node.messages import Heads
-from allied.node.pages import RecordsAnswer, RecordsPage
+from allied.node.pages import BlobsAnswer, BlobsPage, RecordsAnswer, RecordsPage
 from allied.record.ids import OrganisationId
 from allied.record.record import read
 
@@ -57,3 +57,12 @@ def with_more(answer: bytes, raws: Sequence[bytes], issuer: OrganisationId) -> b
         whose = read(raw).header.issuer
         assert page.add(raw, whose, given.identities.get(whose, ()))
     return page.encode(more=given.more)
+
+
+def with_texts(answer: bytes, raws: Iterable[bytes]) -> bytes:
+    """A page of texts with others that nobody has asked for."""
+    given = BlobsAnswer.decode(answer).blobs
+    page = BlobsPage()
+    for raw in {*given.values(), *raws}:
+        assert page.add(raw)
+    return page.encode()

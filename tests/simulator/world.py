@@ -52,7 +52,7 @@ from allied.node.proposals import Wish, Word
 from allied.node.rows import RecordRow
 from allied.record.canonical import Json
 from allied.record.circle import Circle
-from allied.record.ids import OrganisationId, RecordId
+from allied.record.ids import Digest, OrganisationId, RecordId
 from allied.record.record import ChainKey, Record, read
 from tests.node.fragile import Fragile, Fuse, Killed
 from tests.node.network import PASSPHRASE, House
@@ -113,6 +113,7 @@ class World:
         self.heard: dict[tuple[str, str, str], bytes] = {}
         self.held_back: set[ChainKey] = set()
         self.slipped: list[bytes] = []
+        self.hoard: dict[Digest, bytes] = {}
         self.weather: Iterator[str] = itertools.repeat(FINE)
         self._copies: dict[str, Path] = {}
         self.count = itertools.count(1)

@@ -25,7 +25,7 @@ from typing import Final
 from allied.adapters import disk, hpke, recovery
 from allied.adapters.key_files import KeyFile, Sealed
 from allied.adapters.sealed import RFC_9106, Hardness, Lock, Smith, damaged
-from allied.errors import ConflictError, NotAuthorisedError, UsageError
+from allied.errors import ConflictError, NotAuthorisedError, UnverifiedError, UsageError
 from allied.node.ports import Chance, PersonSigner
 from allied.record.ids import AgreementId, KeyId, OrganisationId, PersonId, is_digest
 from allied.record.keys import PrivateKey, PublicKey, Signer, derive_seed
@@ -420,7 +420,8 @@ class FileKeys:
         """See `Keys.unseal`; also what was sealed to a key that was replaced since.
 
         Raises:
-            NotAuthorisedError: `keys.locked`.
+            NotAuthorisedError: `keys.locked`, none of its sealing keys is open.
+            UnverifiedError: `sealing.other-key`, they are, and it was sealed to another one.
         """
         stamp = self._vault.stamp(organisation)
         held = self._sealing.get(organisation)
@@ -428,8 +429,14 @@ class FileKeys:
             opened = self._vault.sealing_keys(organisation, self._passphrase)
             held = self._sealing[organisation] = (stamp, opened)
         private = held[1].get(key)
-        if private is None:
+        if private is None and not held[1]:
             raise _locked(organisation)
+        if private is None:
+            raise UnverifiedError(
+                "sealing.other-key",
+                "that is sealed to a key which this organisation does not have",
+                hint="have its sender make it again; it knows the key of today",
+            )
         return hpke.unseal(private, sealed, context)
 
 

@@ -10,8 +10,9 @@ Words used here:
              are asked of one
 
 Rules. What is left is a release like any other, in the ledger as by file. It is left again when
-there is more for the peer to have than what was left last. A parcel that never holds is dropped;
-one that may hold later stays with the relay until it is over.
+there is more for the peer to have than what was left last; and after a week all the same, for a
+relay may have lost or spoilt what it held, and holds nothing for longer than two. A parcel that
+never holds is dropped; one that may hold later stays with the relay until it is over.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import (
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from allied.record.ids import AgreementId
 
 _WAY: Final = "relay"
+_ANEW: Final = relaying.DAYS / 2
+"""After so long a parcel is left again, while its recipient does not answer."""
 _MOST_FETCHED: Final = 1_000
 _NEVER_HOLDS: Final = ("carriage.", "sealing.")
 
@@ -203,6 +207,7 @@ def go_round(node: Node, keys: Keys) -> int:
     """
     relaying.sweep(node)
     moved = 0
+    now = node.clock.now()
     with node.store.read() as reading:
         organisations = reading.organisations()
         ours = list(_relays(reading, None))
@@ -217,7 +222,7 @@ def go_round(node: Node, keys: Keys) -> int:
     for organisation, peer, agreement, relay, mark in due:
         name = f"left:{organisation.id}:{peer.id}:{agreement}:{relay}"
         with node.store.read() as reading:
-            if reading.cursor(name) == mark:
+            if _lies_there(reading.cursor(name), mark, now):
                 continue
             to = node.folds.of(reading, agreement).instrument.party(peer.id)
         try:
@@ -228,7 +233,7 @@ def go_round(node: Node, keys: Keys) -> int:
             continue  # whatever one relay does, the next one is asked
         moved += 1
         with node.store.write() as writing:
-            writing.set_cursor(name, mark)
+            writing.set_cursor(name, f"{mark} {now.isoformat()}")
     for organisation in organisations:
         for relay in ours:
             try:
@@ -238,6 +243,15 @@ def go_round(node: Node, keys: Keys) -> int:
             except AlliedError:
                 continue
     return moved
+
+
+def _lies_there(kept: str, mark: str, now: datetime) -> bool:
+    """Whether what was left last is all that there is, and was left not long ago."""
+    left, _, at = kept.partition(" ")
+    if left != mark or not at:
+        return False
+    since = datetime.fromisoformat(at)
+    return since <= now < since + _ANEW  # a clock that was ahead then keeps nothing back
 
 
 def _news(

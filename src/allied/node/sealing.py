@@ -163,9 +163,9 @@ class Unsealed:
         """The next bytes; fewer at the end.
 
         Raises:
-            NotAuthorisedError: `keys.locked`, the key is not open, or none of ours.
+            NotAuthorisedError: `keys.locked`, no key is open.
             MalformedError: `sealing.form`.
-            UnverifiedError: `sealing.other-bytes`.
+            UnverifiedError: `sealing.other-bytes`; `sealing.other-key`, it is none of ours.
         """
         found = bytearray()
         while size < 0 or len(found) < size:
