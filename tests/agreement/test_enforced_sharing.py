@@ -20,7 +20,7 @@ from allied.agreement.sharing import Anonymise, InformationSharing, Recall, Suns
 from allied.agreement.standing import standing
 from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Tlp
-from allied.exchange import limits, recall as recalling
+from allied.exchange import actions, limits, recall as recalling
 from allied.exchange.anonymity import NameConsent, may_issue, names_source
 from allied.exchange.channel import Known
 from allied.exchange.channels import channels_of, sees_from
@@ -128,6 +128,19 @@ def returned(agreement: Agreement) -> object:
     )
 
 
+def in_clear(agreement: Agreement) -> object:
+    """Whether something goes a way that others can read."""
+    (channel,) = channels_of(agreement)
+    demand = Demand(Kind.INDICATOR, RIVER, Handling(Tlp.GREEN))
+    return not list(limits.failures(demand, channel, Known(readable=True), AT))
+
+
+def watched(agreement: Agreement) -> object:
+    """For what, and how visibly, a feed may use an item."""
+    (clause,) = agreement.clauses(InformationSharing)
+    return actions.serves("network-defence", clause), actions.ceiling(Handling(Tlp.GREEN), clause)
+
+
 Case = tuple[type[Any], str, Callable[[Agreement], object], Agreement, Agreement]
 DECIDES: dict[str, Case] = {
     "history": (Life, "history", seen, text(), text(life="history: all")),
@@ -157,6 +170,12 @@ DECIDES: dict[str, Case] = {
     "anything in return": (
         InformationSharing, "reciprocity", returned, text("reciprocity: equal-kind"),
         text("reciprocity: contribute-to-receive"),
+    ),
+    "encryption": (InformationSharing, "encrypt", in_clear, text(), text("encrypt: may")),
+    "purposes": (InformationSharing, "purpose", watched, text(), text("purpose: [research]")),
+    "what may be done with it": (
+        InformationSharing, "permitted_actions", watched, text(),
+        text("permitted_actions: internally-visible"),
     ),
     "anonymise": (InformationSharing, "anonymise", hidden, text(), text(HIDDEN)),
     "who anonymises": (Anonymise, "by", hidden, text(HIDDEN), text("anonymise: {by: submitter}")),

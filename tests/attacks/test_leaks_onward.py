@@ -49,6 +49,7 @@ from tests.node.hands import (
     HARBOUR,
     NAMES,
     NORTHGATE,
+    OPEN as READABLE,
     RIVER,
     allied,
     attack,
@@ -375,7 +376,7 @@ def test_a_consent_that_is_not_the_originators_opens_nothing(tmp_path: Path) -> 
 def test_what_becomes_stricter_goes_no_further_and_what_becomes_wider_goes_alone(
     tmp_path: Path,
 ) -> None:
-    network, pact = allied(tmp_path)
+    network, pact = allied(tmp_path, READABLE)
     river, harbour, northgate = network.houses.values()
     first = {"modified": "2026-03-01T12:00:00.000Z"}
     second = {"modified": "2026-03-02T12:00:00.000Z"}
@@ -405,7 +406,8 @@ def file_for(house: House, pact: str) -> bytes:
 
     out = io.BytesIO()
     organisation = house.organisation
-    carriage.write(house.node, organisation, house.keys, pact, NORTHGATE, out, sealed=False)
+    made = carriage.write(house.node, organisation, house.keys, pact, NORTHGATE, out, sealed=False)
+    assert not made.kept_back
     return out.getvalue()
 
 

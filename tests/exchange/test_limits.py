@@ -10,7 +10,6 @@ from hypothesis import given, strategies as st
 
 from allied.agreement.terms import Agreement, load
 from allied.agreement.values import Duration, Tlp
-from allied.errors import RefusedError
 from allied.exchange.channel import Channel, Known, Recipient
 from allied.exchange.channels import channels_of
 from allied.exchange.handling import Demand, Handling, HandlingClass, begins_term
@@ -19,7 +18,6 @@ from allied.exchange.limits import (
     ends,
     fresh_until,
     is_fresh,
-    require_encrypted,
     share_by,
     sunset_at,
     warnings,
@@ -259,10 +257,21 @@ def test_a_beginning_that_nobody_can_read_never_comes() -> None:
     assert not verdict(Tlp.GREEN, terms=frozenset({"iep:start-date=soon"})).permitted
 
 
+PACT_OF = """\
+format: alliance/1
+id: first
+form: {kind: contract}
+parties: [{ids: [river, harbour]}]
+articles:
+  - {art: "1", type: information-sharing, share: all, CLAUSE}
+"""
+
+
 @pytest.mark.parametrize(
     ("clause", "handling", "refused"),
     [
         pytest.param("encrypt: must", Handling(Tlp.GREEN), True, id="the clause asks for it"),
+        pytest.param("duty: may", Handling(Tlp.GREEN), True, id="it is asked for by default"),
         pytest.param("encrypt: must", Handling(Tlp.CLEAR), False, id="CLEAR is anybody's"),
         pytest.param("encrypt: may", Handling(Tlp.AMBER), False, id="the clause leaves it open"),
         pytest.param(
@@ -274,14 +283,19 @@ def test_a_beginning_that_nobody_can_read_never_comes() -> None:
     ],
 )
 def test_ways_that_others_can_read(clause: str, handling: Handling, refused: bool) -> None:
-    agreed = sharing(f"share: all, {clause}")
-    require_encrypted(handling, agreed, encrypted=True)
-    if not refused:
-        require_encrypted(handling, agreed, encrypted=False)
-        return
-    with pytest.raises(RefusedError) as refusal:
-        require_encrypted(handling, agreed, encrypted=False)
-    assert refusal.value.code == "exchange.not-encrypted"
+    (agreed,) = load(PACT_OF.replace("CLAUSE", clause).encode(), "a")
+    assert isinstance(agreed, Agreement)
+    (channel,) = channels_of(agreed)
+    item = HandlingClass(RIVER, frozenset({Demand(Kind.INDICATOR, RIVER, handling)}))
+    closed = Known(confirmed_at=NOON)
+
+    def over(known: Known) -> Verdict:
+        return decide(item, Recipient(HARBOUR), [channel], NOON, known=known)
+
+    assert over(closed).permitted
+    found = over(replace(closed, readable=True))
+    assert found.permitted is not refused
+    assert found.code == ("exchange.not-encrypted" if refused else "exchange.permitted")
 
 
 SHIELDED = """\

@@ -27,6 +27,8 @@ from allied.record.record import Dep, Header, Record, sorted_deps, whole_millise
 from tests.node.network import House, Network
 
 DEMO = (resources.files("allied.agreement") / "templates" / "demo.yaml").read_bytes()
+OPEN = DEMO.replace(b"    third_party:", b"    encrypt: may\n    third_party:")
+"""A file that is not sealed may hold items under it, and can be looked into."""
 ATTACK = (resources.files("allied.story") / "incident.yaml").read_bytes()
 RIVER, HARBOUR, NORTHGATE = "river", "harbour", "northgate"
 NAMES = {RIVER: "River Bank plc", HARBOUR: "Harbour Logistics SA", NORTHGATE: "Northgate CERT"}

@@ -14,15 +14,27 @@ from allied.agreement.values import Tlp
 from allied.errors import AlliedError
 from allied.node import carriage, ledger, renewals
 from allied.node.carriage import TakenIn, Written
+from allied.node.rows import LedgerRow
 from allied.record.ids import AgreementId
 from tests.exchange.samples import indicator, malware, tlp
-from tests.node.hands import HARBOUR, NORTHGATE, RIVER, allied, attack, held, share, state_digest
+from tests.node.hands import (
+    HARBOUR,
+    NORTHGATE,
+    OPEN,
+    RIVER,
+    allied,
+    attack,
+    held,
+    share,
+    state_digest,
+)
 from tests.node.network import House, Network
 from tests.node.test_keys import another_continuation, rotate
 
 GREEN = indicator(1, object_marking_refs=tlp(Tlp.GREEN))
 AMBER = indicator(2, object_marking_refs=tlp(Tlp.AMBER))
 RED = indicator(3, object_marking_refs=tlp(Tlp.RED))
+CLEAR = indicator(4, object_marking_refs=tlp(Tlp.CLEAR))
 
 
 def written(house: House, pact: str, to: str) -> tuple[bytes, Written]:
@@ -53,11 +65,47 @@ def trouble(house: House, raw: bytes) -> str:
 @pytest.fixture
 def world(tmp_path: Path) -> tuple[Network, str]:
     """River has shared; no line reaches Harbour any more."""
-    network, pact = allied(tmp_path)
+    network, pact = allied(tmp_path, OPEN)
     network.settle()
     network.cut_between(RIVER, HARBOUR)
     share(network.houses[RIVER], pact, GREEN, AMBER, malware(9))
     return network, pact
+
+
+def test_what_has_to_be_encrypted_stands_in_no_file_that_others_can_read(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    network.cut_between(RIVER, HARBOUR)
+    share(river, pact, GREEN, AMBER, CLEAR)
+    raw, made = written(river, pact, HARBOUR)
+    assert (made.items, made.kept_back) == (1, 2)
+    assert str(GREEN["id"]).encode() not in raw
+    taken(harbour, raw)
+    assert ids(harbour, pact) == {CLEAR["id"]}
+    assert len(released(river, pact)) == 1
+    out = io.BytesIO()
+    sealed = carriage.write(river.node, river.organisation, river.keys, pact, HARBOUR, out)
+    assert (sealed.items, sealed.kept_back) == (3, 0)
+    taken(harbour, out.getvalue())
+    assert ids(harbour, pact) == {CLEAR["id"], GREEN["id"], AMBER["id"]}
+
+
+def test_what_a_readable_file_left_out_comes_over_the_line_that_works_again(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    network.cut_between(RIVER, HARBOUR)
+    share(river, pact, GREEN, CLEAR)
+    taken(harbour, written(river, pact, HARBOUR)[0])
+    assert ids(harbour, pact) == {CLEAR["id"]}
+    network.heal()
+    network.settle()
+    assert ids(harbour, pact) == {CLEAR["id"], GREEN["id"]}
+
+
+def released(house: House, pact: str) -> list[LedgerRow]:
+    with house.node.store.read() as reading:
+        rows = reading.ledger(house.organisation.id, agreement=AgreementId(pact))
+    return [each for each in rows if each.outcome == ledger.RELEASED]
 
 
 def ids(house: House, pact: str) -> set[str]:

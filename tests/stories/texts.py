@@ -26,7 +26,9 @@ articles:
   - art: "1"
     type: information-sharing
     text: What one learns about threats, the others learn.
+    encrypt: may
 """
+"""A file that is not sealed may hold items under such a clause, and can be looked into."""
 
 
 def _text(id_: str, title: str, *clause: str, northgate: str = "", notice: str = "90 days") -> str:

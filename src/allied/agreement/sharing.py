@@ -348,7 +348,7 @@ class InformationSharing(Clause):
         Field(
             Many(SENTENCE, "purposes"),
             "It may be used for {}.",
-            SHOWN,
+            EXCHANGE,
             "It may be used for any purpose.",
         ),
     ] = ()
@@ -366,7 +366,7 @@ class InformationSharing(Clause):
                 "a permitted action",
             ),
             "Actions permitted on it: {}.",
-            SHOWN,
+            EXCHANGE,
         ),
     ] = "externally-visible-direct"
     resale: Annotated[
@@ -406,7 +406,7 @@ class InformationSharing(Clause):
         Field(
             Choice({"must": "must be encrypted", "may": "may be sent in clear"}, "encryption"),
             "In transit it {}.",
-            SHOWN,
+            EXCHANGE,
         ),
     ] = "must"
     exceptions: Annotated[

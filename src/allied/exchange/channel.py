@@ -84,6 +84,7 @@ class Channel:
         freshness: how old the knowledge of who is a party may be; None for the default.
         withheld: exclusions that were agreed.
         suspended: (a, b): what a owes b is suspended.
+        encrypted: above TLP:CLEAR nothing goes a way that others can read.
     """
 
     art: str
@@ -109,6 +110,7 @@ class Channel:
     freshness: Duration | None = None
     withheld: frozenset[Withheld] = frozenset()
     suspended: frozenset[tuple[PartyId, PartyId]] = frozenset()
+    encrypted: bool = True
 
     def holds(self, at: datetime) -> bool:
         """Whether it is in force at an instant: [since, until)."""
@@ -149,6 +151,7 @@ class Known:
             `reciprocity`.
         confirmed_at: when it was last confirmed who is a party; None if it never was.
         recalled: its originator has recalled this item; see `recall.is_recalled`.
+        readable: others can read the way that it would go.
     """
 
     consented: frozenset[PartyId] = frozenset()
@@ -158,6 +161,7 @@ class Known:
     contributed: frozenset[str] = frozenset()
     confirmed_at: datetime | None = None
     recalled: bool = False
+    readable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

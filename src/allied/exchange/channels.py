@@ -181,6 +181,7 @@ def _channel(agreement: Agreement, clause: InformationSharing, people: _People) 
         topics=frozenset(topic(each) for each in clause.forbidden_topics),
         reciprocity=clause.reciprocity,
         freshness=clause.freshness,
+        encrypted=clause.encrypt == "must",
     )
 
 

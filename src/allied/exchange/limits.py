@@ -29,12 +29,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from allied.agreement.clauses import InformationSharing
 from allied.agreement.terms import Agreement
 from allied.agreement.values import Duration, Tlp
-from allied.errors import RefusedError
 from allied.exchange.channel import Channel, Failure, Known
 from allied.exchange.handling import Demand, Handling
 from allied.exchange.stix import Kind
 
 STALE: Final = "exchange.membership-stale"
+NOT_ENCRYPTED: Final = "exchange.not-encrypted"
 LAPSED: Final = "exchange.legal-shield-lapsed"
 LATE: Final = "exchange.shared-late"
 MARKED_BEFORE: Final = "exchange.marked-before"
@@ -141,12 +141,23 @@ def is_fresh(
 
 
 def failures(demand: Demand, channel: Channel, known: Known, at: datetime) -> Iterator[Failure]:
-    """What stands against a release by what is known of the recipient, and how old that is."""
+    """What stands against a release by what is known of who is a party, and of the way out.
+
+    What is TLP:CLEAR may go where others can read it, unless a policy (IEP) on it says otherwise.
+    """
     if not is_fresh(known.confirmed_at, demand.handling.tlp, channel.freshness, at):
         yield Failure(
             STALE,
             "what is known here of who is a party is older than the clause allows",
             "exchange with the other parties first",
+        )
+    by_policy = _ENCRYPT in demand.handling.terms
+    by_clause = channel.encrypted and demand.handling.tlp > Tlp.CLEAR
+    if known.readable and (by_policy or by_clause):
+        yield Failure(
+            NOT_ENCRYPTED,
+            "it must be encrypted in transit, and others can read this way",
+            "send it over a way that is encrypted",
         )
 
 
@@ -165,26 +176,6 @@ def reciprocity_failures(demand: Demand, channel: Channel, known: Known) -> Iter
             "exchange.not-reciprocated",
             "the recipient has shared nothing itself",
             "let the recipient share something",
-        )
-
-
-def require_encrypted(handling: Handling, clause: InformationSharing, *, encrypted: bool) -> None:
-    """Return if a way out may be used for an item.
-
-    Args:
-        encrypted: nobody on the way can read what goes this way.
-
-    Raises:
-        RefusedError: `exchange.not-encrypted`: the clause or a policy on the item asks for
-            encryption in transit. What is TLP:CLEAR by its own marking needs none.
-    """
-    asked = clause.encrypt == "must" or _ENCRYPT in handling.terms
-    if asked and not encrypted and (handling.tlp > Tlp.CLEAR or _ENCRYPT in handling.terms):
-        raise RefusedError(
-            "exchange.not-encrypted",
-            "it must be encrypted in transit, and this way is not",
-            hint="send it over a way that is encrypted",
-            facts={"art": clause.art},
         )
 
 

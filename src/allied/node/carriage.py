@@ -84,13 +84,18 @@ _KEYS: Final = frozenset(
 
 @dataclass(slots=True)
 class Written:
-    """What a file holds."""
+    """What a file holds.
+
+    Attributes:
+        kept_back: items that are not in it, because others could read them there.
+    """
 
     recipient: str
     frames: int = 0
     records: int = 0
     blobs: int = 0
     items: int = 0
+    kept_back: int = 0
     size: int = 0
 
 
@@ -110,7 +115,8 @@ def write(
     """Write what `to` may have under an agreement.
 
     Args:
-        sealed: so that only `to` can read it; else whoever holds the file can.
+        sealed: so that only `to` can read it; else whoever holds the file can, and items that
+            have to be encrypted in transit are left out (`exchange.not-encrypted`).
 
     Raises:
         NotFoundError: no such agreement, or `carriage.no-such-party`.
@@ -128,8 +134,15 @@ def write(
             )
         _require_known(reading, recipient)
         key = sealing.key_of(reading, recipient)
+        folded = node.folds.of(reading, row.id)
+        kept_back = (
+            0 if sealed else release.kept_back(node, reading, folded, organisation.id, PartyId(to))
+        )
     if not sealed:
-        writing = _Writing(node, organisation, keys, row.id, recipient, out, Written(to))
+        writing = _Writing(
+            node, organisation, keys, row.id, recipient, out,
+            Written(to, kept_back=kept_back), readable=True,
+        )  # fmt: skip
         writing.run()
         return writing.written
     around = sealing.Sealing(keys, key, recipient, node.chance.token(16), out)
@@ -164,6 +177,7 @@ class _Writing:
     out: Sink
     written: Written
     previous: Digest = _START
+    readable: bool = False
 
     def run(self) -> None:
         """Every frame, the end included."""
@@ -176,6 +190,8 @@ class _Writing:
 
         named = AgreementsAnswer.decode(ask(messages.AGREEMENTS, messages.NOTHING))
         one = tuple(each for each in named.agreements if each.id == self.agreement)
+        if self.written.kept_back:  # or who takes it in would think that this is all there is
+            one = tuple(each._replace(rows=each.rows ^ 1) for each in one)
         self._put(messages.AGREEMENTS, AgreementsAnswer(one).encode())
         raw = ask(messages.HEADS, Heads(self.agreement, ()).encode())
         self._put(messages.HEADS, raw)
@@ -237,6 +253,7 @@ class _Writing:
                 self.organisation.id,
                 question,
                 via=release.BY_FILE,
+                readable=self.readable,
             )
             page = ItemsAnswer.decode(raw)
             self._put(messages.ITEMS, raw, after=after)

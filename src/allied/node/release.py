@@ -124,6 +124,19 @@ class Reach:
         return digest(encode(seen))[:_DIGITS] if seen else ""
 
 
+def kept_back(
+    node: Node, reading: Reading, folded: Folded, holder: OrganisationId, party: PartyId
+) -> int:
+    """How many items may go to a party, but not where others can read them."""
+    counts = reading.item_counts(folded.row.id, holder)
+    closed = reach(node, reading, folded, holder, party)
+    open_ = reach(node, reading, folded, holder, party, readable=True)
+    if closed is None or open_ is None:
+        return 0
+    own = sum(counts[each] for each in set(closed.permitted) - set(open_.permitted))
+    return own + len(closed.passed) - len(open_.passed)
+
+
 def classes_of(reading: Reading, agreement: AgreementId) -> Mapping[int, HandlingClass]:
     """The handling classes of an agreement, by their ids on this node."""
     return verdicts.classes_of(reading, agreement).by_id
@@ -136,11 +149,14 @@ def reach(
     holder: OrganisationId,
     party: PartyId,
     offers: frozenset[str] = frozenset(),
+    *,
+    readable: bool = False,
 ) -> Reach | None:
     """What `holder` may release to `party` now, class by class; None if it is no party.
 
     Args:
         offers: kinds that the party says it would give in return.
+        readable: it would go where others can read it.
 
     Cost: one look at the register; a verdict only where none is remembered that still holds.
     """
@@ -148,6 +164,8 @@ def reach(
     footing = verdicts.footing(reading, folded, holder, party, at, offers)
     if footing is None:
         return None
+    if readable:
+        footing = replace(footing, known=replace(footing.known, readable=True))
     found, classes = own(node, reading, folded, holder, footing, at)
     passed = _passed(reading, folded, holder, footing, classes, at)
     return Reach(footing, found, classes, at, passed)
@@ -267,6 +285,7 @@ def page(
     question: ItemsQuestion,
     *,
     via: str = BY_NETWORK,
+    readable: bool = False,
 ) -> bytes:
     """The next page of items that `holder` releases to `caller`; see `node.pages`.
 
@@ -274,6 +293,7 @@ def page(
 
     Args:
         via: the way out that stands in the ledger.
+        readable: others can read that way; see `limits.failures`.
 
     Raises:
         NotFoundError: there is no such agreement, or one of both is no party of it.
@@ -284,13 +304,13 @@ def page(
         secret = reading.secret("places")
         place = places.opened(question.after, secret, caller, holder, question.agreement)
         changes = reading.changes()
-        made = _make(node, reading, caller, holder, question, place)
+        made = _make(node, reading, caller, holder, question, place, readable=readable)
     if not made.entries:
         return made.answer
     with node.store.write() as writing:
         if writing.changes() != changes:
             # Something has changed meanwhile; a recall must find every release written down.
-            made = _make(node, writing, caller, holder, question, place)
+            made = _make(node, writing, caller, holder, question, place, readable=readable)
         ledger.append(
             writing,
             holder,
@@ -321,12 +341,18 @@ def _make(
     holder: OrganisationId,
     question: ItemsQuestion,
     place: Place,
+    *,
+    readable: bool,
 ) -> _Made:
     if reading.agreement(question.agreement) is None:
         raise NotFoundError("peer.not-found", "nothing here goes by that name")
     folded = node.folds.of(reading, question.agreement)
     party = folded.instrument.party(caller)
-    allowed = reach(node, reading, folded, holder, party, question.offers) if party else None
+    allowed = (
+        reach(node, reading, folded, holder, party, question.offers, readable=readable)
+        if party
+        else None
+    )
     if allowed is None:
         raise NotFoundError("peer.not-found", "nothing here goes by that name")
 

@@ -98,6 +98,8 @@ def export(
         as_json=as_json,
         lines=(f"{made.items} items, {made.records} records, {made.blobs} blobs for {to}",),
     )
+    if made.kept_back:
+        say(f"{made.kept_back} items have to be encrypted on their way, and are not in it.")
     how = "signed and not sealed" if without_sealing else f"signed, and sealed to {to}"
     say(f"{output.name}: {made.size} bytes, {how}; `allied import` takes it in.")
 
