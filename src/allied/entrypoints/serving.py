@@ -41,7 +41,7 @@ from allied.entrypoints.listening import Server, listen, told_to_stop
 from allied.entrypoints.rounds import Rounds
 from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
-from allied.node import correlation, scrubbing, sync
+from allied.node import correlation, scrubbing, sync, telling
 from allied.node.answers import Answers
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Keeper:
                     next_round, seen = self._node.clock.now(), -1  # at once if it becomes that
                     self._wait(_LOOK_SECONDS)
                     continue
-                self._pull_hinted()
+                pulled = self._pull_hinted()
                 if self._is_time(next_round):
                     sync.sync(self._node, self._keys, due_only=True)
                     next_round = self._after_a_while()
@@ -119,11 +119,14 @@ class Keeper:
                 if changes != scrubbed and looks % _SCRUBBED_EVERY == 0:
                     scrubbing.scrub(self._node)
                     scrubbed = changes
-                if changes != seen:
+                now = self._node.clock.now()
+                if changes != seen or pulled:
                     sync.settle(self._node, self._keys, scrub=False)
                     sync.tell(self._node, self._keys)
                     seen = changes
                     rounds += 1
+                elif telling.is_due(self._node, now):
+                    sync.tell(self._node, self._keys)
                 # Taking items in goes first; what they name is looked at when it is quiet.
                 quiet = changes == before
                 looked_at = 0
@@ -139,9 +142,14 @@ class Keeper:
                 _LOG.exception("keeping up failed")
             self._wait(_LOOK_SECONDS)
 
-    def _pull_hinted(self) -> None:
-        for organisation in self._fellows.hinted():
-            sync.sync(self._node, self._keys, only=organisation)
+    def _pull_hinted(self) -> bool:
+        """Ask everybody who hinted; what follows from all of it together is done once."""
+        hinted = self._fellows.hinted()
+        for organisation in hinted:
+            if self._stopping.is_set():
+                break  # they are asked in the first round after the next start
+            sync.ask_all(self._node, self._keys, only=organisation)
+        return bool(hinted)
 
     def _is_time(self, moment: datetime) -> bool:
         """Whether a round is due; one that is far off was planned under a clock that was wrong."""

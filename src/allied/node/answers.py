@@ -14,7 +14,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError
-from allied.node import comparing, joining, leaving, messages, relaying, release, visibility
+from allied.node import (
+    comparing,
+    joining,
+    leaving,
+    messages,
+    relaying,
+    release,
+    telling,
+    visibility,
+)
 from allied.node.fellows import Alone, Fellows
 from allied.node.messages import (
     AgreementsAnswer,
@@ -146,14 +155,19 @@ class Answers:
             folded = self._of(reading, question.agreement, caller)
         now = self.now()
         state = comparing.state_for(folded, caller, now)
-        return Heads(folded.row.id, visibility.heads(folded, caller, now), state).encode()
+        heads = visibility.heads(folded, caller, now)
+        if set(heads) <= set(question.heads):
+            self._node.hearing.holds(caller, folded.row.id, folded.last_row)
+        return Heads(folded.row.id, heads, state).encode()
 
     def _records(self, caller: OrganisationId, question: RecordsQuestion) -> bytes:
         page = RecordsPage()
         with self._node.store.read() as reading:
             folded = self._of(reading, question.agreement, caller)
             circles = visibility.circles(folded, caller)
-            tops = leaving.tops(folded, caller, self.now())
+            now = self.now()
+            here = frozenset(each.id for each in reading.organisations())
+            tops = leaving.tops(folded, caller, now)
             shared = leaving.shared_circles(folded)
             past = folded.history
             for span in question.spans:
@@ -172,6 +186,8 @@ class Answers:
                         span.circle, span.issuer, span.incarnation, first, last, limit=_CHUNK
                     )
                     for row in rows:
+                        if row.issuer not in here and telling.is_news(row):
+                            self._node.hearing.fetched(caller, row.agreement, row.row, now)
                         if not page.add(row.raw, row.issuer, chain):
                             return page.encode(more=True)
                     if len(rows) < _CHUNK:

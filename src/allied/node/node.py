@@ -1,7 +1,8 @@
 """The node as its use cases see it, and who acts.
 
 A `Node` is the ports put together; it holds no state of its own besides what was folded and
-judged already (`Folds`, `Verdicts`), which is derived and can be thrown away. Every use case
+judged already (`Folds`, `Verdicts`) and who is known to hold what (`Hearing`), which is derived
+and can be thrown away. Every use case
 takes the node first and then the `Actor`: one hosted organisation, its unlocked keys, and the
 person who answers for it where an act is done.
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from allied.errors import NotFoundError, UsageError
 from allied.exchange.scratch import Scratch
 from allied.node.folds import Folds
+from allied.node.hearing import Hearing
 from allied.node.servers import Nobody
 from allied.node.verdicts import Verdicts
 
@@ -44,6 +46,7 @@ class Node:
     examiner: Callable[[], AbstractContextManager[Examiner]]
     folds: Folds = field(default_factory=Folds)
     verdicts: Verdicts = field(default_factory=Verdicts)
+    hearing: Hearing = field(default_factory=Hearing)
     servers: Servers = field(default_factory=Nobody)
 
     def close(self) -> None:

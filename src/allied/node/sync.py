@@ -47,6 +47,7 @@ from allied.node import (
     renewals,
     scrubbing,
     sweeping,
+    telling,
     visibility,
     witnessing,
 )
@@ -167,50 +168,36 @@ def settle(node: Node, keys: Keys, *, scrub: bool = True) -> None:
 
 
 def tell(node: Node, keys: Keys) -> int:
-    """Hint to every confirmed peer for whom there is more to see than it was told.
+    """Hint to every confirmed peer that is to be told of something now; see `node.telling`.
 
     Returns:
         How many peers were told. A peer that cannot be told is tried again next time; it
         asks by itself anyway.
     """
-    told = 0
+    told: dict[str, str] = {}
     now = node.clock.now()
-    for organisation, peer, marks in _news(node):
-        if peer.next_try_at is not None and peer.next_try_at > now:
-            continue
+    given = [
+        each
+        for each in telling.news(node, now)
+        if each.peer.next_try_at is None or each.peer.next_try_at <= now
+    ]
+    reached = 0
+    for each in given:
         try:
-            _Exchange(node, keys, organisation, peer).ask(messages.HINT, messages.NOTHING)
+            _Exchange(node, keys, each.organisation, each.peer).ask(messages.HINT, messages.NOTHING)
         except (UnreachableError, UnverifiedError, MalformedError) as problem:
-            peers.failed(node, peer, problem.code)
+            peers.failed(node, each.peer, problem.code)
             continue
         except AlliedError:
             continue
-        told += 1
+        reached += 1
+        telling.told(node, each)
+        told.update(each.cursors)
+    if told:  # whoever is killed before this gives hints twice, which harms nobody
         with node.store.write() as writing:
-            for name, value in marks.items():
+            for name, value in told.items():
                 writing.set_cursor(name, value)
-    return told
-
-
-def _news(node: Node) -> list[tuple[Organisation, Peer, dict[str, str]]]:
-    """For whom there is more to see than it was told: from whom, to whom, the new marks."""
-    found = []
-    with node.store.read() as reading:
-        known = [peer for peer in reading.peers() if peer.confirmed_at is not None]
-        for organisation in reading.organisations():
-            for peer in known:
-                marks = {}
-                for row in reading.agreements():
-                    folded = node.folds.of(reading, row.id)
-                    if not folded.instrument.party(peer.id):
-                        continue
-                    value = visibility.mark(node, reading, folded, organisation.id, peer.id)
-                    name = f"told:{organisation.id}:{peer.id}:{row.id}"
-                    if value and reading.cursor(name) != str(value):
-                        marks[name] = str(value)
-                if marks:
-                    found.append((organisation, peer, marks))
-    return found
+    return reached
 
 
 def sync_now(node: Node, keys: Keys, *, label: str = "") -> Sequence[Outcome]:
@@ -506,6 +493,8 @@ class _Exchange:
                 return True
             answer = self._fetch(agreement, spans)
             if self._store(agreement, answer, outcome):
+                if self._holds_all(agreement, theirs):
+                    return True
                 again = False
             elif again or not self._parked(agreement):
                 return False
@@ -513,8 +502,21 @@ class _Exchange:
                 again = True  # something arrived that continues no chain as it is held here
         return False
 
+    def _holds_all(self, agreement: AgreementId, theirs: Heads) -> bool:
+        """Whether everything that the peer showed is here by now."""
+        with self._node.store.read() as reading:
+            folded = self._node.folds.of(reading, agreement)
+        if missing.spans(folded, theirs.heads):
+            return False
+        now = self._node.clock.now()
+        ours = Heads(agreement, visibility.heads(folded, self._peer.id, now))
+        self._compare(folded, ours, theirs, now)
+        return True
+
     def _compare(self, folded: Folded, ours: Heads, theirs: Heads, now: datetime) -> None:
         mine, peer = self._organisation.id, self._peer.id
+        if set(ours.heads) <= set(theirs.heads):
+            self._node.hearing.holds(peer, folded.row.id, folded.last_row)
         comparing.compare(self._node.store, folded, mine, peer, ours.heads, theirs, now)
 
     def _parked(self, agreement: AgreementId) -> bool:

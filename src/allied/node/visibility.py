@@ -84,18 +84,46 @@ def mark(
     wait for ever (see `allied.node.offering`).
     """
     seen = heads(folded, organisation, node.clock.now())
+    items = _items(node, reading, folded, holder, organisation)
+    if not seen and not items:
+        return 0
+    return _number([[[head.circle, head.id, head.sequence] for head in seen], *items])
+
+
+def items_mark(
+    node: Node,
+    reading: Reading,
+    folded: Folded,
+    holder: OrganisationId,
+    organisation: OrganisationId,
+) -> int:
+    """As `mark`, of items alone."""
+    items = _items(node, reading, folded, holder, organisation)
+    return _number(items) if items else 0
+
+
+def _items(
+    node: Node,
+    reading: Reading,
+    folded: Folded,
+    holder: OrganisationId,
+    organisation: OrganisationId,
+) -> list[Json]:
+    """What there is of items, as far as others may know; nothing where there are none."""
     items = release.visible_counts(node, reading, folded, holder, organisation)
     passed = release.passing(node, reading, folded, holder, organisation)
     waiting = offering.held_back(node, reading, folded, holder, organisation)
-    if not seen and not items and not passed and not waiting:
-        return 0
+    if not items and not passed and not waiting:
+        return []
     # By the digest of a class: its number here would tell how many classes others have.
     keys = verdicts.classes_of(reading, folded.row.id).keys if items or waiting else {}
-    value: list[Json] = [
-        [[head.circle, head.id, head.sequence] for head in seen], _counted(keys, items), passed,
-    ]  # fmt: skip
+    value: list[Json] = [_counted(keys, items), passed]
     if waiting:
         value.append(_counted(keys, waiting))
+    return value
+
+
+def _number(value: list[Json]) -> int:
     return int(digest(encode(value))[:_MARK_DIGITS], 16) + 1
 
 

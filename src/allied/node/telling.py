@@ -1,0 +1,261 @@
+"""Whom to hint that there is something new here, and when.
+
+A hint costs little, but what follows it does not: everybody who is told asks, and in an alliance
+where everybody told everybody of all that it holds, one record would cost as many questions as
+there are pairs. So those are told who cannot well wait. Whoever is not told loses nothing:
+every node asks by itself in every round (`sync_seconds`), and whatever is fetched brings along
+all that is there. Whether a hint arrives decides nothing.
+
+Words used here:
+    own       said by an organisation hosted here
+    onward    said by others, and fetched by this node
+    step      what the nodes write by themselves to settle a question (`allied.node.deciding`)
+
+| what is new here | who is told |
+|---|---|
+| own receipts and witnesses | nobody: no one waits for them; they come with the next exchange |
+| own closes and counts | who tallies first; if that is us, everybody: it brings all others along |
+| own votes | everybody in a small circle; in a larger one as closes |
+| anything else of our own, or other items to be seen | everybody who may see it |
+| onward | everybody who may see it, after a moment, unless it is known to hold it, or showed that it hears of others without us (`allied.node.hearing`) |
+
+Rules. A hint tells only that there is something that its recipient may see. Who is to tally
+and is no peer of ours cannot be told: everybody is then, so that it comes there through others.
+"""  # noqa: E501 - the table
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.certificate import assemblers
+from allied.agreement.closing import CLOSE, COUNT
+from allied.errors import AlliedError
+from allied.node import leaving, visibility
+from allied.node.questions import table_of
+from allied.record.record import ChainKey
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allied.agreement.tabled import OnTable
+    from allied.node.folds import Folded
+    from allied.node.node import Node
+    from allied.node.ports import Reading
+    from allied.node.rows import Organisation, Peer, RecordRow
+    from allied.record.ids import AgreementId, CircleId, OrganisationId, RecordId
+
+FEW: Final = 8
+"""Parties in a circle whose votes everybody in it is told of at once."""
+_CAN_WAIT: Final = frozenset({"receipt", "exchange.receipt", "ledger.commit", "ledger.witness"})
+_VOTES: Final = frozenset({"vote.cast", "proposal.acknowledge"})
+_STEPS: Final = frozenset({CLOSE, COUNT})
+_ONWARD_AFTER: Final = timedelta(seconds=2)
+_MOST_LOOKED_AT: Final = 5_000
+
+
+@dataclass(slots=True)
+class News:
+    """One hint that is to be given.
+
+    Attributes:
+        cursors: what to remember in the store once it has arrived.
+        onward: whether it is for something that others said, alone.
+    """
+
+    organisation: Organisation
+    peer: Peer
+    cursors: dict[str, str] = field(default_factory=dict)
+    rows: dict[AgreementId, int] = field(default_factory=dict)
+    onward: bool = True
+
+
+def news(node: Node, now: datetime) -> Sequence[News]:
+    """The hints that are to be given now, one for each organisation here and peer.
+
+    Notes when something that is here will have to be passed on (`is_due`).
+    """
+    found: dict[tuple[OrganisationId, OrganisationId], News] = {}
+    node.hearing.due = None
+    with node.store.read() as reading:
+        organisations = reading.organisations()
+        here = frozenset(each.id for each in organisations)
+        peers = [peer for peer in reading.peers() if peer.confirmed_at is not None]
+        for row in reading.agreements():
+            folded = node.folds.of(reading, row.id)
+            node.hearing.arrived(row.id, folded.last_row, now)
+            looked = _Looked(node, reading, folded, here, peers, now)
+            for organisation in organisations:
+                for peer in looked.peers:
+                    looked.add(found, organisation, peer)
+    return list(found.values())
+
+
+def is_due(node: Node, now: datetime) -> bool:
+    """Whether something is to be passed on that was not before, though nothing changed here."""
+    due = node.hearing.due
+    return due is not None and not now < due <= now + 2 * _ONWARD_AFTER
+
+
+def is_news(row: RecordRow) -> bool:
+    """Whether a record is of the kinds of which everybody who may see it is told."""
+    return row.kind not in _CAN_WAIT | _VOTES | _STEPS
+
+
+def told(node: Node, given: News) -> None:
+    """Remember that a hint has arrived; its cursors are for the caller to store."""
+    hearing, peer = node.hearing, given.peer.id
+    for agreement, row in given.rows.items():
+        hearing.own_settled(given.organisation.id, peer, agreement, row)
+        hearing.onward_settled(peer, agreement, row)
+    if given.onward:
+        hearing.hinted_onward(peer)
+
+
+class _Looked:
+    """What is new in one agreement."""
+
+    def __init__(
+        self,
+        node: Node,
+        reading: Reading,
+        folded: Folded,
+        here: frozenset[OrganisationId],
+        peers: Sequence[Peer],
+        now: datetime,
+    ) -> None:
+        self._node = node
+        self._reading = reading
+        self._folded = folded
+        self._here = here
+        self._now = now
+        self.peers = [each for each in peers if folded.instrument.party(each.id)]
+        self._reached = {each.id for each in self.peers if not each.failures}
+        self._rows: Sequence[RecordRow] = ()
+        self._after = folded.last_row
+        self._tables: dict[CircleId, OnTable] = {}
+        self._tallying: dict[RecordId, OrganisationId | None] = {}
+        self._circles = {
+            each.id: each for one in here for each in visibility.circles(folded, one).values()
+        }
+
+    def add(
+        self,
+        found: dict[tuple[OrganisationId, OrganisationId], News],
+        organisation: Organisation,
+        peer: Peer,
+    ) -> None:
+        """Add to `found` what is new for a peer with an organisation hosted here."""
+        hearing, agreement, last = self._node.hearing, self._folded.row.id, self._folded.last_row
+        name = f"told:{organisation.id}:{peer.id}:{agreement}"
+        row, _, seen = self._reading.cursor(name).partition(" ")
+        items = visibility.items_mark(
+            self._node, self._reading, self._folded, organisation.id, peer.id
+        )
+        told = max(
+            int(row) if row.isdecimal() else 0,
+            hearing.own_place(organisation.id, peer.id, agreement),
+        )
+        passed = hearing.onward_place(peer.id, agreement)
+        sees = self._sight(peer) if min(told, passed) < last else None
+        own = (items != 0 and str(items) != seen) or (sees is not None and self._own(sees, told))
+        onward = sees is not None and not own and self._onward(sees, passed)
+        if not own:
+            hearing.own_settled(organisation.id, peer.id, agreement, last)
+        if own or onward:
+            given = found.setdefault((organisation.id, peer.id), News(organisation, peer))
+            given.onward = given.onward and not own
+            given.rows[agreement] = last
+            given.cursors[name] = f"{last} {items}"
+
+    def _sight(self, peer: Peer) -> _Sight:
+        folded = self._folded
+        tops = leaving.tops(folded, peer.id, self._now)
+        shared = leaving.shared_circles(folded) if tops is not None else frozenset()
+        return _Sight(peer, frozenset(visibility.circles(folded, peer.id)), shared, tops or {})
+
+    def _own(self, sees: _Sight, after: int) -> bool:
+        """Whether something of our own is new that a peer is to be told at once."""
+        if self._folded.last_row - after > _MOST_LOOKED_AT:
+            return True
+        return any(
+            row.issuer in self._here and sees.row(row) and self._concerns(sees.peer.id, row)
+            for row in self._since(after)
+        )
+
+    def _onward(self, sees: _Sight, after: int) -> bool:
+        """Whether something of others has waited long enough to be passed on to a peer."""
+        hearing, agreement, last = self._node.hearing, self._folded.row.id, self._folded.last_row
+        if hearing.is_fed(sees.peer.id) and last - after <= _MOST_LOOKED_AT:
+            for row in self._since(after):
+                if row.issuer in self._here or row.issuer == sees.peer.id or not sees.row(row):
+                    continue
+                if not self._concerns(sees.peer.id, row):
+                    continue
+                since = hearing.since(agreement, row.row)
+                due = self._now if since is None or since > self._now else since + _ONWARD_AFTER
+                if due <= self._now:
+                    return True
+                hearing.due = due if hearing.due is None else min(due, hearing.due)
+                return False
+        hearing.onward_settled(sees.peer.id, agreement, last)
+        return False
+
+    def _since(self, after: int) -> Iterator[RecordRow]:
+        if after < self._after:
+            self._rows = self._reading.records(self._folded.row.id, after_row=after)
+            self._after = after
+        return (row for row in self._rows if row.row > after)
+
+    def _concerns(self, peer: OrganisationId, row: RecordRow) -> bool:
+        """Whether a peer is to be told of a record at once."""
+        if row.kind in _CAN_WAIT:
+            return False
+        if row.kind not in _STEPS and row.kind not in _VOTES:
+            return True
+        circle = self._circles.get(row.circle)
+        if row.kind in _VOTES and circle is not None and len(circle.members) <= FEW:
+            return True
+        if row.id not in self._tallying:
+            self._tallying[row.id] = self._who_tallies(row)
+        first = self._tallying[row.id]
+        return first is None or first == peer or first in self._here or first not in self._reached
+
+    def _who_tallies(self, row: RecordRow) -> OrganisationId | None:
+        """Who tallies first the question that a record speaks of; None where that is not known."""
+        folded = self._folded
+        record, circle = folded.history.get(row.id), self._circles.get(row.circle)
+        if record is None or circle is None:
+            return None
+        if circle.id not in self._tables:
+            self._tables[circle.id] = table_of(folded, circle)
+        question = record.body.get("proposal")
+        for on in self._tables[circle.id].tabled:
+            if on.record == question:
+                try:
+                    first = assemblers(on.question.rule, on.proposal, on.question.electorate)[:1]
+                except AlliedError:
+                    return None
+                return folded.instrument.organisation(first[0]) if first else None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one peer may see."""
+
+    peer: Peer
+    circles: frozenset[CircleId]
+    shared: frozenset[CircleId]
+    tops: Mapping[ChainKey, tuple[int, RecordId]]
+
+    def row(self, row: RecordRow) -> bool:
+        """Whether it may see a record; who has left not what came later among all."""
+        if row.circle not in self.circles:
+            return False
+        if row.circle not in self.shared:
+            return True
+        chain = ChainKey(row.circle, row.issuer, row.incarnation)
+        return row.sequence <= self.tops.get(chain, (0, ""))[0]
