@@ -226,6 +226,13 @@ CASES = {
         '{art: "1", type: secrecy, existence: no}',
         42,
     ),
+    "a sender that would have to hide itself": article(
+        "sender-cannot-hide",
+        "warning",
+        '{art: "1", type: information-sharing, share: all, anonymise: {by: submitter}}',
+        '{art: "1", type: information-sharing, share: all, anonymise: {by: hub}}',
+        71,
+    ),
     "a field that nobody enforces yet": article(
         "not-enforced",
         "note",

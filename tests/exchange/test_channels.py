@@ -185,7 +185,9 @@ def test_what_a_hub_makes_anonymous_goes_through_the_hub() -> None:
 
     assert code(hidden, "river", "harbour") == "exchange.direction"
     assert code(hidden, "river", "centre") == YES
-    assert code(sender, "river", "harbour") == YES
+    assert code(sender, "river", "harbour") == "exchange.sender-not-hidden"
+    assert code(sender, "river", "centre") == "exchange.sender-not-hidden"
+    assert code(pact("share: all", parties), "river", "harbour") == YES
 
 
 def test_parties_as_recipients() -> None:

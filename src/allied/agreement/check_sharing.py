@@ -1,7 +1,7 @@
 """What is doubtful in how an agreement shares information.
 
-Asks whether what is unmarked could come in, who receives what, whether there is a hub, and
-whether anything is shared at all.
+Asks whether what is unmarked could come in, who receives what, whether there is a hub, whether
+the sender is hidden by somebody who can, and whether anything is shared at all.
 
 Rule that holds below: a marking is compared as TLP orders them, the narrower the higher.
 """
@@ -72,6 +72,15 @@ def _received(
 def _directions(value: Agreement, day: date | None) -> Iterator[Doubt]:
     del day
     for clause in value.clauses(InformationSharing):
+        if clause.anonymise and clause.anonymise.by == "submitter":
+            yield about(
+                clause,
+                "agreement.sender-cannot-hide",
+                WARNING,
+                ("anonymise", "by"),
+                "what a party shares bears its signature, so nothing can go under this clause",
+                "let the secretariat take the name out: `by: hub`",
+            )
         hub = clause.direction == "hub" or (clause.anonymise and clause.anonymise.by == "hub")
         if hub and not value.hubs:
             yield about(

@@ -79,6 +79,7 @@ class Channel:
         community: the clause says whom TLP:GREEN means.
         unnamed: whoever passes something on must not name its source.
         hides_sender: the hub takes the sender's name out.
+        hides_itself: the sender would have to take its own name out; nothing can go so.
         topics: what is never to be shared, as `topics.topic` spells it.
         reciprocity: `none`, `equal-kind` or `contribute-to-receive`.
         freshness: how old the knowledge of who is a party may be; None for the default.
@@ -105,6 +106,7 @@ class Channel:
     community: bool = False
     unnamed: bool = False
     hides_sender: bool = False
+    hides_itself: bool = False
     topics: frozenset[str] = frozenset()
     reciprocity: str = "none"
     freshness: Duration | None = None

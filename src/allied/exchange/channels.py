@@ -178,6 +178,7 @@ def _channel(agreement: Agreement, clause: InformationSharing, people: _People) 
         community=bool(clause.community),
         unnamed=clause.attribution == "must-not",
         hides_sender=by_hub,
+        hides_itself=clause.anonymise is not None and not by_hub,
         topics=frozenset(topic(each) for each in clause.forbidden_topics),
         reciprocity=clause.reciprocity,
         freshness=clause.freshness,

@@ -348,6 +348,13 @@ def _intake_failures(demand: Demand, channel: Channel, at: datetime) -> Iterator
             "the policy that it is marked with has not begun",
             "wait until it has",
         )
+    if channel.hides_itself:
+        yield Failure(
+            "exchange.sender-not-hidden",
+            "the clause asks the sender to take its own name out, and what a party shares bears"
+            " its signature",
+            "agree on `anonymise: {by: hub}`",
+        )
     if ANONYMOUS in handling.terms and not channel.hides_sender:
         yield Failure(
             "exchange.not-anonymous",
