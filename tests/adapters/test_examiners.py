@@ -74,16 +74,7 @@ def numbered(some: list[list[bytes] | Refused]) -> Elements:
 
 
 def flat(some: Iterator[list[Sighted | Refused]]) -> Told:
-    return [
-        Sighted(each.index, each.head, each.raw, each.digest, each.sound, _sorted(each.names))
-        if isinstance(each, Sighted)
-        else each
-        for each in itertools.chain.from_iterable(some)
-    ]
-
-
-def _sorted(names: tuple[bytes, ...] | None) -> tuple[bytes, ...] | None:
-    return None if names is None else tuple(sorted(names))
+    return list(itertools.chain.from_iterable(some))
 
 
 rows = st.lists(st.sampled_from([*GOOD, LINKED, *BAD]), min_size=1, max_size=6)
@@ -92,11 +83,11 @@ elements = st.lists(
 ).map(numbered)
 
 
-@given(elements, st.booleans())
+@given(elements)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_two_processes_find_what_one_finds(helped: Helped, given_: Elements, whole: bool) -> None:
-    expected = flat(Alone().examine(given_, whole=whole))
-    assert flat(helped.examine(given_, whole=whole)) == expected
+def test_two_processes_find_what_one_finds(helped: Helped, given_: Elements) -> None:
+    expected = flat(Alone().examine(given_))
+    assert flat(helped.examine(given_)) == expected
     assert not helped._gone, "the helper took part in every case"
 
 
@@ -105,15 +96,14 @@ def many(count: int) -> Iterator[Row]:
 
 
 def test_a_helper_takes_part(helped: Helped) -> None:
-    assert flat(helped.examine(many(2), whole=True)) == flat(Alone().examine(many(2), whole=True))
+    assert flat(helped.examine(many(2))) == flat(Alone().examine(many(2)))
     assert helped._helper is not None
     assert helped._helper.poll() is None
 
 
-@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("after", [0, 1, 5, 39])
-def test_a_helper_that_is_killed_is_done_without(after: int, whole: bool) -> None:
-    expected = flat(Alone().examine(many(40), whole=whole))
+def test_a_helper_that_is_killed_is_done_without(after: int) -> None:
+    expected = flat(Alone().examine(many(40)))
     with ExitStack() as stack:
         helped = Helped(stack, alone_until=-1)
 
@@ -123,10 +113,8 @@ def test_a_helper_that_is_killed_is_done_without(after: int, whole: bool) -> Non
                     helped._helper.kill()
                 yield each
 
-        assert flat(helped.examine(killing(), whole=whole)) == expected
-        assert flat(helped.examine(many(3), whole=whole)) == flat(
-            Alone().examine(many(3), whole=whole)
-        )
+        assert flat(helped.examine(killing())) == expected
+        assert flat(helped.examine(many(3))) == flat(Alone().examine(many(3)))
 
 
 @pytest.mark.parametrize("after", [1, 5, 39])
@@ -135,10 +123,10 @@ def test_a_helper_that_is_stopped_is_waited_for_only_so_long(
 ) -> None:
     monkeypatch.setattr(examiners, "_PATIENCE", 0.3)
     monkeypatch.setattr(examiners, "_ENDING_SECONDS", 0.1)
-    expected = flat(Alone().examine(large(40), whole=True))
+    expected = flat(Alone().examine(large(40)))
     with ExitStack() as stack:
         helped = Helped(stack, alone_until=-1)
-        list(helped.examine(many(2), whole=True))
+        list(helped.examine(many(2)))
         helper = helped._helper
         assert helper is not None
         assert helper.poll() is None  # the twin that goes on
@@ -150,7 +138,7 @@ def test_a_helper_that_is_stopped_is_waited_for_only_so_long(
                 yield each
 
         started = time.monotonic()
-        assert flat(helped.examine(stopping(), whole=True)) == expected
+        assert flat(helped.examine(stopping())) == expected
         assert helped._gone
         assert time.monotonic() - started < 20
     assert helper.poll() == -signal.SIGKILL
@@ -166,9 +154,9 @@ def test_a_helper_that_cannot_be_started_is_done_without(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "executable", "/no/such/interpreter")
     with ExitStack() as stack:
         helped = Helped(stack, alone_until=-1)
-        found = flat(helped.examine(many(9), whole=True))
+        found = flat(helped.examine(many(9)))
         assert helped._gone
-    assert found == flat(Alone().examine(many(9), whole=True))
+    assert found == flat(Alone().examine(many(9)))
 
 
 @pytest.mark.parametrize(
@@ -184,15 +172,15 @@ def test_a_helper_that_talks_nonsense_is_done_without(
     monkeypatch.setattr(examiners, "_MODULE", module)
     with ExitStack() as stack:
         helped = Helped(stack, alone_until=-1)
-        found = flat(helped.examine(many(9), whole=True))
+        found = flat(helped.examine(many(9)))
         assert helped._gone
-    assert found == flat(Alone().examine(many(9), whole=True))
+    assert found == flat(Alone().examine(many(9)))
 
 
 def test_a_small_bundle_costs_no_process() -> None:
     with ExitStack() as stack:
         helped = Helped(stack)
-        assert flat(helped.examine(many(9), whole=True))
+        assert flat(helped.examine(many(9)))
         assert helped._helper is None
 
 
@@ -203,7 +191,7 @@ def test_a_helper_gets_no_secrets_and_ends_with_the_block(
     monkeypatch.setenv("BESIDE", "seen")
     with ExitStack() as stack:
         helped = Helped(stack, alone_until=-1)
-        list(helped.examine(many(2), whole=True))
+        list(helped.examine(many(2)))
         helper = helped._helper
         assert helper is not None
         seen = Path(f"/proc/{helper.pid}/environ").read_bytes()
@@ -227,21 +215,21 @@ def test_what_stops_a_bundle_is_told_behind_what_came_before_it(
         raise failure
 
     found: Told = []
-    some = helped.examine(breaking(), whole=False)
+    some = helped.examine(breaking())
     with pytest.raises(type(failure)) as refusal:
         found.extend(itertools.chain.from_iterable(some))
     assert refusal.value is failure
-    assert flat(iter([found])) == flat(Alone().examine(many(12), whole=False))
+    assert flat(iter([found])) == flat(Alone().examine(many(12)))
 
 
 def test_a_pass_that_is_given_up_leaves_no_answers_for_the_next_one() -> None:
     with ExitStack() as stack:
         helped = Helped(stack, alone_until=-1)
-        first = helped.examine(many(30), whole=True)
+        first = helped.examine(many(30))
         next(first)
         first.close()  # type: ignore[attr-defined]
-        again = flat(helped.examine(many(3), whole=False))
-    assert again == flat(Alone().examine(many(3), whole=False))
+        again = flat(helped.examine(many(3)))
+    assert again == flat(Alone().examine(many(3)))
 
 
 def test_an_intake_is_the_same_with_a_helper() -> None:
@@ -258,16 +246,16 @@ def test_an_intake_is_the_same_with_a_helper() -> None:
     def taken(helper: Helped | None) -> list[object]:
         found = survey(given_, MemoryScratch(), examiner=helper)
         intake = Intake(found, terms)
-        return [*intake.run(given_), intake.classes]
+        return [*intake.run(), intake.classes]
 
     with ExitStack() as stack:
         assert taken(Helped(stack, alone_until=-1)) == taken(None)
 
 
 def test_a_frame_says_what_was_found() -> None:
-    frame = msgspec.msgpack.encode(Asked(True, 4, [GOOD[0], BAD[1]]))
+    frame = msgspec.msgpack.encode(Asked(4, [GOOD[0], BAD[1]]))
     good, bad = examiners.ANSWER.decode(examiner_process.answered(frame))
-    (expected, refused) = Alone().examine([row(GOOD[0], BAD[1], at=4)], whole=True).__next__()
+    (expected, refused) = Alone().examine([row(GOOD[0], BAD[1], at=4)]).__next__()
     assert isinstance(expected, Sighted)
     assert isinstance(good, examiners.Seen)
     assert (good.head, good.digest, good.sound) == (expected.head, expected.digest, True)

@@ -57,3 +57,22 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         file.put("notes", b"a", b"1")
         assert list(tmp_path.iterdir())  # the twin: while it is open there is something
     assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(st.binary(max_size=40), max_size=20))
+def test_what_is_appended_comes_in_order(values: list[bytes]) -> None:
+    memory = MemoryScratch()
+    with file_scratch(Path(tempfile.gettempdir())) as file:
+        file.put("notes", b"a", b"1")
+        for value in values:
+            memory.append(value)
+            file.append(value)
+        assert list(file.appended()) == list(memory.appended()) == values
+        assert list(file.appended()) == values, "as often as asked for"
+
+
+def test_what_is_appended_has_no_name_on_the_disk(tmp_path: Path) -> None:
+    with file_scratch(tmp_path) as file:
+        file.append(b"a" * 3_000_000)
+        assert [len(each) for each in file.appended()] == [3_000_000]
+        assert list(tmp_path.iterdir()) == []

@@ -1,53 +1,60 @@
-"""What was noted in order is found in order; everything else is looked up elsewhere."""
+"""What the first pass has kept comes in order, in memory or not; what is in doubt is asked for."""
 
 from __future__ import annotations
-
-from hashlib import sha256
 
 import pytest
 from hypothesis import given, strategies as st
 
 from allied.exchange import runs
-from allied.exchange.runs import Runs
+from allied.exchange.bundle import Refused
+from allied.exchange.examining import Sighted, sighted
+from allied.exchange.runs import ASK, Run, Runs
 from allied.exchange.scratch import MemoryScratch
+from tests.exchange.samples import encoded, indicator
+
+ELEMENTS: list[Sighted | Refused] = [
+    sighted(index, encoded(indicator(index + 1)))
+    if index % 5
+    else Refused(index, None, "stix.not-an-object", "it is none")
+    for index in range(30)
+]
 
 
-def digest_of(index: int) -> bytes:
-    return sha256(b"%d" % index).digest()
+def written(length: int, room: int) -> Runs:
+    """All elements, so many in a run; the number of each is three times its place."""
+    kept = Runs(MemoryScratch(), room)
+    for start in range(0, len(ELEMENTS), length):
+        some = ELEMENTS[start : start + length]
+        kept.add(Run(some, [each.index * 3 for each in some]), 700 * len(some))
+    return kept
+
+
+def read(kept: Runs) -> list[tuple[Sighted | Refused, int]]:
+    return [each for run in kept for each in zip(run.seen, run.marks, strict=True)]
 
 
 @given(
-    recorded=st.sets(st.integers(0, 60)),
-    doubted=st.sets(st.integers(0, 60), max_size=5),
-    asked=st.sets(st.integers(0, 60)),
-    changed=st.sets(st.integers(0, 60), max_size=3),
-    length=st.integers(1, 9),
+    length=st.integers(1, 40),
+    room=st.sampled_from([0, 9_000, 1_000_000]),
+    doubted=st.sets(st.integers(0, 29), max_size=5),
 )
-def test_each_is_found_once_unless_there_is_doubt(
-    recorded: set[int], doubted: set[int], asked: set[int], changed: set[int], length: int
+def test_each_comes_again_in_order_and_in_doubt_it_is_asked_for(
+    length: int, room: int, doubted: set[int]
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "LENGTH", length)
-        kept = Runs(MemoryScratch())
-        for index in sorted(recorded):
-            kept.add(index, index * 3, digest_of(index), index % 2)
-        for index in doubted:
-            kept.doubt(index)
-        kept.close()
-        for index in sorted(asked):
-            found = kept.find(index, digest_of(index if index not in changed else -1))
-            sure = index in recorded - doubted - changed
-            assert found == ((index * 3, index % 2) if sure else None)
+    kept = written(length, room)
+    for index in doubted:
+        kept.doubt(index)
+    expected = [(each, ASK if each.index in doubted else each.index * 3) for each in ELEMENTS]
+    assert read(kept) == expected
+    assert read(kept) == expected, "as often as asked for"
+    assert (kept.kept is not None) == (room == 1_000_000)
 
 
-def test_with_too_many_doubts_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_too_many_doubts_all_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "MOST_DOUBTED", 2)
-    kept = Runs(MemoryScratch())
-    for index in range(5):
-        kept.add(index, 0, digest_of(index), 0)
-    kept.close()
+    kept = written(7, 0)
     kept.doubt(3)
     kept.doubt(4)
-    assert kept.find(0, digest_of(0)) == (0, 0)  # the twin: still within bounds
+    assert [marks for _, marks in read(kept)].count(ASK) == 2  # the twin: still within bounds
     kept.doubt(2)
-    assert kept.find(1, digest_of(1)) is None
+    assert [marks for _, marks in read(kept)].count(ASK) == 30

@@ -70,7 +70,7 @@ def shared(
     """What a submission under an agreement comes to, by id."""
     given = source(*values)
     terms = Terms(sender, channels_of(isac), NOON)
-    outcomes = list(Intake(survey(given, MemoryScratch()), terms).run(given))
+    outcomes = list(Intake(survey(given, MemoryScratch()), terms).run())
     accepted = {each.head.id: each for each in outcomes if isinstance(each, Accepted)}
     refused = {each.id or "": each for each in outcomes if isinstance(each, Refused)}
     return accepted, refused

@@ -48,7 +48,7 @@ def main() -> None:
 def answered(frame: bytes) -> bytes:
     """What there is to know of the row in a frame."""
     asked = _ASKED.decode(frame)
-    found = examined(Row(asked.index, asked.raws), whole=asked.whole)
+    found = examined(Row(asked.index, asked.raws))
     return msgspec.msgpack.encode([_said(each) for each in found])
 
 

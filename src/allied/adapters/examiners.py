@@ -59,7 +59,6 @@ _MODULE: Final = "allied.adapters.examiner_process"
 class Asked(msgspec.Struct, array_like=True, frozen=True):
     """A row that a helper is to examine."""
 
-    whole: bool
     index: int
     raws: list[bytes]
 
@@ -70,7 +69,7 @@ class Seen(msgspec.Struct, array_like=True, frozen=True, tag="seen", gc=False):
     head: Head
     digest: bytes
     sound: bool
-    names: tuple[bytes, ...] | None
+    names: tuple[bytes, ...]
 
 
 class Passed(msgspec.Struct, array_like=True, frozen=True, tag="passed", gc=False):
@@ -108,9 +107,7 @@ class Helped:
         self._gone = False
         self._sent = 0
 
-    def examine(
-        self, found: Iterable[Row | Refused], *, whole: bool
-    ) -> Iterator[list[Sighted | Refused]]:
+    def examine(self, found: Iterable[Row | Refused]) -> Iterator[list[Sighted | Refused]]:
         """See `allied.exchange.examining.Examiner.examine`."""
         windows: deque[_Window] = deque()
         failure: AlliedError | None = None
@@ -123,19 +120,19 @@ class Helped:
                     each, failure = None, error
                 if each is None:
                     break
-                windows.append(self._window(each, whole=whole))
+                windows.append(self._window(each))
                 while windows and (
                     windows[0].done is not None or len(windows) > _WAITING or self._has_answered()
                 ):
-                    yield self._received(windows, whole=whole)
+                    yield self._received(windows)
             while windows:
-                yield self._received(windows, whole=whole)
+                yield self._received(windows)
         finally:
             self._gone = self._gone or self._sent > 0  # answers that nobody has asked for
         if failure is not None:
             raise failure
 
-    def _window(self, each: Row | Refused, *, whole: bool) -> _Window:
+    def _window(self, each: Row | Refused) -> _Window:
         """Send a row to the helper, or examine it here."""
         if isinstance(each, Refused):
             return _Window(None, [each])
@@ -145,10 +142,10 @@ class Helped:
             self._seen > self._alone_until
             and self._sent < _SENT
             and _WORTH_SENDING <= size <= _MOST_SENT
-            and self._send(Asked(whole, each.index, each.raws))
+            and self._send(Asked(each.index, each.raws))
         ):
             return _Window(each, None)
-        return _Window(None, examined(each, whole=whole))
+        return _Window(None, examined(each))
 
     def _send(self, asked: Asked) -> bool:
         """Give the helper something to do; whether it took it."""
@@ -171,7 +168,7 @@ class Helped:
         ready, _, _ = select([_pipe(helper.stdout)], [], [], 0)
         return bool(ready)
 
-    def _received(self, windows: deque[_Window], *, whole: bool) -> list[Sighted | Refused]:
+    def _received(self, windows: deque[_Window]) -> list[Sighted | Refused]:
         """What is known of the first window; examined here if the helper owes it for good."""
         window = windows.popleft()
         if window.done is not None or window.row is None:
@@ -180,7 +177,7 @@ class Helped:
             found = self._answer(window.row)
         except _GoneError:
             self._gone = True
-            found = examined(window.row, whole=whole)
+            found = examined(window.row)
         self._sent -= 1
         return found
 

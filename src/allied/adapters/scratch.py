@@ -1,31 +1,34 @@
-"""Room on the side for reading a bundle: memory first, then a temporary SQLite file.
+"""Room on the side for reading a bundle: memory first, then temporary files.
 
 Implements `allied.exchange.scratch.Scratch` with memory that does not grow with the bundle:
-what no longer fits goes to a file with a small page cache, no journal and no sync, gone when
-it is closed. A small bundle never touches the disk. Losing the file loses nothing, because
-the bundle can be read again.
+what no longer fits goes to a SQLite file with a small page cache, no journal and no sync, gone
+when it is closed; what is appended goes to a file without a name. A small bundle never touches
+the disk. Losing the files loses nothing, because the bundle can be read again.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from allied.errors import ExhaustedError
 
 _CACHE_KIB: Final = 16 * 1024
 _FETCH: Final = 256
-_LATEST_BYTES: Final = 32 * 2**20
-_OVERHEAD: Final = 300
+_LATEST_BYTES: Final = 64 * 2**20
+_OVERHEAD: Final = 170
+_LENGTH: Final = struct.Struct(">Q")
+_AT_ONCE: Final = 2**20
 _SEEN_BITS: Final = 1 << 25
 
 
 class FileScratch:
-    """Tables of bytes by bytes; the latest in memory, the others in one temporary file."""
+    """Tables of bytes by bytes, the latest in memory, the others in one temporary file; a list."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         """Use a file under `folder` once there is need for one; `stack` removes it."""
@@ -35,6 +38,7 @@ class FileScratch:
         self._latest: dict[str, dict[bytes, bytes]] = {}
         self._seen = bytearray()
         self._room = _LATEST_BYTES
+        self._appended: IO[bytes] | None = None
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
         """Keep `value`, in the place of what was there."""
@@ -78,6 +82,28 @@ class FileScratch:
             while some := rows.fetchmany(_FETCH):
                 yield from some
         except sqlite3.OperationalError as error:
+            raise _no_room() from error
+
+    def append(self, value: bytes) -> None:
+        """Keep `value` behind all that was appended before."""
+        try:
+            if self._appended is None:
+                file = tempfile.TemporaryFile(buffering=_AT_ONCE, dir=self._folder)  # noqa: SIM115
+                self._appended = self._stack.enter_context(file)
+            self._appended.write(_LENGTH.pack(len(value)))
+            self._appended.write(value)
+        except OSError as error:
+            raise _no_room() from error
+
+    def appended(self) -> Iterator[bytes]:
+        """All that was appended, one in memory at a time."""
+        if self._appended is None:
+            return
+        try:
+            self._appended.seek(0)
+            while length := self._appended.read(_LENGTH.size):
+                yield self._appended.read(_LENGTH.unpack(length)[0])
+        except OSError as error:
             raise _no_room() from error
 
     def _write(self) -> None:

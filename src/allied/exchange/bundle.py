@@ -74,8 +74,7 @@ class Found:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
     """One element or object that is not taken; the rest goes on.
 
     Attributes:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 
 class Scratch(Protocol):
-    """Tables of bytes by bytes, gone when the intake is over."""
+    """Tables of bytes by bytes, and a list of bytes; gone when the intake is over."""
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
         """Keep `value`, in the place of what was there."""
@@ -31,12 +31,21 @@ class Scratch(Protocol):
         """Everything in a table, by key. Nothing is put into that table meanwhile."""
         ...
 
+    def append(self, value: bytes) -> None:
+        """Keep `value` behind all that was appended before; it has nothing to do with tables."""
+        ...
+
+    def appended(self) -> Iterator[bytes]:
+        """All that was appended, in order. Nothing is appended meanwhile."""
+        ...
+
 
 class MemoryScratch:
     """A `Scratch` that grows with the bundle."""
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[bytes, bytes]] = {}
+        self._appended: list[bytes] = []
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
         self._tables.setdefault(table, {})[key] = value
@@ -46,3 +55,9 @@ class MemoryScratch:
 
     def items(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         yield from sorted(self._tables.get(table, {}).items())
+
+    def append(self, value: bytes) -> None:
+        self._appended.append(value)
+
+    def appended(self) -> Iterator[bytes]:
+        yield from self._appended

@@ -88,16 +88,16 @@ Instant: TypeAlias = tuple[datetime, str]
 """Whole seconds, and the digits of the fraction without trailing zeros: compares in order."""
 
 
-_LINKING = frozenset({"relationship", "sighting", "language-content"})
+LINKING = frozenset({"relationship", "sighting", "language-content"})
 
 
-class GranularMarking(msgspec.Struct, frozen=True):
+class GranularMarking(msgspec.Struct, frozen=True, gc=False):
     """A marking on a part of an object; a `lang` in its place marks nothing."""
 
     marking_ref: str = ""
 
 
-class Head(msgspec.Struct, frozen=True, omit_defaults=True):
+class Head(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The properties of one object that rules look at; absent text is an empty string."""
 
     type: str
@@ -123,7 +123,7 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def ends(self) -> tuple[str, ...]:
         """The objects without which it may not go anywhere; none for most types."""
-        if self.type not in _LINKING:
+        if self.type not in LINKING:
             return ()
         if self.type == "relationship":
             return (self.source_ref, self.target_ref)
@@ -239,6 +239,11 @@ def instant(text: str) -> Instant | None:
     except (ValueError, OverflowError):
         return None
     return whole, (found.group(7) or "").rstrip("0")
+
+
+def is_plain(text: str) -> bool:
+    """Whether a version is spelled in the way that `version_key` spells it, to the millisecond."""
+    return _PLAIN.fullmatch(text) is not None
 
 
 def version_of(head: Head, digest: Digest) -> str:

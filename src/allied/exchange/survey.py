@@ -11,14 +11,14 @@ Words used here:
 
 Rules that hold everywhere here. Memory grows with the number of distinct combinations of
 markings and of marking definitions, both bounded, and never with the number of objects;
-their notes go to the `Scratch`. A bundle that is small enough is kept, so that it has to be
-read only once; what comes of it is the same. Of two that conflict, neither is believed.
+their notes go to the `Scratch`, and so does what was read, unless the bundle is small (`runs`).
+A bundle is read only once. Of two that conflict, neither is believed.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,13 +28,13 @@ from allied.errors import MalformedError
 from allied.exchange.bundle import DEFAULT_LIMITS, BrokenError, Limits, Refused, Row, rows
 from allied.exchange.examining import VERSION_BYTES, Alone, Examiner, Sighted, short_version
 from allied.exchange.marking import Definition, Marked, MarkingError, marked, read_definition
-from allied.exchange.runs import Runs
+from allied.exchange.runs import ASK, Run, Runs
 from allied.exchange.scratch import Scratch
 from allied.exchange.stix import Head
 from allied.exchange.topics import words_of
 
 Source: TypeAlias = Callable[[], Iterable[bytes]]
-"""Opens the bundle from its start, again and again."""
+"""Opens the bundle."""
 
 Given: TypeAlias = Source | Sequence[Row | Refused]
 """A bundle: what opens it; or its elements, in order, where it was taken apart already."""
@@ -51,7 +51,6 @@ CONFLICT = 2
 _NOTES = "notes"
 _LABELS = "labels"
 _NOTE = struct.Struct(f"<{VERSION_BYTES}s32sIQB")
-_HELD_BESIDE = 1000  # bytes that an object takes in memory besides its own, about
 _Refs: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -73,13 +72,6 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     flags: int
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """A bundle that was kept: every element by its place, and the note of each object."""
-
-    elements: list[Sighted | Refused]
-    notes: list[Note | None]
-
-
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What the first pass found.
@@ -91,10 +83,7 @@ class Survey:
         definitions: by id, the marking definitions in the bundle.
         broken: why the bundle breaks off, if it does; what came before stands.
         scratch: where the notes are.
-        kept: every element of the bundle, where all of it was small enough to be kept; else
-            None, and the second pass reads it again.
-        runs: what was noted, in order, for a second pass that reads it again.
-        examiner: who looks at the objects one by one, in the second pass too.
+        runs: every element of the bundle, in order, for the second pass.
     """
 
     count: int
@@ -103,9 +92,7 @@ class Survey:
     definitions: Mapping[str, Definition]
     broken: BrokenError | None
     scratch: Scratch
-    kept: Kept | None
     runs: Runs
-    examiner: Examiner
 
     def notes(self, id_: str) -> tuple[Note, ...]:
         """What was noted of the objects of one id, in the order of the bundle."""
@@ -117,38 +104,14 @@ class Survey:
         return frozenset(kept.decode().split("\n")) if kept else frozenset()
 
     def note(self, each: Sighted) -> Note:
-        """The note of one object that the first pass has seen; each is asked for once, in order.
-
-        Raises:
-            MalformedError: `stix.changed`: the source gives other bytes the second time.
-        """
-        if self.kept is not None:
-            kept = self.kept.notes[each.index]
-            if kept is not None:
-                return kept
-        elif found := self.runs.find(each.index, each.digest):
-            return Note(b"", each.digest, found[0], each.index, found[1])
+        """The note of one object that the first pass has seen."""
         notes = self.notes(each.head.id)
         for note in notes:
             if note.digest == each.digest:
                 return note
-        if len(notes) >= MOST_NOTES:
-            return Note(b"", each.digest, 0, -1, CONFLICT)
-        raise MalformedError(
-            "stix.changed", "the bundle changed while it was read", hint="share it again"
-        )
-
-    def again(self, source: Given, limits: Limits) -> Iterator[Sighted | Refused]:
-        """Every element once more, in order: as it was kept, or read again."""
-        if self.kept is not None:
-            yield from self.kept.elements
-            return
-        try:
-            for some in self.examiner.examine(_elements(source, limits), whole=False):
-                yield from some
-        except BrokenError:
-            if self.broken is None:
-                raise
+        if len(notes) < MOST_NOTES:
+            raise AssertionError("every object is noted")
+        return Note(b"", each.digest, 0, -1, CONFLICT)
 
 
 def _elements(given: Given, limits: Limits) -> Iterable[Row | Refused]:
@@ -168,11 +131,11 @@ def survey(
     """Read a bundle once and note what is in it.
 
     Args:
-        source: gives its bytes from the start, and is called once here; or its elements.
+        source: gives its bytes from the start, and is called once; or its elements.
         scratch: empty room.
         known: gives marking definitions that are not in the bundle, by id.
         limits: see `bundle.Limits`.
-        keep: how much memory may be used, in bytes, to spare the second pass its reading.
+        keep: how much memory may be used for what was read, in bytes; else it goes to `scratch`.
         topics: the labels that have to be noted; None for all.
         examiner: who looks at the objects one by one; None for nobody else.
 
@@ -186,21 +149,17 @@ def survey(
     broken = None
     examiner = examiner or Alone()
     try:
-        for some in examiner.examine(_elements(source, limits), whole=True):
+        for some in examiner.examine(_elements(source, limits)):
             seeing.take(some)
     except BrokenError as error:
         broken = error
-    seeing.runs.close()
     definitions = seeing.definitions
 
     def find(id_: str) -> Definition | None:
         return definitions.get(id_) or known(id_)
 
     marks = tuple(_marked(refs, find) for refs in seeing.numbers)
-    return Survey(
-        seeing.count, marks, seeing.numbers, definitions, broken, scratch, seeing.kept,
-        seeing.runs, examiner,
-    )  # fmt: skip
+    return Survey(seeing.count, marks, seeing.numbers, definitions, broken, scratch, seeing.runs)
 
 
 def _marked(refs: _Refs, find: Callable[[str], Definition | None]) -> Marked | MarkingError:
@@ -222,40 +181,23 @@ class _Seeing:
         self.count = 0
         self.numbers: dict[_Refs, int] = {}
         self.definitions: dict[str, Definition] = {}
-        self.kept: Kept | None = Kept([], []) if keep else None
-        self.runs = Runs(scratch)
-        self._room = keep
+        self.runs = Runs(scratch, keep)
         self._scratch = scratch
         self._topics = topics
         self._spelled: dict[_Refs, int] = {}
 
-    def take(self, some: Iterable[Sighted | Refused]) -> None:
+    def take(self, some: Sequence[Sighted | Refused]) -> None:
         """Note some elements."""
-        for each in some:
-            self.count += 1
-            if isinstance(each, Sighted):
-                self._keep(each, len(each.raw))
-                self._note(each)
-            else:
-                self._keep(each, 0)
+        marks = [self._note(each) if isinstance(each, Sighted) else ASK for each in some]
+        size = sum([len(each.raw) for each in some if isinstance(each, Sighted)])
+        self.count += len(some)
+        self.runs.add(Run(some, marks), size)
         if len(self.numbers) > MAX_MARKS or len(self.definitions) > MAX_DEFINITIONS:
             raise MalformedError(
                 "exchange.too-many-markings",
                 f"the bundle holds more than {MAX_MARKS} different markings",
                 hint="split it",
             )
-
-    def _keep(self, each: Sighted | Refused, size: int) -> None:
-        """Keep an element, unless there is no more room; then let go of all."""
-        if self.kept is not None:
-            self._room -= size + _HELD_BESIDE
-            self.kept.elements.append(each)
-            self.kept.notes.append(None)
-            if self._room < 0:
-                for note in self.kept.notes:
-                    if note is not None:
-                        self.runs.add(note.index, note.marks, note.digest, note.flags)
-                self.kept = None
 
     def _marks(self, head: Head) -> int:
         """The number of the combination of markings that an object carries."""
@@ -267,46 +209,40 @@ class _Seeing:
                 self._spelled[spelled] = number
         return number
 
-    def _note(self, seen: Sighted) -> None:
-        head, raw, exact = seen.head, seen.raw, seen.digest
+    def _note(self, seen: Sighted) -> int:
+        """Note one object; its marks, where these are all that the second pass has to know."""
+        head, exact = seen.head, seen.digest
         key = head.id.encode()
         packed = self._scratch.get(_NOTES, key)
-        before = _unpacked(packed) if packed else ()
-        if any(note.digest == exact for note in before):
-            return
         number = self._marks(head)
         flags = 0 if seen.sound else INVALID
         version = short_version(head, exact)
-        if before and (
-            any(note.version == version for note in before) or len(before) >= MAX_VERSIONS
-        ):
-            flags |= CONFLICT
-            before = tuple(self._in_conflict(note, version) for note in before)
-        note = Note(version, exact, number, seen.index, flags)
-        if len(before) < MOST_NOTES:
-            before += (note,)
-            if self.kept is not None:
-                self.kept.notes[seen.index] = note
-            else:
-                self.runs.add(seen.index, number, exact, flags)
-        self._scratch.put(_NOTES, key, _packed(before))
+        if packed is None:
+            self._scratch.put(_NOTES, key, _NOTE.pack(version, exact, number, seen.index, flags))
+        else:
+            before = _unpacked(packed)
+            if any(note.digest == exact for note in before):
+                return ASK
+            if any(note.version == version for note in before) or len(before) >= MAX_VERSIONS:
+                flags |= CONFLICT
+                before = tuple(self._in_conflict(note, version) for note in before)
+            if len(before) < MOST_NOTES:
+                before += (Note(version, exact, number, seen.index, flags),)
+            self._scratch.put(_NOTES, key, _packed(before))
         if flags & INVALID:
-            return
+            return ASK
         if self._topics is None or self._topics:
-            self._note_labels(key, raw)
+            self._note_labels(key, seen.raw)
         if head.type == "marking-definition":
-            _define(raw, head, flags, self.definitions)
+            _define(seen.raw, head, flags, self.definitions)
+        return ASK if flags else number
 
     def _in_conflict(self, note: Note, version: bytes) -> Note:
         """The note of an earlier object of that id, flagged if it is of that version."""
         if note.version != version:
             return note
-        flagged = Note(note.version, note.digest, note.marks, note.index, note.flags | CONFLICT)
-        if self.kept is not None:
-            self.kept.notes[note.index] = flagged
-        else:
-            self.runs.doubt(note.index)
-        return flagged
+        self.runs.doubt(note.index)
+        return Note(note.version, note.digest, note.marks, note.index, note.flags | CONFLICT)
 
     def _note_labels(self, key: bytes, raw: bytes) -> None:
         words = words_of(raw)

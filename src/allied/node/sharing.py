@@ -1,6 +1,6 @@
 """Sharing items: a bundle becomes items, statements and verdicts under an agreement.
 
-`share` reads a bundle twice (markings and identities first), decides per handling class and
+`share` goes over a bundle twice (markings and identities first), decides per handling class and
 recipient, and stores what the agreement admits in batches: items, the originator's
 statements, the verdicts in the disclosure ledger, each batch in one unit. Nothing leaves
 here; recipients come and fetch it through `node.release`.
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from allied.errors import RefusedError
@@ -49,6 +50,7 @@ from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
     from allied.exchange.handling import HandlingClass
+    from allied.exchange.intake import Outcome
     from allied.exchange.marking import Definition
     from allied.exchange.statement import Signed
     from allied.exchange.survey import Survey
@@ -64,7 +66,7 @@ __all__ = ["Decision", "RecipientDecision", "Shared", "Source", "Tally", "Wish",
 BATCH = 10_000
 _BATCH_BYTES = 32 * 2**20
 _KEPT_BYTES = 24 * 2**20
-"""Memory for a bundle that is read only once; a larger one is read twice."""
+"""Memory for what was read of a bundle; of a larger one it is in a file for the second pass."""
 
 _REMEMBERED = 100_000
 _NAMED = 100_000
@@ -93,7 +95,7 @@ def share(
 
     Args:
         keys: None only for a dry run, which signs nothing.
-        source: gives the bytes of the bundle from the start, and is called twice; or its
+        source: gives the bytes of the bundle from the start, and is called once; or its
             elements, where somebody has taken it apart already (`exchange.bundle.rows`).
         on_decision: called with every object's decision, in the order of the second pass.
         on_trouble: called with the decisions on what is not taken, and with no others.
@@ -108,7 +110,7 @@ def share(
         UsageError: `share.tlp`, `share.red-needs-to`, `share.no-such-party`.
         MalformedError: the bundle is refused as a whole.
 
-    Cost: two passes over the bundle; memory bounded by the largest object and one batch.
+    Cost: two passes, one over the bundle; memory bounded by the largest object and one batch.
     """
     with node.store.read() as reading:
         folded = node.folds.of(reading, resolve(reading, agreement).id)
@@ -236,24 +238,15 @@ class _Sharing:
             self._result.broken = found.broken.code if found.broken else ""
             batch: list[Accepted] = []
             size = 0
-            for outcome in intake.run(source):
-                if isinstance(outcome, Accepted) and self._is_recalled(outcome):
-                    reason = "it was recalled; give what replaces it an id of its own"
-                    code = "exchange.recalled"
-                    self._pass_over(Refused(outcome.index, outcome.head.id, code, reason))
-                elif isinstance(outcome, Accepted) and self._is_source(outcome):
-                    code = "exchange.extract-same-id"
-                    reason = "it has the id of what it was made from; give it one of its own"
-                    self._pass_over(Refused(outcome.index, outcome.head.id, code, reason))
-                elif isinstance(outcome, Accepted):
-                    batch.append(outcome)
-                    size += len(outcome.raw)
-                    if len(batch) >= BATCH or size >= _BATCH_BYTES:
-                        if ready := self._admitted(batch, intake.classes):
-                            behind.do(partial(self._store, ready))
-                        batch, size = [], 0
-                else:
-                    self._pass_over(outcome)
+            for some in intake.runs():
+                accepted = [each for each in map(self._passed, some) if each is not None]
+                batch += accepted
+                size += sum([len(each.raw) for each in accepted])
+                while len(batch) >= BATCH or size >= _BATCH_BYTES:
+                    full, batch = batch[:BATCH], batch[BATCH:]
+                    size = sum([len(each.raw) for each in batch])
+                    if ready := self._admitted(full, intake.classes):
+                        behind.do(partial(self._store, ready))
             ready = self._admitted(batch, intake.classes)
             behind.wait()
             if ready:
@@ -268,16 +261,28 @@ class _Sharing:
             self._node.notifier.changed(self._folded.row.id)
         return self._result
 
+    def _passed(self, outcome: Outcome) -> Accepted | None:
+        """What is accepted and may be taken; all else is passed over."""
+        if not isinstance(outcome, Accepted):
+            self._pass_over(outcome)
+            return None
+        if self._recalled and self._is_recalled(outcome):
+            reason = "it was recalled; give what replaces it an id of its own"
+            code = "exchange.recalled"
+        elif self._made is not None and self._made.is_source(outcome.head.id):
+            code = "exchange.extract-same-id"
+            reason = "it has the id of what it was made from; give it one of its own"
+        else:
+            return outcome
+        self._pass_over(Refused(outcome.index, outcome.head.id, code, reason))
+        return None
+
     def _is_recalled(self, accepted: Accepted) -> bool:
         """Whether its author took it back before: it does not come again unseen."""
         versions = self._recalled.get(accepted.head.id)
         if versions is None:
             return False
         return "" in versions or version_of(accepted.head, accepted.digest) in versions
-
-    def _is_source(self, accepted: Accepted) -> bool:
-        """Whether it has the id of what it is said to be made from."""
-        return self._made is not None and self._made.is_source(accepted.head.id)
 
     # --- what is known already ----------------------------------------------------------
 
@@ -301,7 +306,7 @@ class _Sharing:
 
     def _look_up_ends(self, found: Survey) -> None:
         """Look up at once what links of a bundle connect that is not in it."""
-        elements = found.kept.elements if found.kept else ()
+        elements = chain.from_iterable(run.seen for run in found.runs.kept or ())
         ends = {end for each in elements if isinstance(each, Sighted) for end in each.head.ends}
         missing = [end for end in sorted(ends) if not found.notes(end)]
         if missing:
