@@ -71,7 +71,7 @@ def state_digest(house: House, agreement: str) -> str:
     """One word for all that the records of an agreement come to, in the circle of all."""
     found = folded(house, agreement)
     everybody = found.instrument.circles.all.id
-    return sameness.state_digest(found.history, found.state, everybody)
+    return sameness.state_digest(found.history, found.state, {everybody})
 
 
 def heads(house: House, agreement: str) -> dict[object, object]:

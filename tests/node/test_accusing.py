@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from allied.node import freshness, journal, messages
+from allied.node import freshness, incoming, journal, messages
 from allied.record import fork
 from allied.record.canonical import Json
 from allied.record.fork import ForkProof
@@ -25,10 +25,10 @@ def two_stories(network: Network, pact: str) -> tuple[Record, Record]:
     return yes, no
 
 
-def told(house: House, pact: str, *records: Record) -> journal.TakenIn:
+def told(house: House, pact: str, *records: Record) -> incoming.TakenIn:
     with house.node.store.write() as writing:
         found = house.node.folds.of(writing, AgreementId(pact))
-        return journal.take_in(writing, found, [each.raw for each in records], {})
+        return incoming.take_in(writing, found, [each.raw for each in records], {})
 
 
 def proofs(house: House, pact: str) -> list[Record]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from allied.node import ahead, journal
+from allied.node import ahead, incoming, journal
 from allied.record.record import read
 from tests.node.hands import HARBOUR, RIVER, allied, folded
 from tests.node.network import House, Network
@@ -50,12 +50,12 @@ class UndoneError(Exception):
     """A unit is given up."""
 
 
-def taken(house: House, pact: str, raws: list[bytes]) -> journal.TakenIn:
+def taken(house: House, pact: str, raws: list[bytes]) -> incoming.TakenIn:
     """What would be taken in; nothing stays."""
-    found: list[journal.TakenIn] = []
+    found: list[incoming.TakenIn] = []
     with suppress(UndoneError), house.node.store.write() as writing:
         known = house.node.folds.of(writing, folded(house, pact).row.id)
-        found.append(journal.take_in(writing, known, raws, {}))
+        found.append(incoming.take_in(writing, known, raws, {}))
         raise UndoneError
     return found[0]
 

@@ -33,7 +33,7 @@ def states(house: House) -> list[Examined]:
 
 def word(house: House, pact: str) -> str:
     found = folded(house, pact)
-    return state_digest(found.history, found.state, found.instrument.circles.all.id)
+    return state_digest(found.history, found.state, {found.instrument.circles.all.id})
 
 
 def seen(house: House, peer: House, pact: str) -> comparing.Compared | None:
@@ -140,7 +140,7 @@ def test_what_is_said_in_a_narrower_circle_is_not_in_the_state() -> None:
 
     def come_to(*more: Record) -> str:
         past = history([*seats.records, *more])
-        return state_digest(past, fold(seats.pact, past), everybody)
+        return state_digest(past, fold(seats.pact, past), {everybody})
 
     before = come_to()
     whispered = seats.pen(HARBOUR_P, pair).write("redaction.answer", {"blob": "00"}, seats.heads)
@@ -157,4 +157,4 @@ def test_a_verdict_that_is_another_is_another_state(tmp_path: Path) -> None:
     chain = next(each for each in found.state.lines if each.circle == everybody)
     lines = {**found.state.lines, chain: b"\0" * 32}
     changed = replace(found.state, lines=lines)
-    assert state_digest(found.history, changed, everybody) != word(network.houses[RIVER], pact)
+    assert state_digest(found.history, changed, {everybody}) != word(network.houses[RIVER], pact)

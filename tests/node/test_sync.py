@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from allied.errors import AlliedError, ConflictError
-from allied.node import agreements, journal, messages
+from allied.node import agreements, incoming, messages
 from allied.node.messages import Span
 from allied.node.pages import RecordsAnswer, RecordsPage
 from allied.record.canonical import Json
@@ -138,7 +138,7 @@ def test_a_record_that_comes_before_its_past_waits_and_is_then_believed(tmp_path
     second = note(river, pact, after=first)
     with harbour.node.store.write() as writing:
         found = harbour.node.folds.of(writing, pact)  # type: ignore[arg-type]
-        taken = journal.take_in(writing, found, [second.raw], {})
+        taken = incoming.take_in(writing, found, [second.raw], {})
     assert (taken.parked, taken.stored) == (1, [])
     assert agreements.show(harbour.node, pact).waiting == 1
     slip_in(river, first, second)
@@ -179,9 +179,9 @@ def test_a_spoilt_envelope_is_refused_and_does_not_block_the_good_one(
     good = crafted(river, pact, "agreement.ratify", {"genesis": pact})
     with harbour.node.store.write() as writing:
         found = harbour.node.folds.of(writing, pact)  # type: ignore[arg-type]
-        taken = journal.take_in(writing, found, [spoil(good)], {})
+        taken = incoming.take_in(writing, found, [spoil(good)], {})
         assert (taken.refused, taken.stored) == ([code], [])
-        taken = journal.take_in(writing, found, [spoil(good), good.raw], {})
+        taken = incoming.take_in(writing, found, [spoil(good), good.raw], {})
         assert set(taken.refused) <= {code}
         assert [record.id for record in taken.stored] == [good.id]
     assert state(harbour, pact).ratifications[PartyId(RIVER)].persons == (
@@ -420,7 +420,7 @@ def test_an_organisation_that_says_two_things_is_found_out_by_everybody(
     for house, branch in zip((river, harbour), branches, strict=True):
         with house.node.store.write() as writing:
             found = house.node.folds.of(writing, pact)  # type: ignore[arg-type]
-            assert len(journal.take_in(writing, found, [r.raw for r in branch], {}).stored) == len(
+            assert len(incoming.take_in(writing, found, [r.raw for r in branch], {}).stored) == len(
                 branch
             )
     assert not folded(river, pact).history.forks

@@ -169,7 +169,8 @@ def require_same_state(world: World, one: str, other: str) -> None:
     digests = set()
     for tree in (one, other):
         found = world.folded(world.houses[tree])
-        digests.add(state_digest(found.history, found.state, found.instrument.circles.all.id))
+        everybody = found.instrument.circles.all.id
+        digests.add(state_digest(found.history, found.state, {everybody}))
     assert len(digests) == 1, f"{one} and {other} come to other states"
     house, peer = (world.houses[each] for each in (one, other))
     with house.node.store.read() as reading:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from allied.errors import MalformedError
-from allied.node import journal, messages
+from allied.node import incoming, messages
 from allied.node.messages import MAX_HEADS, Head, Heads, RecordsQuestion, Span
 from allied.node.pages import RecordsAnswer
 from allied.record.canonical import MAX_INTEGER, encode
@@ -153,10 +153,10 @@ def test_what_waits_is_bounded_in_bytes_and_takes_nobody_elses_room(
     liar, ash = world.houses[LIAR], world.houses["ash"]
     made = [lies.leaves_a_gap(world, liar, "x" * 60_000) for _ in range(6)]
     room = 4 * len(made[0].raw) + 1_000
-    monkeypatch.setattr(journal, "PARKED_BYTES_PER_ISSUER", room)
+    monkeypatch.setattr(incoming, "PARKED_BYTES_PER_ISSUER", room)
     with ash.node.store.write() as writing:
         folded = ash.node.folds.of(writing, world.pact)
-        taken = journal.take_in(writing, folded, [each.raw for each in made], {})
+        taken = incoming.take_in(writing, folded, [each.raw for each in made], {})
         waiting = writing.parked(world.pact)
     assert taken.parked == len(waiting) == 4
     assert sum(len(raw) for *_, raw in waiting) <= room

@@ -42,6 +42,7 @@ from allied.agreement.tally import ADOPTED
 from allied.agreement.versions import VERSION_LIMIT, Versions, versions
 from allied.errors import AlliedError, RefusedError
 from allied.record.ids import Digest, PartyId, RecordId
+from allied.record.outline import KIND as OUTLINE
 
 if TYPE_CHECKING:
     from allied.agreement.amended import Amended
@@ -57,9 +58,10 @@ OF_THE_TEXT: Final = frozenset({AMENDMENT, ANNEX})
 _WORDS: Final = frozenset({e.AMENDED, e.SIGNED, e.RATIFIED, e.OBJECTED})
 _MOST_WORDS: Final = 4 * VERSION_LIMIT
 """So many consents and objections of one party have an effect."""
-_ACTS_UNDER_A_TEXT: Final = ("incident.", "obligation.", "proposal.", "vote.", "exchange.")
-"""What is late beyond a cut. Nothing of it says who is bound: when a text takes effect depends on
-that, so it must not hang on the cut. A notice of leaving runs from when others had it, anyway."""
+_ACTS_UNDER_A_TEXT: Final = ("incident.", "obligation.", "proposal.", "vote.", "exchange.", OUTLINE)
+"""What is late beyond a cut; what is kept as its outline was one of them. Nothing of it says who is
+bound: when a text takes effect depends on that, so it must not hang on the cut. A notice of leaving
+runs from when others had it, anyway."""
 
 
 @dataclass(frozen=True, slots=True)

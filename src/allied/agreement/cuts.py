@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from allied.record.ids import CircleId, RecordId
     from allied.record.record import ChainKey, Record
+
+    Knows = Callable[[RecordId, RecordId], bool]
+    """Whether the first record knows the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,19 @@ class Cut:
 
     withdrawal: Record
     heads: Mapping[ChainKey, int]
+
+    def is_before(self, record: Record, knows: Knows) -> bool:
+        """Whether the cut comes before a record of its issuer that does not know of the leaving."""
+        own, header = self.withdrawal, record.header
+        if record.id == own.id or header.circle != own.header.circle:
+            return False
+        if knows(record.id, own.id):
+            return False
+        if knows(own.id, record.id):
+            return False  # what the withdrawal rests on cannot be taken back by it
+        alike = header.chain == own.header.chain
+        counted = own.header.sequence if alike else self.heads.get(header.chain, 0)
+        return header.sequence > counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +48,14 @@ class Removal:
     certificates: tuple[RecordId, ...]
     rests_on: tuple[RecordId, ...]
     counted: Mapping[ChainKey, int]
+
+    def is_before(self, record: Record, knows: Knows) -> bool:
+        """Whether a record of that party was not counted, and does not know of the decision."""
+        header = record.header
+        return (
+            header.circle == self.circle
+            and record.id not in self.certificates
+            and header.sequence > self.counted.get(header.chain, 0)
+            and not any(knows(record.id, each) for each in self.certificates)
+            and not any(knows(each, record.id) for each in self.rests_on)
+        )

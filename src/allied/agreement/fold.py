@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from allied.agreement.genesis import Instrument
     from allied.agreement.judging import FindCustodian
     from allied.agreement.state import State
-    from allied.record.history import History
+    from allied.record.history import Heads, History
     from allied.record.record import Record
 
 _APART: Final = 64
@@ -63,7 +63,26 @@ def begun(
     """As `fold`, to go on from."""
     first = Judging(instrument, history, custodian)
     first.judge_all(history.order)
-    return _with_cuts(first, None, ())
+    return _with_cuts(first, None, (), history.order)
+
+
+def upto(
+    instrument: Instrument, history: History, custodian: FindCustodian, heads: Heads
+) -> Progress:
+    """The fold of those records alone that chains hold up to `heads`.
+
+    Args:
+        heads: of chains in the circle of all; whatever stands elsewhere is left out.
+
+    Cost: as `fold`, of these records.
+    """
+    ends = {chain: number for chain, (number, _) in heads.items()}
+    order = tuple(
+        [each for each in history.order if each.header.sequence <= ends.get(each.header.chain, 0)]
+    )
+    first = Judging(instrument, history, custodian)
+    first.judge_all(order)
+    return _with_cuts(first, None, (), order)
 
 
 def further(progress: Progress, history: History, custodian: FindCustodian) -> Progress:
@@ -79,11 +98,16 @@ def further(progress: Progress, history: History, custodian: FindCustodian) -> P
         if history.order[:count] == before.order:
             first = before.first.going_on(history, custodian)
             first.judge_all(history.order[count:])
-            return _with_cuts(first, before, _kept(progress))
+            return _with_cuts(first, before, _kept(progress), history.order)
     return begun(progress.first.instrument, history, custodian)
 
 
-def _with_cuts(first: Judging, before: Progress | None, earlier: tuple[Progress, ...]) -> Progress:
+def _with_cuts(
+    first: Judging,
+    before: Progress | None,
+    earlier: tuple[Progress, ...],
+    order: tuple[Record, ...],
+) -> Progress:
     """Judge by what cuts somebody off, too; on from `before` if nothing has been added to that."""
     second = None
     history, custodian = first.history, first.custodian
@@ -100,11 +124,11 @@ def _with_cuts(first: Judging, before: Progress | None, earlier: tuple[Progress,
     standing = before.second if before is not None else None
     if before is not None and standing is not None and standing.bounds == with_cuts.bounds:
         second = standing.going_on(history, custodian)
-        second.judge_all(history.order[len(before.order) :])
+        second.judge_all(order[len(before.order) :])
     elif any(with_cuts.bounds):
         second = with_cuts
-        second.judge_all(history.order)
-    return Progress((second or first).state(), history.order, first, second, earlier)
+        second.judge_all(order)
+    return Progress((second or first).state(), order, first, second, earlier)
 
 
 def _kept(progress: Progress) -> tuple[Progress, ...]:

@@ -79,6 +79,7 @@ from allied.record.canonical import digest, encode
 from allied.record.ids import OrganisationId, PartyId, PersonId, RecordId
 from allied.record.keys import PublicKey
 from allied.record.kinds import rule
+from allied.record.outline import is_outline, verdict_in
 from allied.record.record import read_deps
 from allied.record.revocation import REVOKE, Revocation, read_revocation
 
@@ -118,6 +119,8 @@ class Judging:
     persons: dict[OrganisationId, dict[PersonId, PublicKey]] = field(default_factory=dict)
     opened: dict[CircleId, Circle] = field(default_factory=dict)
     statements: list[Record] = field(default_factory=list)
+    checkpoints: list[Record] = field(default_factory=list)
+    outlined: set[RecordId] = field(default_factory=set)
     verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
     lines: dict[ChainKey, bytes] = field(default_factory=dict)
     cuts: dict[OrganisationId, list[Cut]] = field(default_factory=dict)
@@ -161,6 +164,8 @@ class Judging:
             persons={organisation: {**its} for organisation, its in self.persons.items()},
             opened={**self.opened},
             statements=[*self.statements],
+            checkpoints=[*self.checkpoints],
+            outlined={*self.outlined},
             verdicts={**self.verdicts},
             lines={**self.lines},
             cuts={organisation: [*its] for organisation, its in self.cuts.items()},
@@ -189,7 +194,9 @@ class Judging:
                 self.heard.append((record, self._revocation(record)))
         try:
             verdict = _BACK_DATED
-            if record.id not in self.history.contested:
+            if is_outline(record):
+                verdict = self._outlined(record)
+            elif record.id not in self.history.contested:
                 verdict = self._verdict(record)
             if verdict.effect:
                 self._take_effect(record)
@@ -214,6 +221,8 @@ class Judging:
             persons=self.persons,
             opened=self.opened,
             statements=tuple(self.statements),
+            checkpoints=tuple(self.checkpoints),
+            outlined=frozenset(self.outlined),
             verdicts=self.verdicts,
             lines=self.lines,
             sources=tuple(source for source, _ in sourced),
@@ -304,6 +313,14 @@ class Judging:
             return _no("not-entitled", f"{party} is not one who may write {header.kind}")
         return self._within_cuts(record)
 
+    def _outlined(self, record: Record) -> Verdict:
+        """What others have judged a record to be, of which only the outline is here."""
+        self.outlined.add(record.id)
+        code = verdict_in(record)
+        if code:
+            return Verdict(effect=False, code=code, reason="it is here in outline only")
+        return self._within_cuts(record)
+
     def _circle(self, record: Record) -> Circle | None:
         header = record.header
         found = self.opened.get(header.circle)
@@ -362,45 +379,23 @@ class Judging:
         """Whether those who counted how far its issuer, or its key, holds had it."""
         if record.id not in self.known_relied_on and is_beyond(record, self.known_revocations):
             return _no("key-revoked", "its key was revoked, and its issuer does not count it")
-        if self._is_beyond_cut(record) or self._is_beyond_removal(record):
+        issuer, knows = record.header.issuer, self.history.knows
+        cut = self.known_cuts.get(issuer)
+        removed = self.known_removals.get(issuer, ())
+        if (cut is not None and cut.is_before(record, knows)) or any(
+            each.is_before(record, knows) for each in removed
+        ):
             return _no("beyond-cut", "its issuer had left, and those who counted did not have it")
         if chain.is_late(record, self.instrument, self.known_changes):
             return _no("late-version", "the text had been changed, and it names the one before")
         return Verdict(effect=True)
-
-    def _is_beyond_removal(self, record: Record) -> bool:
-        """Whether those who put its issuer out did not count this record, nor does it know that."""
-        header = record.header
-        return any(
-            header.circle == removal.circle
-            and record.id not in removal.certificates
-            and header.sequence > removal.counted.get(header.chain, 0)
-            and not self._knows_any(record, removal.certificates)
-            and not any(self.history.knows(each, record.id) for each in removal.rests_on)
-            for removal in self.known_removals.get(header.issuer, ())
-        )
-
-    def _is_beyond_cut(self, record: Record) -> bool:
-        """Whether its issuer left without counting this record, and it does not know of that."""
-        cut = self.known_cuts.get(record.header.issuer)
-        if cut is None or record.id == cut.withdrawal.id:
-            return False
-        if record.header.circle != cut.withdrawal.header.circle:
-            return False
-        if self.history.knows(record.id, cut.withdrawal.id):
-            return False
-        if self.history.knows(cut.withdrawal.id, record.id):
-            return False  # what the withdrawal rests on cannot be taken back by it
-        own = record.header.chain == cut.withdrawal.header.chain
-        counted = cut.withdrawal.header.sequence if own else cut.heads.get(record.header.chain, 0)
-        return record.header.sequence > counted
 
     # --- effects ------------------------------------------------------------------------
 
     def _take_effect(self, record: Record) -> None:
         header = record.header
         party = self.instrument.party(header.issuer)
-        if party is None:
+        if party is None or is_outline(record):
             return
         self._require_few(record)
         match header.kind:
@@ -409,12 +404,7 @@ class Judging:
                 self.proposals.append(record)
                 self.events.append((record, self._event(INVITED, None, record)))
             case "identity.person":
-                person, key, ends = read_listing(record.body)
-                listed = self.persons.setdefault(header.issuer, {})
-                if ends:
-                    listed.pop(person, None)
-                else:
-                    listed[person] = key
+                self._list(record)
             case "agreement.sign":
                 self._require_same_text(record.body)
                 self._once(self.signatures, party, record, SIGNED)
@@ -441,6 +431,8 @@ class Judging:
                 self._require_unsaid(record)
                 self._decide(record)
                 self.statements.append(record)
+            case "checkpoint":
+                self.checkpoints.append(record)
             case "key.revoke":
                 self.revocations.append((record, self._revocation(record)))
                 self.statements.append(record)
@@ -448,6 +440,15 @@ class Judging:
                 self.texts.open(record)
                 self._acknowledge(record, party)
                 self.statements.append(record)
+
+    def _list(self, record: Record) -> None:
+        """Take a person into the listing of its organisation, or off it."""
+        person, key, ends = read_listing(record.body)
+        listed = self.persons.setdefault(record.header.issuer, {})
+        if ends:
+            listed.pop(person, None)
+        else:
+            listed[person] = key
 
     def _take_word(self, record: Record, party: PartyId) -> None:
         """Take a party's consent to an amended text, or its objection."""

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 from allied.record.canonical import digest, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from allied.agreement.state import State, Verdict
     from allied.record.canonical import Json
-    from allied.record.history import History
+    from allied.record.history import Heads, History
     from allied.record.ids import CircleId, Digest
     from allied.record.record import ChainKey, Record
 
@@ -34,16 +34,27 @@ FORMAT = "state/1"
 
 
 def lengthened(line: bytes, record: Record, verdict: Verdict) -> bytes:
-    """The line of a chain with one more record."""
-    return hashlib.sha256(f"{line.hex()} {record.id} {verdict.code}".encode()).digest()
+    """The line of a chain with one more record: what it is, rests on, and was judged to be.
+
+    An outline has the same as its record (`allied.record.outline`).
+    """
+    header = record.header
+    said = (
+        line.hex(), record.id, verdict.code, header.claimed_at.isoformat(), header.key,
+        header.version, header.previous or "", *[dep.id for dep in header.deps],
+    )  # fmt: skip
+    return hashlib.sha256(" ".join(said).encode()).digest()
 
 
-def state_digest(history: History, state: State, circle: CircleId) -> Digest:
-    """What the records of one circle come to, in one word.
+def state_digest(
+    history: History, state: State, circles: Container[CircleId], heads: Heads | None = None
+) -> Digest:
+    """What the records of some circles come to, in one word.
 
     Args:
-        state: the fold of `history`.
-        circle: that of all parties.
+        state: the fold of `history`, or of its records up to `heads`.
+        circles: that of all parties, or those in view of who reads a narrower one.
+        heads: how far each chain was folded, where that is not all of it.
 
     Cost: linear in chains and events.
     """
@@ -51,7 +62,7 @@ def state_digest(history: History, state: State, circle: CircleId) -> Digest:
     events: Json = sorted(
         [source, event.event, event.party or "", event.at.isoformat(), event.version]
         for source, event in sources
-        if _stands_in(history, source, circle)
+        if _stands_in(history, source, circles)
     )
     decided: Json = {
         question: sorted({each.digest for each in its}) for question, its in state.decided.items()
@@ -65,10 +76,12 @@ def state_digest(history: History, state: State, circle: CircleId) -> Digest:
                 "format": FORMAT,
                 "heads": [
                     [*_name(chain), number, record]
-                    for chain, (number, record) in sorted(history.heads.items())
-                    if chain.circle == circle
+                    for chain, (number, record) in sorted(
+                        (history.heads if heads is None else heads).items()
+                    )
+                    if chain.circle in circles
                 ],
-                "lines": _lines(state.lines, circle),
+                "lines": _lines(state.lines, circles),
                 "passed": passed,
                 "texts": sorted(state.texts),
             }
@@ -76,18 +89,18 @@ def state_digest(history: History, state: State, circle: CircleId) -> Digest:
     )
 
 
-def _stands_in(history: History, source: str, circle: CircleId) -> bool:
+def _stands_in(history: History, source: str, circles: Container[CircleId]) -> bool:
     record = history.get(source)  # type: ignore[arg-type]
-    return record is not None and record.header.circle == circle
+    return record is not None and record.header.circle in circles
 
 
-def _lines(lines: Mapping[ChainKey, bytes], circle: CircleId) -> Json:
+def _lines(lines: Mapping[ChainKey, bytes], circles: Container[CircleId]) -> Json:
     return [
         [*_name(chain), line.hex()]
         for chain, line in sorted(lines.items())
-        if chain.circle == circle
+        if chain.circle in circles
     ]
 
 
 def _name(chain: ChainKey) -> list[str | int]:
-    return [chain.issuer, chain.incarnation]
+    return [chain.circle, chain.issuer, chain.incarnation]

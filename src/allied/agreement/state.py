@@ -65,6 +65,8 @@ class State:
         opened: circles beyond the standing ones.
         statements: records with effect that other pillars fold, in the history's order.
         verdicts: of every record in the history.
+        outlined: the records that are here in outline only.
+        checkpoints: what parties said that they come to, in the history's order.
         lines: of every chain, a digest over its records and their verdicts (`sameness`).
         alias: the file's id, under which events and register know the agreement.
         sources: of each event, the record that it comes from.
@@ -85,6 +87,8 @@ class State:
     opened: Mapping[CircleId, Circle]
     statements: tuple[Record, ...]
     verdicts: Mapping[RecordId, Verdict]
+    checkpoints: tuple[Record, ...] = ()
+    outlined: frozenset[RecordId] = frozenset()
     sources: tuple[RecordId, ...] = ()
     decided: Mapping[RecordId, tuple[Certified, ...]] = field(default_factory=dict)
     custody: Mapping[PartyId, Sequence[tuple[RecordId, str]]] = field(default_factory=dict)

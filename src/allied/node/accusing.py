@@ -1,7 +1,7 @@
 """Writing down that a party told two stories, where nobody has done so yet.
 
 Whoever finds that a chain parts says so in the circle where it does, with both records, once for
-each party and circle. Whoever takes that in takes both records in (`journal.take_in`), so nobody
+each party and circle. Whoever takes that in takes both records in (`incoming.take_in`), so nobody
 depends on the liar or on a lucky neighbour to learn of the other story.
 """
 

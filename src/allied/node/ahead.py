@@ -5,7 +5,7 @@ the interpreter. So a thread of its own verifies, chunk by chunk, while the batc
 looked at.
 
 Rules. What is found here is only whether a key has signed an envelope; whether that is the right
-key, and what follows, is asked by `allied.node.journal` as ever, in the order of the batch. What
+key, and what follows, is asked by `allied.node.incoming` as ever, in the order of the batch. What
 cannot be read is passed over here, and refused there.
 """
 

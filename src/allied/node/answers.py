@@ -19,6 +19,7 @@ from allied.node import (
     joining,
     leaving,
     messages,
+    outlined,
     relaying,
     release,
     telling,
@@ -39,6 +40,7 @@ from allied.node.pages import BlobsPage, RecordsPage
 from allied.node.peers import introductions
 from allied.node.renewals import parting
 from allied.record.identity import open_chain
+from allied.record.outline import outline_of
 from allied.record.record import ChainKey
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Introduction, Keys, Reading
-    from allied.record.ids import AgreementId, KeyId, OrganisationId
+    from allied.record.ids import AgreementId, KeyId, OrganisationId, RecordId
     from allied.record.keys import PublicKey, Signer
 
 _CHUNK = 500
@@ -168,6 +170,8 @@ class Answers:
             now = self.now()
             here = frozenset(each.id for each in reading.organisations())
             tops = leaving.tops(folded, caller, now)
+            late = outlined.shown(folded, caller, now)
+            outlines = self._outlines(reading, folded, late) if late else {}
             shared = leaving.shared_circles(folded)
             past = folded.history
             for span in question.spans:
@@ -179,6 +183,8 @@ class Answers:
                 last = span.last
                 if tops is not None and span.circle in shared:
                     last = min(last, tops[key][0] if key in tops else 0)
+                if late is not None and key not in past.frozen:
+                    last = min(last, late.tops[key][0] if key in late.tops else 0)
                 chain = reading.descriptors(span.issuer)
                 first = span.first
                 while first <= last:
@@ -188,12 +194,27 @@ class Answers:
                     for row in rows:
                         if row.issuer not in here and telling.is_news(row):
                             self._node.hearing.fetched(caller, row.agreement, row.row, now)
-                        if not page.add(row.raw, row.issuer, chain):
+                        if not page.add(outlines.get(row.id, row.raw), row.issuer, chain):
                             return page.encode(more=True)
                     if len(rows) < _CHUNK:
                         break
                     first = rows[-1].sequence + 1
         return page.encode(more=False)
+
+    def _outlines(
+        self, reading: Reading, folded: Folded, late: outlined.Shown
+    ) -> Mapping[RecordId, bytes]:
+        """What a late party is given in place of the records that it may not have."""
+        judged = {
+            circle: self._node.folds.upto(reading, folded, circle, heads).first.verdicts
+            for circle, heads in late.heads.items()
+        }
+        found = {}
+        for each in late.outlined:
+            record = folded.history.get(each)
+            if record is not None and each in judged.get(record.header.circle, {}):
+                found[each] = outline_of(record, judged[record.header.circle][each].code)
+        return found
 
     def _blobs(self, caller: OrganisationId, question: BlobsQuestion) -> bytes:
         page = BlobsPage()

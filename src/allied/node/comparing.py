@@ -46,7 +46,7 @@ def state_for(folded: Folded, organisation: OrganisationId, at: datetime) -> str
     party = folded.instrument.party(organisation)
     if party is None or leaving.tops(folded, organisation, at) is not None:
         return ""
-    return state_digest(folded.history, folded.state, folded.instrument.circles.all.id)
+    return state_digest(folded.history, folded.state, {folded.instrument.circles.all.id})
 
 
 def compare(

@@ -228,7 +228,7 @@ def _states(
 ) -> Iterator[Examined]:
     """Whether partners come to the same from the same records."""
     everybody = folded.instrument.circles.all.id
-    own = state_digest(folded.history, folded.state, everybody)[:12]
+    own = state_digest(folded.history, folded.state, {everybody})[:12]
     labels = {each.id: each.label for each in reading.peers()}
     for organisation in reading.organisations():
         if folded.instrument.party(organisation.id) is None:

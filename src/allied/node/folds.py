@@ -16,13 +16,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allied.agreement.fold import Progress, begun, further
+from allied.agreement.fold import Progress, begun, further, upto
 from allied.agreement.genesis import Instrument, open_instrument
 from allied.agreement.state import State
 from allied.errors import NotFoundError
 from allied.record.descriptor import read as read_descriptor
 from allied.record.history import History, history
-from allied.record.record import read_kept
+from allied.record.outline import read_stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from allied.agreement.terms import Agreement
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
-    from allied.record.ids import AgreementId, KeyId, OrganisationId, PartyId, RecordId
+    from allied.record.history import Heads
+    from allied.record.ids import AgreementId, CircleId, KeyId, OrganisationId, PartyId, RecordId
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,19 @@ class Folds:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[AgreementId, Folded] = {}
+        self._upto: dict[CircleId, tuple[object, Progress]] = {}
+
+    def upto(self, reading: Reading, folded: Folded, circle: CircleId, heads: Heads) -> Progress:
+        """The fold of the records up to `heads`; the last one for each circle is kept."""
+        past = folded.history
+        name = (tuple(sorted(heads.items())), tuple(sorted(past.frozen.items())), past.kept)
+        with self._lock:
+            kept = self._upto.get(circle)
+        if kept is None or kept[0] != name:
+            kept = name, upto(folded.instrument, past, Keepers(reading).of, heads)
+            with self._lock:
+                self._upto[circle] = kept
+        return kept[1]
 
     def of(self, reading: Reading, agreement: AgreementId) -> Folded:
         """The fold over exactly the records that `reading` sees.
@@ -108,8 +122,8 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
         raise NotFoundError("agreement.unknown", "no agreement here goes by that id")
     instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
     rows = reading.records(agreement)
-    past = history((read_kept(stored.raw, stored.id) for stored in rows), instrument.circles.size)
-    progress = begun(instrument, past, _Keepers(reading).of)
+    past = history((read_stored(stored.raw, stored.id) for stored in rows), instrument.circles.size)
+    progress = begun(instrument, past, Keepers(reading).of)
     number, last = (rows[-1].row, rows[-1].id) if rows else (0, None)
     return Folded(row, instrument, past, progress.state, number, last, progress)
 
@@ -118,8 +132,8 @@ def _extended(kept: Folded, reading: Reading) -> Folded:
     rows = reading.records(kept.row.id, after_row=kept.last_row)
     past = kept.history.grown({stored.raw for stored in rows})
     if past is None:
-        past = kept.history.extended(read_kept(stored.raw, stored.id) for stored in rows)
-    custodian = _Keepers(reading).of
+        past = kept.history.extended(read_stored(stored.raw, stored.id) for stored in rows)
+    custodian = Keepers(reading).of
     if kept.progress is None:
         progress = begun(kept.instrument, past, custodian)
     else:
@@ -128,7 +142,7 @@ def _extended(kept: Folded, reading: Reading) -> Folded:
     return Folded(kept.row, kept.instrument, past, progress.state, last.row, last.id, progress)
 
 
-class _Keepers:
+class Keepers:
     """Who keeps the acts keys of organisations, as the chains of descriptors held here say.
 
     What the first descriptor with a key says of it never changes, and it was held before any
@@ -136,6 +150,7 @@ class _Keepers:
     """
 
     def __init__(self, reading: Reading) -> None:
+        """Look at what `reading` sees."""
         self._reading = reading
         self._found: dict[OrganisationId, Mapping[KeyId, str]] = {}
 

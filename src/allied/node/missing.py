@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from allied.node import outlined
 from allied.node.messages import Head, Span
 from allied.record.record import ChainKey, read
 
@@ -75,3 +76,25 @@ def spans(folded: Folded | None, theirs: Sequence[Head], needed: Lacking = NOTHI
         first, last = found.get(chain, needed[chain])
         found[chain] = (min(first, needed[chain][0]), max(last, needed[chain][1]))
     return sorted(Span(*chain, first, last) for chain, (first, last) in found.items())
+
+
+def outlines(folded: Folded) -> list[Span]:
+    """The ranges to ask for again: records that are here in outline, of matters that are open.
+
+    Cost: nothing where no outline is here, else a pass over the records.
+    """
+    places: dict[ChainKey, list[int]] = {}
+    for each in outlined.wanted(folded):
+        record = folded.history.get(each)
+        if record is not None:
+            places.setdefault(record.header.chain, []).append(record.header.sequence)
+    found = []
+    for chain, numbers in places.items():
+        first = last = min(numbers)
+        for number in sorted(numbers):
+            if number > last + 1:
+                found.append(Span(*chain, first, last))
+                first = number
+            last = number
+        found.append(Span(*chain, first, last))
+    return sorted(found)

@@ -55,7 +55,7 @@ def still_withheld(
 
     Cost: a pass over the records where such a text is named by somebody who is not whole.
     """
-    whole = _whole(folded, standing)
+    whole = whole_parties(folded, standing)
     left = {text for text in kept_from if whole.isdisjoint(naming.get(text, ()))}
     doubtful = frozenset(left.intersection(naming))
     if doubtful:
@@ -67,7 +67,8 @@ def still_withheld(
     return frozenset(left)
 
 
-def _whole(folded: Folded, standing: Standing) -> frozenset[OrganisationId]:
+def whole_parties(folded: Folded, standing: Standing) -> frozenset[OrganisationId]:
+    """The parties that are in, and were from the beginning on."""
     return frozenset(
         folded.instrument.organisation(party)
         for party, found in standing.parties.items()

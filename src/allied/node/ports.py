@@ -336,7 +336,7 @@ class Writing(
     def add_agreement(self, agreement: AgreementRow) -> None: ...
 
     def add_records(self, records: Iterable[RecordRow]) -> Sequence[RecordRow]:
-        """Store verified records; known ones are passed over. Returns the new, `row` set."""
+        """Store verified records; known ones are passed over, but not outlines. Returns the new."""
         ...
 
     def claim_sequence(

@@ -32,12 +32,13 @@ from allied.node import (
     arrivals,
     blobs,
     called,
+    checkpointing,
     comparing,
     deciding,
     erasing,
     freshness,
     hub_rounds,
-    journal,
+    incoming,
     ledger_roots,
     messages,
     missing,
@@ -164,6 +165,7 @@ def settle(node: Node, keys: Keys, *, scrub: bool = True) -> None:
         accusing.accuse(node, keys, organisation)
         ledger_roots.commit_due(node, keys, organisation)
         witnessing.sign_due(node, keys, organisation)
+        checkpointing.sign_due(node, keys, organisation)
     deciding.decide(node, keys, organisations)
 
 
@@ -410,6 +412,7 @@ class _Exchange:
         before = len(outcome.refused)
         # What waits for others' records has no say here: a liar could else keep it waiting.
         complete = self._records(agreement, outcome) and len(outcome.refused) == before
+        self._fill(agreement, outcome)
         if complete:
             self._heard(agreement, begun)
         whole = self._blobs(agreement, outcome, begun) and complete
@@ -513,6 +516,14 @@ class _Exchange:
         self._compare(folded, ours, theirs, now)
         return True
 
+    def _fill(self, agreement: AgreementId, outcome: Outcome) -> None:
+        """Ask for records that are here in outline, where they are for us after all."""
+        with self._node.store.read() as reading:
+            folded = self._node.folds.of(reading, agreement)
+        for start in range(0, len(spans := missing.outlines(folded)), messages.MAX_SPANS):
+            answer = self._fetch(agreement, spans[start:])
+            self._store(agreement, answer, outcome)
+
     def _compare(self, folded: Folded, ours: Heads, theirs: Heads, now: datetime) -> None:
         mine, peer = self._organisation.id, self._peer.id
         if set(ours.heads) <= set(theirs.heads):
@@ -531,7 +542,7 @@ class _Exchange:
         node = self._node
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
-            taken = journal.take_in(writing, folded, answer.records, answer.identities)
+            taken = incoming.take_in(writing, folded, answer.records, answer.identities)
             if any(record.header.kind == called.RECALL for record in taken.stored):
                 recalls.comply(node, writing, agreement)
             if erasing.is_due(writing, agreement, taken.stored):

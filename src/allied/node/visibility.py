@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allied.node import leaving, offering, release, verdicts
+from allied.node import leaving, offering, outlined, release, verdicts
 from allied.node.fairness import fair_share
 from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode
@@ -46,12 +46,15 @@ def heads(folded: Folded, organisation: OrganisationId, at: datetime) -> tuple[H
     visible = circles(folded, organisation)
     past = folded.history
     tops = leaving.tops(folded, organisation, at)
+    late = outlined.shown(folded, organisation, at)
     shared = leaving.shared_circles(folded) if tops is not None else frozenset()
     found = []
     for chain, head in past.heads.items():
         if chain.circle not in visible:
             continue
         top = head if tops is None or chain.circle not in shared else tops.get(chain)
+        if top is not None and late is not None:
+            top = min(top, late.tops[chain]) if chain in late.tops else None
         if top is not None:
             found.append(Head(chain.circle, chain.issuer, chain.incarnation, *top))
     branches: dict[ChainKey, list[Head]] = {}

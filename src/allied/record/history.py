@@ -37,6 +37,7 @@ from allied.errors import NotFoundError, UsageError
 from allied.record.causality import Causality, Spot
 from allied.record.fork import ForkProof, prove
 from allied.record.ids import CircleId, RecordId
+from allied.record.outline import is_outline
 from allied.record.record import ChainKey, Record
 from allied.record.witness import Witnesses
 
@@ -186,7 +187,8 @@ class History:
 def history(records: Iterable[Record], size_of: SizeOf = _unknown) -> History:
     """Build the history of `records`, in any order, with or without copies.
 
-    Of two envelopes of one payload the shorter is kept, or the one with lesser bytes.
+    Of two envelopes of one payload the shorter is kept, or the one with lesser bytes; an outline
+    only where there is no envelope.
 
     Args:
         size_of: of standing circles; of opened ones the records say it.
@@ -238,8 +240,8 @@ def _unique(records: Iterable[Record], held: Mapping[RecordId, Record]) -> list[
     return list(unique.values())
 
 
-def _rank(record: Record) -> tuple[int, bytes]:
-    return len(record.raw), record.raw
+def _rank(record: Record) -> tuple[bool, int, bytes]:
+    return is_outline(record), len(record.raw), record.raw
 
 
 def _require_one_agreement(records: Iterable[Record]) -> None:

@@ -201,6 +201,9 @@ _ROWS: Final = (
     _row("decision.certificate", "enough counts of one result: the decision is proved",
          "voter", "assembler", at=_VOTE, when=_SINCE_FORCE, key="automatic", size=4096 * _KIB),
     # Keys and chains.
+    _row("checkpoint", "what the issuer comes to from the records up to these heads",
+         "bound", at=("all", "voters", "body"), when=_SINCE_FORCE, key="automatic",
+         size=4096 * _KIB),
     _row("fork.proof", "an organisation signed one number twice",
          "member", at=_ANYWHERE, when=_EVER, key="automatic", size=4096 * _KIB),
     _row("key.revoke", "keys of the issuer count only up to the heads named",

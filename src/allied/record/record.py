@@ -517,7 +517,7 @@ def _read_payload(raw: bytes, rules: int) -> tuple[Header, Mapping[str, Json], K
     body = value["body"]
     if not isinstance(body, dict):
         raise _shape("the body of a record is not an object")
-    header = _header(value["header"])
+    header = read_header(value["header"])
     row = rule(header.kind, rules)
     if len(raw) > row.max_bytes:
         # Only now is it worth measuring: the body is what the header leaves.
@@ -531,7 +531,13 @@ def _read_payload(raw: bytes, rules: int) -> tuple[Header, Mapping[str, Json], K
     return header, body, row
 
 
-def _header(value: Json) -> Header:
+def read_header(value: Json) -> Header:
+    """Read a header as it stands in a payload; whether there is such a kind is not asked.
+
+    Raises:
+        MalformedError: `record.shape`, `record.sequence`, `record.deps`, `record.claimed-at`, or
+            `ids.not-a-digest`.
+    """
     if not isinstance(value, dict) or value.keys() != _HEADER_KEYS:
         raise _shape("the header of a record does not have exactly the keys of its format")
     kind, previous = value["kind"], value["previous"]

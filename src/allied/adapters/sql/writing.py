@@ -50,6 +50,7 @@ from allied.node.rows import (
     WarningListRow,
 )
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, RecordId
+from allied.record.outline import KIND as OUTLINE
 
 _TAKE: Final = (
     "INSERT INTO counters (name, value) VALUES (?, ?)"
@@ -209,8 +210,14 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
             given.setdefault(record.id, record)
         table = schema.records
         condition = among(self._connection, table.c.id, given)
-        for row in self._all(select(table.c.id).where(condition)):
-            del given[row.id]
+        outlines = []
+        for row in self._all(select(table.c.id, table.c.kind).where(condition)):
+            if row.kind == OUTLINE != given[row.id].kind:
+                outlines.append(RecordId(row.id))
+            else:
+                del given[row.id]
+        if outlines:
+            self._do(delete(table).where(among(self._connection, table.c.id, outlines)))
         if not given:
             return ()
         first = self._take("record", len(given))

@@ -1,0 +1,419 @@
+"""Taking in the records of others.
+
+A record of another organisation is believed when its envelope has the form, its issuer is
+named in the agreement, the issuer's key has signed it, its whole past is here, and (for an
+act) a person whom the issuer has listed assents. Until its past is here it is parked; a
+record that fails is refused with a code and has no effect on any other. An outline proves
+nothing by itself, and is believed as `allied.node.outlined` says.
+
+Whether a believed record has an *effect* is not asked here; that is the fold's verdict.
+
+Words used here:
+    take in  check and store records of others
+    parked   kept, unbelieved, until what it rests on has arrived
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allied.agreement.certified import embedded
+from allied.agreement.checkpoints import shared_circles, view
+from allied.agreement.listings import read_listing, read_opening
+from allied.errors import AlliedError, UnverifiedError
+from allied.node import ahead, outlined, renewals
+from allied.node.folds import Keepers
+from allied.node.journal import as_row
+from allied.record import blob, revocation
+from allied.record.circle import check_deps
+from allied.record.envelope import assented, parse
+from allied.record.fork import carried
+from allied.record.identity import Identity, open_chain
+from allied.record.kinds import rule
+from allied.record.outline import is_outline, looks_outlined, read_outline
+from allied.record.record import (
+    MAX_ENVELOPE_BYTES,
+    ChainKey,
+    Record,
+    read_with_envelope,
+    require_assented,
+    require_issued,
+    require_signature,
+)
+from allied.record.revocation import REVOKE
+
+if TYPE_CHECKING:
+    from allied.agreement.judging import FindCustodian
+    from allied.node.ahead import Opened
+    from allied.node.folds import Folded
+    from allied.node.ports import Reading, Writing
+    from allied.record.history import History
+    from allied.record.ids import AgreementId, OrganisationId, PersonId, RecordId
+    from allied.record.keys import PublicKey
+
+PARKED_PER_ISSUER = 2_000
+PARKED_BYTES_PER_ISSUER = 16 * 2**20
+"""Room for the largest record there may be, twice, or for 2,000 ordinary ones."""
+
+
+@dataclass(slots=True)
+class TakenIn:
+    """What became of a batch of records of others."""
+
+    stored: list[Record] = field(default_factory=list)
+    parked: int = 0
+    known: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def take_in(
+    writing: Writing,
+    folded: Folded,
+    raws: Sequence[bytes],
+    offered: Mapping[OrganisationId, Sequence[bytes]],
+) -> TakenIn:
+    """Check records of one agreement and store those that hold.
+
+    Args:
+        folded: the agreement as `writing` sees it.
+        raws: envelopes and outlines in any order; duplicates are passed over.
+        offered: identity chains that came along; each proves itself against the id that
+            the genesis binds, so it does not matter who sent it.
+
+    Returns:
+        What was stored, parked, known, and the codes of what was refused.
+    """
+    result = TakenIn()
+    identities = Identities(writing, offered)
+    parked = {record: raw for record, _, raw in writing.parked(folded.row.id)}
+    batch = _Batch(folded, _hosted(writing, folded))
+    pending = list(dict.fromkeys((*raws, *parked.values())))
+
+    def identity_of(record: Record) -> Identity | None:
+        header = record.header
+        ours = header.agreement == folded.row.id and folded.instrument.party(header.issuer)
+        return identities.of(header.issuer) if ours else None
+
+    with ahead.opened(pending, identity_of) as opened:
+        for raw in pending:  # which grows by what proofs of forks carry
+            try:
+                record = _acceptable(raw, folded, identities, opened.get(raw))
+                pending += batch.add(record)
+            except AlliedError as refusal:
+                result.refused.append(refusal.code)
+    fresh = batch.fresh
+    believed = _believed(folded, batch, result, Keepers(writing).of)
+    rows = writing.add_records(as_row(record) for record in believed)
+    stored = {row.id for row in rows}
+    result.known = batch.known
+    result.stored = [record for record in believed if record.id in stored]
+    for organisation, chain in identities.news.items():
+        renewals.taken(writing, organisation, chain)
+    for record in result.stored:
+        _want_blobs(writing, folded.row.id, record)
+    waiting = set(fresh) - {record.id for record in believed}
+    # An outline that waited in vain is asked for again, as it is judged then.
+    waiting -= {each for each in waiting & set(parked) if is_outline(fresh[each])}
+    writing.unpark(set(parked) - waiting)
+    for record_id in sorted(waiting - set(parked)):
+        record = fresh[record_id]
+        result.parked += writing.park(
+            folded.row.id,
+            record.id,
+            record.header.issuer,
+            record.raw,
+            limit=PARKED_PER_ISSUER,
+            limit_bytes=PARKED_BYTES_PER_ISSUER,
+        )
+    return result
+
+
+def _hosted(reading: Reading, folded: Folded) -> tuple[OrganisationId, ...]:
+    """The parties on this node."""
+    return tuple(
+        each.id for each in reading.organisations() if folded.instrument.party(each.id) is not None
+    )
+
+
+class _Batch:
+    """What of some records is new here.
+
+    Attributes:
+        fresh: the records that are new, or take the place of their outlines.
+        spare: further envelopes of the same payloads; one that fails does not spoil another.
+        known: how many are held already.
+    """
+
+    def __init__(self, folded: Folded, hosted: Sequence[OrganisationId]) -> None:
+        self.fresh: dict[RecordId, Record] = {}
+        self.spare: dict[RecordId, list[Record]] = {}
+        self.known = 0
+        self.hosted = hosted
+        self._folded = folded
+        self._proved: set[bytes] = set()
+        self._places: dict[tuple[ChainKey, int], RecordId] = {}
+        for each in folded.state.outlined:
+            record = folded.history.get(each)
+            if record is not None:
+                self._places[record.header.chain, record.header.sequence] = each
+
+    def add(self, record: Record) -> Sequence[bytes]:
+        """Take a record that holds by itself; returns the envelopes that it carries, if new.
+
+        Raises:
+            UnverifiedError: `record.not-as-outlined`: another one stands in its place here.
+        """
+        held = self._folded.holds(record.id)
+        both = () if held else carried(record)
+        self._proved.update(both)
+        outline = self._places.get((record.header.chain, record.header.sequence))
+        if outline is not None and outline != record.id and record.raw not in self._proved:
+            raise UnverifiedError(
+                "record.not-as-outlined",
+                "another record stands in the place of one that is here in outline",
+            )
+        if held and not (outline == record.id and self._may_fill(record)):
+            self.known += 1
+        elif record.id not in self.fresh or is_outline(self.fresh[record.id]):
+            self.fresh[record.id] = record
+        elif not is_outline(record):
+            self.spare.setdefault(record.id, []).append(record)
+        return both
+
+    def _may_fill(self, record: Record) -> bool:
+        """Whether a record takes the place of its outline."""
+        if is_outline(record):
+            return False
+        return record.raw in self._proved or outlined.may_be_filled(
+            self._folded, record, self.hosted
+        )
+
+
+def _acceptable(
+    raw: bytes, folded: Folded, identities: Identities, opened: Opened | None
+) -> Record:
+    """Read an envelope or an outline, and check all that can be checked without its past.
+
+    Args:
+        opened: the same, where it was read ahead and is verified beside.
+    """
+    if looks_outlined(raw):
+        return _acceptable_outline(raw, folded)
+    record, envelope = (
+        read_with_envelope(raw) if opened is None else (opened.record, opened.envelope)
+    )
+    header = record.header
+    if header.agreement != folded.row.id:
+        raise UnverifiedError("record.other-agreement", "a record belongs to another agreement")
+    party = folded.instrument.party(header.issuer)
+    if party is None:
+        raise UnverifiedError("record.stranger", "a record's issuer is not named in the agreement")
+    circles = dict(folded.state.circles_of(folded.instrument, party))
+    if header.kind == "circle.open" and header.circle not in circles:
+        opening = read_opening(folded.instrument, record)
+        if party in opening.members:
+            circles[opening.id] = opening
+    if header.circle not in circles:
+        raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
+    check_deps(record, circles)
+    if opened is None:
+        require_issued(record, identities.of(header.issuer), envelope)
+    else:
+        require_signature(record, envelope, signed=opened.signed)
+    if header.kind == REVOKE:
+        revocation.read_revocation(record)  # one that does not read revokes nothing
+    identities.require_before_parting(record)
+    for each in embedded(record):  # the counts in a certificate prove by themselves, also later
+        require_issued(each, identities.of(each.header.issuer))
+    return record
+
+
+def _acceptable_outline(raw: bytes, folded: Folded) -> Record:
+    """Read an outline; whether it is believed is another question (`allied.node.outlined`)."""
+    record = read_outline(raw)
+    header = record.header
+    if header.agreement != folded.row.id:
+        raise UnverifiedError("record.other-agreement", "a record belongs to another agreement")
+    party = folded.instrument.party(header.issuer)
+    if party is None:
+        raise UnverifiedError("record.stranger", "a record's issuer is not named in the agreement")
+    circle = shared_circles(folded.instrument).get(header.circle)
+    if circle is None or party not in circle.members:
+        raise UnverifiedError(
+            "record.outline-unwanted", "an outline stands for something said between a few"
+        )
+    seen = view(folded.instrument, circle.id)
+    if any(dep.circle not in seen for dep in header.deps):
+        raise UnverifiedError("record.outline-unwanted", "an outline cites what not all can read")
+    return record
+
+
+class Identities:
+    """The identity chains of issuers: those known here, and offered ones that continue them.
+
+    A chain proves itself against the id that the genesis binds, so it does not matter who
+    sent it. One that contradicts what is known here is never taken for it; see
+    `allied.node.renewals`.
+    """
+
+    def __init__(self, reading: Reading, offered: Mapping[OrganisationId, Sequence[bytes]]) -> None:
+        """Look things up in `reading` and among the chains `offered`."""
+        self._reading = reading
+        self._offered = offered
+        self._found: dict[OrganisationId, Identity] = {}
+        self.news: dict[OrganisationId, Sequence[bytes]] = {}
+        self._shared: dict[OrganisationId, int] = {}
+        self._partings: dict[OrganisationId, int | None] = {}
+
+    def of(self, organisation: OrganisationId) -> Identity:
+        """The identity of an issuer.
+
+        Raises:
+            UnverifiedError: `record.identity-unknown`, no chain proves to be its own.
+        """
+        found = self._found.get(organisation)
+        if found is None:
+            found = self._found[organisation] = self._look(organisation)
+        return found
+
+    def _look(self, organisation: OrganisationId) -> Identity:
+        stored = list(self._reading.descriptors(organisation))
+        known = open_chain(stored) if stored else None
+        chain = list(self._offered.get(organisation, ()))
+        if chain and chain != stored[: len(chain)]:
+            offered = open_chain(chain)
+            if offered.id == organisation:
+                self.news[organisation] = chain
+                if known is None or offered.extends(known) or offered.supersedes(known):
+                    return offered
+                if known.contradicts(offered):
+                    self._shared[organisation] = known.shared(offered)
+        if known is None:
+            raise UnverifiedError(
+                "record.identity-unknown", "a record's issuer has not shown its keys"
+            )
+        return known
+
+    def require_before_parting(self, record: Record) -> None:
+        """Return unless its issuer has shown two chains, and only one of them has the key.
+
+        Raises:
+            UnverifiedError: `record.identity-forked`.
+        """
+        header = record.header
+        shared = self._shared.get(header.issuer)
+        if shared is None and header.issuer not in self.news:
+            shared = self._parted(header.issuer)
+        if shared is None:
+            return
+        purpose = rule(header.kind).key
+        if self.of(header.issuer).named_since(purpose, header.key) > shared:
+            raise UnverifiedError(
+                "record.identity-forked",
+                "a record's issuer has shown two identities, and only one of them has its key",
+                hint="people have to ask the organisation over another way",
+            )
+
+    def _parted(self, organisation: OrganisationId) -> int | None:
+        """How many descriptors its two stored chains have in common; None for one chain."""
+        if organisation not in self._partings:
+            found = renewals.parting(self._reading, organisation)
+            self._partings[organisation] = found.shared if found else None
+        return self._partings[organisation]
+
+
+def _believed(
+    folded: Folded, batch: _Batch, result: TakenIn, custodian: FindCustodian
+) -> list[Record]:
+    """The fresh records whose past is here and whose people assent, in causal order.
+
+    A record that fails leaves `batch.fresh`, and what rests on it stays unbelieved. Frozen records
+    are kept without asking for people: what their keys have signed is proof enough of a fork.
+    """
+    fresh, spare = batch.fresh, batch.spare
+    whole = folded.history.extended(fresh.values())
+    listings = [each for each in whole.order if each.header.kind == "identity.person"]
+    outlines = [each for each in fresh.values() if is_outline(each)]
+    covered: frozenset[RecordId] = frozenset()
+    if outlines:
+        covered = outlined.believed(folded.instrument, whole, outlines, batch.hosted, custodian)
+    unsupported: set[RecordId] = set()
+    believed = []
+    for record in (*whole.order, *(fresh[each] for each in sorted(whole.aside & set(fresh)))):
+        if record.id not in fresh:
+            continue
+        header = record.header
+        parents = {dep.id for dep in header.deps} | ({header.previous} - {None})
+        if not unsupported.isdisjoint(parents):
+            unsupported.add(record.id)
+            continue
+        if is_outline(record):
+            if record.id in covered:
+                believed.append(record)
+            else:
+                unsupported.add(record.id)
+            continue
+        if record.id in whole.aside or not rule(header.kind).act:
+            believed.append(record)
+            continue
+        candidates = [fresh[record.id], *spare.get(record.id, ())]
+        found = _assented(candidates, _listed(whole, listings, record), result)
+        if found is None:
+            unsupported.add(record.id)
+            del fresh[record.id]
+        else:
+            believed.append(found)
+    return believed
+
+
+def _assented(
+    candidates: Sequence[Record], persons: Mapping[PersonId, PublicKey], result: TakenIn
+) -> Record | None:
+    """The first envelope of an act on which all assertions hold; None where none does.
+
+    One that names somebody who did not assent is refused whole: what is stored is shown.
+    """
+    codes = []
+    for record in candidates:
+        try:
+            require_assented(record, persons)
+            envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
+            if len(assented(envelope, persons)) < len(envelope.assertions):
+                raise UnverifiedError(
+                    "record.assertion", "one of the people named on a record did not assent to it"
+                )
+        except AlliedError as refusal:
+            codes.append(refusal.code)
+            continue
+        return record
+    result.refused += codes
+    return None
+
+
+def _listed(
+    whole: History, listings: Sequence[Record], record: Record
+) -> dict[PersonId, PublicKey]:
+    """The people whom a record's issuer had listed in the record's own past."""
+    found: dict[PersonId, PublicKey] = {}
+    for listing in listings:
+        if listing.header.issuer != record.header.issuer:
+            continue
+        if whole.knows(record.id, listing.id):
+            try:
+                person, key, ends = read_listing(listing.body)
+            except AlliedError:
+                continue  # a listing that cannot be read lists nobody
+            if ends:
+                found.pop(person, None)
+            else:
+                found[person] = key
+    return found
+
+
+def _want_blobs(writing: Writing, agreement: AgreementId, record: Record) -> None:
+    """Note the blobs that a record's body names, so that they are asked for."""
+    wanted = list(blob.references(record.body))
+    if wanted:
+        writing.want_blobs(agreement, record.header.circle, wanted)
