@@ -38,7 +38,7 @@ def test_nothing_is_taken_in_for_a_neighbour_that_the_agreement_does_not_name(
     def naming(raw: bytes) -> bytes:
         found = AgreementsAnswer.decode(raw)
         rows = found.agreements[0].rows if found.agreements else 7
-        return AgreementsAnswer((Named(pact, "river-harbour", rows),)).encode()  # type: ignore[arg-type]
+        return AgreementsAnswer((Named(pact, "river-harbour", rows, 1),)).encode()  # type: ignore[arg-type]
 
     asked: list[str] = []
     inner = harbour.answers.answer

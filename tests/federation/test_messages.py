@@ -66,7 +66,7 @@ numbers = st.integers(1, MAX_INTEGER)
     [
         pytest.param(AgreementsAnswer(()), id="no agreement"),
         pytest.param(
-            AgreementsAnswer((Named(A, "pact", 0), Named(AgreementId("b" * 64), "pact", 7))),
+            AgreementsAnswer((Named(A, "pact", 0), Named(AgreementId("b" * 64), "pact", 7, 9))),
             id="two agreements of one alias",
         ),
         pytest.param(Heads(A, (HEAD, HEAD._replace(id=RecordId(TWO)))), id="a forked chain"),

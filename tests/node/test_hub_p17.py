@@ -37,7 +37,7 @@ from tests.node.network import House, Network, Wires
 
 GREEN = {"object_marking_refs": tlp(Tlp.GREEN)}
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_MARK = re.compile(rb'(?<="rows":)[0-9]+')
+_MARK = re.compile(rb'(?<="rows":)[0-9]+|(?<="items":)[0-9]+')
 _CURSOR = re.compile(rb'(?<=")[0-9a-f]{104}(?=")')
 
 

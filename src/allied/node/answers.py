@@ -148,8 +148,9 @@ class Answers:
                 folded = self._node.folds.of(reading, row.id)
                 if not folded.instrument.party(caller) or not folded.instrument.party(addressee):
                     continue
-                mark = visibility.mark(self._node, reading, folded, addressee, caller)
-                named.append(Named(row.id, row.alias, mark))
+                rows = visibility.records_mark(folded, caller, self.now())
+                items = visibility.items_mark(self._node, reading, folded, addressee, caller)
+                named.append(Named(row.id, row.alias, rows, items))
         return AgreementsAnswer(tuple(named[: messages.MAX_AGREEMENTS])).encode()
 
     def _heads(self, caller: OrganisationId, question: Heads) -> bytes:

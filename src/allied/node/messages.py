@@ -104,12 +104,14 @@ class Named(NamedTuple):
     """An agreement that names the caller.
 
     Attributes:
-        rows: a number that follows from what the caller may see of it; a change means news.
+        rows: a number that follows from the records that the caller may see; a change means news.
+        items: the same of items; 0 for none.
     """
 
     id: AgreementId
     alias: str
     rows: int
+    items: int = 0
 
 
 class Head(NamedTuple):
@@ -151,7 +153,8 @@ class AgreementsAnswer:
     def encode(self) -> bytes:
         """Canonical JSON, by id."""
         named: list[Json] = [
-            {"alias": one.alias, "id": one.id, "rows": one.rows} for one in sorted(self.agreements)
+            {"alias": one.alias, "id": one.id, "items": one.items, "rows": one.rows}
+            for one in sorted(self.agreements)
         ]
         return encode({"agreements": named})
 
@@ -161,9 +164,10 @@ class AgreementsAnswer:
         value = fields(decode(raw, limit=ANSWER_LIMITS[AGREEMENTS]), frozenset({"agreements"}))
         named = []
         for element in elements(value["agreements"], MAX_AGREEMENTS):
-            one = fields(element, frozenset({"alias", "id", "rows"}))
+            one = fields(element, frozenset({"alias", "id", "items", "rows"}))
             agreement = AgreementId(digest_text(one["id"], "an agreement"))
-            named.append(Named(agreement, text(one["alias"]), count(one["rows"], 0)))
+            marks = count(one["rows"], 0), count(one["items"], 0)
+            named.append(Named(agreement, text(one["alias"]), *marks))
         require_ascending([one.id for one in named])
         return cls(tuple(named))
 

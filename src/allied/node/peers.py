@@ -170,8 +170,13 @@ def introductions(node: Node) -> Sequence[Introduction]:
 
 
 def answered(node: Node, peer: Peer) -> None:
-    """Remember that a peer answered."""
-    _remember(node, peer, problem="")
+    """Remember that a peer answered; where that is known since a moment ago, nothing is written.
+
+    Args:
+        peer: as it was read before it was asked.
+    """
+    if peer.failures or not peer.seen_at or node.clock.now() - peer.seen_at >= _SEEN_STEP:
+        _remember(node, peer, problem="")
 
 
 def failed(node: Node, peer: Peer, problem: str) -> None:

@@ -369,7 +369,7 @@ class _Exchange:
         named = AgreementsAnswer.decode(self.ask(messages.AGREEMENTS, messages.NOTHING))
         problems: list[AlliedError] = []
         for one in named.agreements:
-            mark = f"{one.rows}"
+            mark = f"{one.rows} {one.items}"
             cursor = f"seen:{self._organisation.id}:{self._peer.id}:{one.id}"
             with self._node.store.read() as reading:
                 nothing_new = reading.cursor(cursor) == mark
@@ -418,6 +418,8 @@ class _Exchange:
         whole = self._blobs(agreement, outcome, begun) and complete
         if not self._items:
             return False
+        if not named.items:
+            return whole  # there are none for us
         outcome.items += arrivals.pull(
             self._node,
             self._keys,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from allied.node.ports import Reading
     from allied.node.rows import Organisation, Peer, RecordRow
     from allied.record.ids import AgreementId, CircleId, OrganisationId, RecordId
+    from allied.record.record import Header
 
 FEW: Final = 8
 """Parties in a circle whose votes everybody in it is told of at once."""
@@ -178,19 +179,20 @@ class _Looked:
 
     def _own(self, sees: _Sight, after: int) -> bool:
         """Whether something of our own is new that a peer is to be told at once."""
-        if self._folded.last_row - after > _MOST_LOOKED_AT:
-            return True
+        if not after and self._folded.last_row > _MOST_LOOKED_AT:
+            headers = (each.header for each in self._folded.history.order)
+            return any(each.issuer in self._here and sees(each) for each in headers)
         return any(
-            row.issuer in self._here and sees.row(row) and self._concerns(sees.peer.id, row)
+            row.issuer in self._here and sees(row) and self._concerns(sees.peer.id, row)
             for row in self._since(after)
         )
 
     def _onward(self, sees: _Sight, after: int) -> bool:
         """Whether something of others has waited long enough to be passed on to a peer."""
         hearing, agreement, last = self._node.hearing, self._folded.row.id, self._folded.last_row
-        if hearing.is_fed(sees.peer.id) and last - after <= _MOST_LOOKED_AT:
+        if hearing.is_fed(sees.peer.id):
             for row in self._since(after):
-                if row.issuer in self._here or row.issuer == sees.peer.id or not sees.row(row):
+                if row.issuer in self._here or row.issuer == sees.peer.id or not sees(row):
                     continue
                 if not self._concerns(sees.peer.id, row):
                     continue
@@ -251,7 +253,7 @@ class _Sight:
     shared: frozenset[CircleId]
     tops: Mapping[ChainKey, tuple[int, RecordId]]
 
-    def row(self, row: RecordRow) -> bool:
+    def __call__(self, row: RecordRow | Header) -> bool:
         """Whether it may see a record; who has left not what came later among all."""
         if row.circle not in self.circles:
             return False

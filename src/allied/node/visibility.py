@@ -86,11 +86,15 @@ def mark(
     anything else; what waits only for something in return counts as well, or both sides would
     wait for ever (see `allied.node.offering`).
     """
-    seen = heads(folded, organisation, node.clock.now())
-    items = _items(node, reading, folded, holder, organisation)
-    if not seen and not items:
-        return 0
-    return _number([[[head.circle, head.id, head.sequence] for head in seen], *items])
+    records = records_mark(folded, organisation, node.clock.now())
+    items = items_mark(node, reading, folded, holder, organisation)
+    return _number([records, items]) if records or items else 0
+
+
+def records_mark(folded: Folded, organisation: OrganisationId, at: datetime) -> int:
+    """As `mark`, of records alone."""
+    seen = heads(folded, organisation, at)
+    return _number([[head.circle, head.id, head.sequence] for head in seen]) if seen else 0
 
 
 def items_mark(
