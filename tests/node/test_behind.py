@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -51,3 +52,12 @@ def test_nothing_given_is_nothing_to_wait_for() -> None:
     with Behind() as behind:
         behind.wait()
         assert threading.active_count() == before
+
+
+def test_threads_take_turns_more_often_only_while_there_are_two() -> None:
+    before = sys.getswitchinterval()
+    with Behind() as behind:
+        assert sys.getswitchinterval() == before
+        behind.do(lambda: None)
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before

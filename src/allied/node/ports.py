@@ -26,6 +26,7 @@ from typing import Protocol
 from allied.node.account import Accounted
 from allied.node.beside import ReadingBeside, WritingBeside
 from allied.node.hub_rows import ReadingHub, WritingHub
+from allied.node.item_store import PreparingItems
 from allied.node.ledger_store import ReadingRoots, WritingRoots
 from allied.node.neighbour_rows import ReadingNeighbours, WritingNeighbours
 from allied.node.pairing import ReadingPairs, WritingPairs
@@ -433,7 +434,7 @@ class Writing(
         ...
 
 
-class Store(Accounted, Protocol):
+class Store(Accounted, PreparingItems, Protocol):
     """A durable store: many readers, one writer at a time, across processes."""
 
     def read(self) -> AbstractContextManager[Reading]:

@@ -14,7 +14,7 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from allied.exchange.intake import Accepted, Intake, Repeated, Terms
 from allied.exchange.marking import WELL_KNOWN, read_definition
 from allied.exchange.policy import NOTHING_REFERS, Verdict, decide
 from allied.exchange.statement import MAX_ITEMS, Leaf, commitment, packed_place, state
-from allied.exchange.stix import Kind, read_head, version_of
+from allied.exchange.stix import Kind, kind_of, read_head, version_of
 from allied.exchange.survey import survey
 from allied.exchange.topics import forbidden
 from allied.node import deriving, ledger, recalls, verdicts
@@ -129,13 +129,14 @@ class _Ready:
 
     Attributes:
         by_class: its members by the key of their class.
-        statements: what was signed over which members of which class.
+        statements: what was signed over which members of which class; these to be stored, but
+            for the number of the class.
         classes: all classes of the share so far, by key.
     """
 
     batch: Sequence[Accepted]
     by_class: Mapping[Digest, Sequence[Accepted]]
-    statements: Sequence[tuple[Digest, Sequence[Accepted], Signed]]
+    statements: Sequence[tuple[Digest, Signed, ItemBatch]]
     classes: Mapping[Digest, HandlingClass]
 
 
@@ -445,7 +446,7 @@ class _Sharing:
             return None
         signer = self._keys.signer(self._organisation.id, "automatic")
         statements = [
-            (key, part, self._state(part, signer))
+            (key, *self._stated(part, signer))
             for key, members in by_class.items()
             for part in _parts(members)
         ]
@@ -456,10 +457,13 @@ class _Sharing:
         batch, by_class = ready.batch, ready.by_class
         with self._node.store.write() as writing:
             self._store_classes(writing, ready.classes, by_class)
-            for _, _, signed in ready.statements:
+            for _, signed, _ in ready.statements:
                 writing.add_statement(signed.digest, signed.raw)
                 writing.add_tree(signed.digest, signed.kept.packed())
-            added = writing.add_batches([self._batch(*each) for each in ready.statements])
+            ids = self._class_ids
+            added = writing.add_batches(
+                [replace(items, class_id=ids[key]) for key, _, items in ready.statements]
+            )
             self._result.stored += added.stored
             if not self.on_behalf:
                 said = (accepted.head.id for accepted in batch)
@@ -507,30 +511,31 @@ class _Sharing:
             ids[key] = writing.handling_class(self._folded.row.id, key, handling.canonical())
             todo += [each for each in handling.along or () if each in classes]
 
-    def _state(self, members: Sequence[Accepted], signer: Signer) -> Signed:
-        """Sign one statement over some members of a class."""
-        return state(
+    def _stated(self, members: Sequence[Accepted], signer: Signer) -> tuple[Signed, ItemBatch]:
+        """Sign one statement over some members of a class, and make them ready to be stored."""
+        versions = [version_of(each.head, each.digest) for each in members]
+        signed = state(
             self._organisation.id,
             commitment(self._folded.row.id, bytes.fromhex(self._folded.instrument.genesis.nonce)),
             members[0].handling,
             [
-                Leaf(
-                    accepted.head.id,
-                    version_of(accepted.head, accepted.digest),
-                    accepted.digest,
-                    accepted.effective.definitions,
-                )
-                for accepted in members
+                Leaf(each.head.id, version, each.digest, each.effective.definitions)
+                for each, version in zip(members, versions, strict=True)
             ],
             self._node.chance.token(32),
             signer,
             self._at,
         )
 
-    def _batch(self, key: Digest, members: Sequence[Accepted], signed: Signed) -> ItemBatch:
-        """The members of a statement, to be stored."""
+        return signed, self._node.store.prepared(self._batch(members, versions, signed))
+
+    def _batch(
+        self, members: Sequence[Accepted], versions: Sequence[str], signed: Signed
+    ) -> ItemBatch:
+        """The members of a statement, to be stored; the number of their class comes later."""
         organisation = self._organisation.id
-        heads = [accepted.head for accepted in members]
+        types = [accepted.head.type for accepted in members]
+        kinds = {type_: kind_of(type_).value for type_ in set(types)}
         return ItemBatch(
             holder=organisation,
             originator=organisation,
@@ -538,12 +543,12 @@ class _Sharing:
             via=organisation,
             share=self._result.id,
             received_at=self._at,
-            class_id=self._class_ids[key],
+            class_id=0,
             statement=signed.digest,
-            ids=[head.id for head in heads],
-            modified=[version_of(each.head, each.digest) for each in members],
-            types=[head.type for head in heads],
-            kinds=[head.kind.value for head in heads],
+            ids=[accepted.head.id for accepted in members],
+            modified=versions,
+            types=types,
+            kinds=[kinds[type_] for type_ in types],
             digests=[bytes.fromhex(accepted.digest) for accepted in members],
             raws=[accepted.raw for accepted in members],
             proofs=[packed_place(place) for place in range(len(members))],

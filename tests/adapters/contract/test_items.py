@@ -474,7 +474,8 @@ def test_the_class_of_an_object_is_that_of_what_was_stored_last(store: Store) ->
         assert reading.classes_of_items(PACT, RIVER, HARBOUR, []) == {}
 
 
-def test_items_in_columns_are_stored_as_items_in_rows(store: Store) -> None:
+@pytest.mark.parametrize("beforehand", [False, True])
+def test_items_in_columns_are_stored_as_items_in_rows(store: Store, beforehand: bool) -> None:
     fresh = AgreementId(hexed("in columns"))
     with store.write() as writing:
         one, two = rows.classes(writing, 2, fresh)
@@ -484,6 +485,13 @@ def test_items_in_columns_are_stored_as_items_in_rows(store: Store) -> None:
         ]
         batches = list(intake.batched([*given_items, given_items[0]]))
         assert {batch.class_id for batch in batches} == {one, two}
+        if beforehand:
+            blank = [store.prepared(replace(batch, class_id=0)) for batch in batches]
+            numbers = [batch.class_id for batch in batches]
+            batches = [
+                replace(batch, class_id=number)
+                for batch, number in zip(blank, numbers, strict=True)
+            ]
         added = writing.add_batches(batches)
         assert (added.stored, added.known) == (12, 1)
         found = writing.items(fresh, RIVER, limit=99)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, groupby, islice
 from typing import Final
 
@@ -81,9 +81,28 @@ class _New:
         doubtful: places of the items that need a second look.
     """
 
-    batch: ItemBatch
+    batch: Prepared
     keys: Sequence[int]
     doubtful: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(ItemBatch):
+    """A batch with what depends on nothing but itself and the secret of the store.
+
+    Attributes:
+        keys: one per item, see `pages.item_key`.
+    """
+
+    keys: Sequence[int]
+
+
+def prepared(secret: bytes, batch: ItemBatch) -> Prepared:
+    """See `allied.node.item_store`."""
+    rest = rest_key(secret, batch.holder, batch.originator, batch.agreement)
+    keys = item_keys(secret, batch.ids, batch.modified, rest)
+    given = {each.name: getattr(batch, each.name) for each in fields(ItemBatch)}
+    return Prepared(**given, keys=keys)
 
 
 def batched(given: Iterable[tuple[ItemRow, bytes]]) -> Iterator[ItemBatch]:
@@ -147,12 +166,14 @@ class Intake:
             contradicting=tuple(outcome.contradicting),
         )
 
-    def _add_chunk(self, chunk: list[ItemBatch], outcome: _Outcome) -> None:
-        keys = [self._keys(batch) for batch in chunk]
+    def _add_chunk(self, given: list[ItemBatch], outcome: _Outcome) -> None:
+        chunk = [self._prepared(batch) for batch in given]
+        keys = [batch.keys for batch in chunk]
         highs = [key >> 32 for each in keys for key in each]
-        here = self._here(set(highs))
+        distinct = set(highs)
+        here = self._here(distinct)
         doubtful = here
-        if len(set(highs)) < len(highs):
+        if len(distinct) < len(highs):
             doubtful = here | {high for high, number in Counter(highs).items() if number > 1}
         if doubtful:
             new = self._sorted_out(chunk, keys, here, doubtful, outcome)
@@ -161,9 +182,8 @@ class Intake:
         if new:
             self._insert(new, here, outcome)
 
-    def _keys(self, batch: ItemBatch) -> list[int]:
-        rest = rest_key(self.secret, batch.holder, batch.originator, batch.agreement)
-        return item_keys(self.secret, batch.ids, batch.modified, rest)
+    def _prepared(self, batch: ItemBatch) -> Prepared:
+        return batch if isinstance(batch, Prepared) else prepared(self.secret, batch)
 
     def _here(self, highs: set[int]) -> set[int]:
         """The upper halves of keys under which the store has any item."""
@@ -174,8 +194,8 @@ class Intake:
 
     def _sorted_out(
         self,
-        chunk: list[ItemBatch],
-        keys: list[list[int]],
+        chunk: list[Prepared],
+        keys: list[Sequence[int]],
         here: set[int],
         doubtful: set[int],
         outcome: _Outcome,
@@ -364,7 +384,7 @@ def _last(holder: int) -> str:
     return f"added:{holder}"
 
 
-def _picked(batch: ItemBatch, chosen: Sequence[int]) -> ItemBatch:
+def _picked(batch: Prepared, chosen: Sequence[int]) -> Prepared:
     """Some items of a batch."""
     return replace(
         batch,
@@ -375,6 +395,7 @@ def _picked(batch: ItemBatch, chosen: Sequence[int]) -> ItemBatch:
         digests=[batch.digests[place] for place in chosen],
         raws=[batch.raws[place] for place in chosen],
         proofs=[batch.proofs[place] for place in chosen],
+        keys=[batch.keys[place] for place in chosen],
     )
 
 

@@ -27,12 +27,14 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 from allied.adapters.sql import copying, forms
 from allied.adapters.sql.account import account
 from allied.adapters.sql.dialect import WRITES
+from allied.adapters.sql.intake import prepared
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
 from allied.adapters.sql.soundness import faults
 from allied.adapters.sql.writing import SqlWriting
 from allied.errors import AlliedError, ExhaustedError
 from allied.node.account import Fault, StoreAccount
+from allied.node.rows import ItemBatch
 from allied.record.ids import OrganisationId
 
 _LOG: Final = logging.getLogger("allied.store")
@@ -102,6 +104,10 @@ class SqlStore:
             yield reading
             if reading.learned:
                 self._book.learn(reading.learned)
+
+    def prepared(self, batch: ItemBatch) -> ItemBatch:
+        """See `allied.node.item_store`."""
+        return prepared(self._secret, batch)
 
     @contextmanager
     def write(self) -> Iterator[SqlWriting]:
