@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, islice, repeat
 from pathlib import Path
 from typing import Any, Final, cast
@@ -128,8 +129,61 @@ def insert_rows(
     connection.exec_driver_sql(statement, list(rows))
 
 
-Values = int | range | Sequence[int | str | bytes]
+Sequenced = Sequence[int] | Sequence[str] | Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A column of many rows in a form in which SQLite takes it; made by `packed`.
+
+    SQLite finds a piece of a blob by its place, but has to read JSON from its start: columns in
+    one blob each cost half of what rows of JSON do.
+
+    Attributes:
+        values: one per row.
+        piece: what stands for them in a statement, by the number of the row.
+        given: what belongs to the marks in `piece`.
+    """
+
+    values: Sequenced
+    piece: str
+    given: tuple[bytes, ...]
+
+
+Values = int | range | Sequenced | Packed
 """A column of many rows: one number for all, numbers that follow each other, or one value each."""
+
+
+def packed(values: Sequenced) -> Packed:
+    """One value for each row; at least one, of one type, texts without NUL."""
+    if isinstance(values[0], int):
+        piece, digits = _numbers(cast("Sequence[int]", values))
+        return Packed(values, piece, (digits,))
+    if isinstance(values[0], str):
+        piece, given = _pieces([text.encode() for text in cast("Sequence[str]", values)])
+        return Packed(values, f"CAST({piece} AS TEXT)", given)
+    return Packed(values, *_pieces(cast("Sequence[bytes]", values)))
+
+
+def _numbers(numbers: Sequence[int]) -> tuple[str, bytes]:
+    """Numbers in digits, all in the same width."""
+    width = max(len(str(max(numbers))), len(str(min(numbers))))
+    digits = (b"%%%dd" % width) * len(numbers) % tuple(numbers)
+    return f"CAST(CAST(substr(?, each.key * {width} + 1, {width}) AS TEXT) AS INTEGER)", digits
+
+
+def _pieces(blobs: Sequence[bytes]) -> tuple[str, tuple[bytes, ...]]:
+    """Pieces of one blob; of no bytes at all there is none, but for the empty one."""
+    lengths = list(map(len, blobs))
+    most = max(lengths)
+    given = [b"".join(blobs)]
+    if min(lengths) == most:
+        at, length = f"each.key * {most} + 1", f"{most}"
+    else:
+        at, places = _numbers(list(accumulate(lengths[:-1], initial=1)))
+        length, sizes = _numbers(lengths)
+        given += [places, sizes]
+    return f"coalesce(substr(?, {at}, {length}), x'')", tuple(given)
 
 
 def insert_columns(
@@ -148,60 +202,30 @@ def insert_columns(
     if not count:
         return
     if connection.dialect.name == "postgresql":
-        each = [repeat(of) if isinstance(of, int) else of for of in columns.values()]
+        each = [
+            repeat(of) if isinstance(of, int) else of.values if isinstance(of, Packed) else of
+            for of in columns.values()
+        ]
         insert_rows(connection, table, list(columns), list(islice(zip(*each, strict=False), count)))
         return
-    given = _Given()
-    each_of = {name: given.place(of, count) for name, of in columns.items()}
-    statement = (
-        f"INSERT INTO {table.name} ({', '.join(each_of)})"  # noqa: S608
-        f" SELECT {', '.join(each_of.values())} FROM json_each(?) AS each"
-    )
-    connection.exec_driver_sql(statement, (*given.values, f"[{','.join('0' * count)}]"))
-
-
-class _Given:
-    """The columns of many rows, each as one value; rows take their pieces by their number.
-
-    SQLite finds a piece of a blob by its place, but has to read JSON from its start: many
-    columns in one blob each cost half of what rows of JSON do.
-    """
-
-    def __init__(self) -> None:
-        self.values: list[int | bytes] = []
-
-    def place(self, of: Values, count: int) -> str:
-        """What stands for a column in the statement."""
+    given: list[int | bytes] = []
+    pieces = []
+    for of in columns.values():
         if isinstance(of, int):
-            self.values.append(of)
-            return "?"
-        if isinstance(of, range):
-            self.values.append(of.start)
-            return "? + each.key"
-        if isinstance(of[0], int):
-            return self._number(cast("Sequence[int]", of)[:count])
-        if isinstance(of[0], str):
-            texts = [text.encode() for text in cast("Sequence[str]", of)[:count]]
-            return f"CAST({self._piece(texts)} AS TEXT)"
-        return self._piece(cast("Sequence[bytes]", of)[:count])
-
-    def _number(self, numbers: Sequence[int]) -> str:
-        """Numbers in digits, all in the same width."""
-        width = max(len(str(max(numbers))), len(str(min(numbers))))
-        self.values.append((b"%%%dd" % width) * len(numbers) % tuple(numbers))
-        return f"CAST(CAST(substr(?, each.key * {width} + 1, {width}) AS TEXT) AS INTEGER)"
-
-    def _piece(self, blobs: Sequence[bytes]) -> str:
-        """Pieces of one blob; of no bytes at all there is none, but for the empty one."""
-        self.values.append(b"".join(blobs))
-        lengths = list(map(len, blobs))
-        most = max(lengths)
-        if min(lengths) == most:
-            at, length = f"each.key * {most} + 1", f"{most}"
+            pieces.append("?")
+            given.append(of)
+        elif isinstance(of, range):
+            pieces.append("? + each.key")
+            given.append(of.start)
         else:
-            at = self._number(list(accumulate(lengths[:-1], initial=1)))
-            length = self._number(lengths)
-        return f"coalesce(substr(?, {at}, {length}), x'')"
+            column_of = of if isinstance(of, Packed) else packed(of)
+            pieces.append(column_of.piece)
+            given += column_of.given
+    statement = (
+        f"INSERT INTO {table.name} ({', '.join(columns)})"  # noqa: S608
+        f" SELECT {', '.join(pieces)} FROM json_each(?) AS each"
+    )
+    connection.exec_driver_sql(statement, (*given, f"[{','.join('0' * count)}]"))
 
 
 def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Sequence[Any] | None:

@@ -21,14 +21,23 @@ that date is deleted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import chain, groupby, islice
 from typing import Final
 
 from sqlalchemy import Connection, exists, select, update
 
-from allied.adapters.sql.dialect import Values, among, ask, change, insert_columns, listed
+from allied.adapters.sql.dialect import (
+    Packed,
+    Values,
+    among,
+    ask,
+    change,
+    insert_columns,
+    listed,
+    packed,
+)
 from allied.adapters.sql.names import Names
 from allied.adapters.sql.pages import item_keys, item_span, rest_key, version_span
 from allied.adapters.sql.schema import bodies, items, to_microseconds
@@ -92,9 +101,11 @@ class Prepared(ItemBatch):
 
     Attributes:
         keys: one per item, see `pages.item_key`.
+        columns: of the two tables, by name, as they go in.
     """
 
     keys: Sequence[int]
+    columns: Mapping[str, Packed]
 
 
 def prepared(secret: bytes, batch: ItemBatch) -> Prepared:
@@ -102,7 +113,16 @@ def prepared(secret: bytes, batch: ItemBatch) -> Prepared:
     rest = rest_key(secret, batch.holder, batch.originator, batch.agreement)
     keys = item_keys(secret, batch.ids, batch.modified, rest)
     given = {each.name: getattr(batch, each.name) for each in fields(ItemBatch)}
-    return Prepared(**given, keys=keys)
+    columns = {
+        "raw": packed(batch.raws),
+        "key": packed(keys),
+        "size": packed([len(raw) for raw in batch.raws]),
+        "id": packed(batch.ids),
+        "modified": packed(batch.modified),
+        "digest": packed(batch.digests),
+        "proof": packed(batch.proofs),
+    }
+    return Prepared(**given, keys=keys, columns=columns)
 
 
 def batched(given: Iterable[tuple[ItemRow, bytes]]) -> Iterator[ItemBatch]:
@@ -221,7 +241,9 @@ class Intake:
                     second.append(len(chosen))
                 chosen.append(place)
             if chosen:
-                picked = batch if len(chosen) == len(batch_keys) else _picked(batch, chosen)
+                picked = (
+                    batch if len(chosen) == len(batch_keys) else _picked(self.secret, batch, chosen)
+                )
                 new.append(_New(picked, [batch_keys[place] for place in chosen], second))
         return new
 
@@ -256,7 +278,7 @@ class Intake:
             batch, number = each.batch, len(each.keys)
             columns: dict[str, Values] = {
                 "seq": range(following, following + number),
-                "key": each.keys,
+                "key": batch.columns["key"],
                 "holder": numbers[batch.holder],
                 "originator": numbers[batch.originator],
                 "agreement": numbers[batch.agreement],
@@ -267,14 +289,14 @@ class Intake:
                 "kind": [numbers[name] for name in batch.kinds],
                 "class_id": batch.class_id,
                 "body": body_of[place],
-                "size": [len(raw) for raw in batch.raws],
+                "size": batch.columns["size"],
                 "received_at": to_microseconds(batch.received_at),
                 "added": range(added[place], added[place] + number),
                 "repeated": repeated[place],
-                "id": batch.ids,
-                "modified": batch.modified,
-                "digest": batch.digests,
-                "proof": batch.proofs,
+                "id": batch.columns["id"],
+                "modified": batch.columns["modified"],
+                "digest": batch.columns["digest"],
+                "proof": batch.columns["proof"],
             }
             insert_columns(self.connection, items, number, columns)
             following += number
@@ -286,19 +308,19 @@ class Intake:
     def _bodies(self, new: list[_New], here: set[int], most: int) -> list[range | Sequence[int]]:
         """The number of the bytes of each item, stored where they were not."""
         shared: dict[bytes, int] = {}
-        first = following = self.take("body", most)
-        raws: list[bytes] = []
+        following = self.take("body", most)
         found: list[range | Sequence[int]] = []
         for each in new:
             batch = each.batch
             if not each.doubtful:
                 numbers = range(following, following + len(each.keys))
-                raws += batch.raws
+                self._add_bodies(numbers, batch.columns["raw"])
                 following += len(each.keys)
                 found.append(numbers)
                 continue
             doubtful = set(each.doubtful)
             of_batch = []
+            first, raws = following, []
             for place, raw in enumerate(batch.raws):
                 body = 0
                 if place in doubtful:
@@ -315,10 +337,11 @@ class Intake:
                     following += 1
                 of_batch.append(body)
             found.append(of_batch)
-        if following > first:
-            columns: dict[str, Values] = {"id": range(first, following), "raw": raws}
-            insert_columns(self.connection, bodies, following - first, columns)
+            self._add_bodies(range(first, following), raws)
         return found
+
+    def _add_bodies(self, numbers: range, raws: Sequence[bytes] | Packed) -> None:
+        insert_columns(self.connection, bodies, len(numbers), {"id": numbers, "raw": raws})
 
     def _repeated(
         self, new: list[_New], here: set[int], numbers: dict[str, int]
@@ -384,19 +407,12 @@ def _last(holder: int) -> str:
     return f"added:{holder}"
 
 
-def _picked(batch: Prepared, chosen: Sequence[int]) -> Prepared:
+def _picked(secret: bytes, batch: Prepared, chosen: Sequence[int]) -> Prepared:
     """Some items of a batch."""
-    return replace(
-        batch,
-        ids=[batch.ids[place] for place in chosen],
-        modified=[batch.modified[place] for place in chosen],
-        types=[batch.types[place] for place in chosen],
-        kinds=[batch.kinds[place] for place in chosen],
-        digests=[batch.digests[place] for place in chosen],
-        raws=[batch.raws[place] for place in chosen],
-        proofs=[batch.proofs[place] for place in chosen],
-        keys=[batch.keys[place] for place in chosen],
-    )
+    lists = ("ids", "modified", "types", "kinds", "digests", "raws", "proofs")
+    some = {name: [getattr(batch, name)[place] for place in chosen] for name in lists}
+    given = {each.name: getattr(batch, each.name) for each in fields(ItemBatch)}
+    return prepared(secret, ItemBatch(**given | some))
 
 
 def _named(batch: ItemBatch) -> Iterable[str]:
