@@ -25,6 +25,7 @@ MAY_READ_BYTES = {
     "node/correlation.py": "which values items name; what it gives out is narrowed to the asker",
     "node/dataset.py": "what the organisation itself shared, held against a new release of it",
     "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",
+    "node/outsiders.py": "after the verdict of the path, with the ledger: to who is no party",
     "node/scrubbing.py": "whether they are still what was stored; nothing is handed out",
     "adapters/sql/reading.py": "the store answering the port",
     "adapters/sql/writing.py": "the store giving items another number; nothing is handed out",

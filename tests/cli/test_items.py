@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,28 @@ def arrive(pair: Path) -> None:
     """Everything is delivered, and receipted."""
     for _ in range(3):
         assert allied("sync", "--data", pair).status == 0
+
+
+def test_what_may_go_to_somebody_outside_is_written_as_a_bundle(pair: Path, tmp_path: Path) -> None:
+    name = shared(pair, tmp_path, 811)
+    file = tmp_path / "for-insurer.json"
+    over = ("hand-over", name, "--to", "our insurer")
+    dry = harbour(pair, *over, "--encrypted", "--dry-run")
+    assert (dry.status, dry.value["items"][0]["said"]["outcome"]) == (5, "ask-originator")
+    assert harbour(pair, *over).code == "item.output"
+    assert harbour(pair, *over, "--output", file).status == 5
+    assert not list(tmp_path.glob("for-insurer*"))
+    asked = harbour(pair, "ask", name, "--to", "our insurer", "--purpose", "a claim")
+    arrive(pair)
+    assert river(pair, "consent", asked.value["id"], "--yes").status == 0
+    arrive(pair)
+    assert harbour(pair, *over, "--output", file).status == 5  # others could read it
+    said = harbour(pair, *over, "--encrypted", "--output", file)
+    assert (said.status, said.value["items"][0]["said"]["permitted"]) == (0, True), said.err
+    assert json.loads(file.read_bytes())["objects"][0]["id"] == name
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    unwritable = tmp_path / "nowhere" / "file.json"
+    assert harbour(pair, *over, "--encrypted", "--output", unwritable).code == "export.file"
 
 
 def test_an_originator_is_asked_and_a_person_consents(pair: Path, tmp_path: Path) -> None:

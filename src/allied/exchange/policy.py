@@ -400,6 +400,8 @@ def _failures(demand: Demand, channel: Channel, asked: _Asked) -> Iterator[Failu
     passing_on = asked.known is not None and asked.releaser != demand.originator
     if asked.known is not None and passing_on:
         yield from onward.failures(demand, recipient, channel, asked.releaser, asked.known)
+    if asked.known is not None:
+        yield from limits.readable_failures(demand, channel, asked.known)
     if recipient.outside:
         return
     yield from _direction_failures(demand, channel, asked)

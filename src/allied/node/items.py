@@ -224,7 +224,11 @@ def explain(
     for recipient in details.recipients:
         if recipient.party == to:
             return recipient
-    raise NotFoundError("exchange.not-a-party", "the agreement names no such other party")
+    raise NotFoundError(
+        "exchange.not-a-party",
+        "the agreement names no such other party",
+        hint="for somebody outside: `allied item hand-over --dry-run`",
+    )
 
 
 def find(

@@ -88,7 +88,7 @@ def pass_on(
         entries = []
         for party in dict.fromkeys(to):
             verdict = release.verdict_of(node, writing, folded, row, PartyId(party))
-            found.append(_shown(PartyId(party), verdict))
+            found.append(shown(PartyId(party), verdict))
             entries.append(
                 ledger.Entry(
                     agreement=folded.row.id,
@@ -114,7 +114,8 @@ def pass_on(
     return found
 
 
-def _shown(party: PartyId, verdict: Verdict) -> PassedView:
+def shown(party: PartyId, verdict: Verdict) -> PassedView:
+    """A verdict for people."""
     return PassedView(
         party,
         verdict.permitted,

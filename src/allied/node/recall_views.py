@@ -11,7 +11,7 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.clauses import InformationSharing
@@ -64,6 +64,7 @@ class RecallView:
         mine: it was said by this organisation.
         holders: everybody whom its author told; for a holder, itself alone.
         products: ids of what was made from it here; to be looked at again.
+        outside: who got it from here and is no party: people tell them.
     """
 
     id: str
@@ -80,6 +81,7 @@ class RecallView:
     why: str
     holders: tuple[HolderView, ...]
     products: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
     @property
     def silent(self) -> tuple[PartyId, ...]:
@@ -187,7 +189,25 @@ def received_view(
     holder = holder_view(reading, folded, calls, recall, [], now)
     organisation = folded.instrument.organisation(recall.holder)
     made = provenance.products(reading, organisation, recall.holder, recall.item)
-    return _shown(reading, folded, recall, mine=False, holders=(holder,), products=made)
+    shown = _shown(reading, folded, recall, mine=False, holders=(holder,), products=made)
+    return replace(shown, outside=_outside(reading, folded, organisation, recall))
+
+
+def _outside(
+    reading: Reading, folded: Folded, holder: OrganisationId, recall: Called
+) -> tuple[str, ...]:
+    """Who is no party, and got from here what a recall speaks of."""
+    agreement, name = folded.row.id, recall.item.id
+    rows = [each.item for each in left_here(reading, agreement, holder, name)]
+    rows += versions_of(reading, agreement, holder, name)
+    covered = [
+        row
+        for row in rows
+        if folded.instrument.party(row.originator) == recall.item.originator
+        and recall.item.version in ("", row.modified)
+    ]
+    parties = folded.instrument.genesis.parties
+    return tuple(sorted(each for each in holders_of(reading, covered) if each not in parties))
 
 
 def _shown(

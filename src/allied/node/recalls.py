@@ -286,15 +286,16 @@ def _told(organisation: Organisation, agreement: AgreementId) -> str:
 def _onward(
     reading: Reading, folded: Folded, holder: OrganisationId, recall: Called
 ) -> list[tuple[PartyId, str]]:
-    """To whom the copies that a recall speaks of were passed on, and under which clause."""
+    """To which parties the copies that a recall speaks of were passed on, under which clause."""
     rows = _copies(reading, folded, holder, recall)
     gone = withdrawn(reading, folded.row.id, holder, record=recall.record)
     rows += [each.item for each in gone]
     mine = folded.instrument.party(holder)
+    parties = folded.instrument.genesis.parties
     return [
         (PartyId(party), entry.art)
         for party, entry in sorted(holders_of(reading, rows).items())
-        if party not in (mine, recall.by, recall.item.originator)
+        if party in parties and party not in (mine, recall.by, recall.item.originator)
     ]
 
 

@@ -111,7 +111,10 @@ def _receipt(
 
 def receipt_at(folded: Folded, party: PartyId, proofs: set[str]) -> datetime | None:
     """When a party signed for one of these pulls, by its own claim."""
-    organisation = folded.instrument.organisation(party)
+    binding = folded.instrument.genesis.parties.get(party)
+    if binding is None:  # somebody outside, to whom it was handed over
+        return None
+    organisation = binding.organisation
     return max(
         (
             record.header.claimed_at

@@ -231,9 +231,20 @@ def _judged(
 
 
 def verdict_of(
-    node: Node, reading: Reading, folded: Folded, row: ItemRow, party: PartyId
+    node: Node,
+    reading: Reading,
+    folded: Folded,
+    row: ItemRow,
+    party: PartyId,
+    *,
+    reviewed: bool = False,
+    readable: bool = False,
 ) -> Verdict:
-    """What the agreement says to releasing one item to a party now.
+    """What the agreement says to releasing one item to a party, or to an outsider, now.
+
+    Args:
+        reviewed: a person has said that the outsider belongs to the declared community.
+        readable: it would go where others can read it.
 
     Raises:
         NotFoundError: `exchange.not-a-party`, its holder is none.
@@ -242,8 +253,13 @@ def verdict_of(
     footing = verdicts.footing(reading, folded, row.holder, party, at)
     if footing is None:
         raise NotFoundError("exchange.not-a-party", "the agreement does not name the holder")
+    known = replace(
+        footing.known, reviewed=frozenset({party} if reviewed else ()), readable=readable
+    )
+    footing = replace(footing, known=known)
     found = _judged(folded, footing, verdicts.classes_of(reading, folded.row.id), row, at)[0]
-    late = footing.sees_from is not None and row.received_at < footing.sees_from
+    since = None if footing.recipient.outside else footing.sees_from
+    late = since is not None and row.received_at < since
     return verdicts.BEFORE_JOINING if found.permitted and late else found
 
 

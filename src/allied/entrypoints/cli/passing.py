@@ -1,9 +1,11 @@
-"""Passing on what others shared: `allied item pass-on`, `ask`, `requests`, `consent`."""
+"""Passing on what others shared: `allied item pass-on`, `hand-over`, `ask`, `consent` ..."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -24,6 +26,7 @@ from allied.errors import UsageError
 
 if TYPE_CHECKING:
     from allied.node.consents import RequestView
+    from allied.node.passing import PassedView
 
 ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="Its STIX id, or its number here.")]
 
@@ -31,6 +34,7 @@ ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="Its STIX id, or i
 def add_to(items: typer.Typer) -> None:
     """Add the verbs to `allied item`."""
     items.command("pass-on")(pass_on)
+    items.command("hand-over")(hand_over)
     items.command("ask")(ask)
     items.command("requests")(requests)
     items.command("consent")(consent)
@@ -55,23 +59,97 @@ def pass_on(
     if as_json:
         give(found, as_json=True)
     else:
-        table(
-            ("party", "now", "why", "clause", "would change it"),
-            [
-                (
-                    each.party,
-                    "permitted" if each.permitted else each.outcome,
-                    each.code,
-                    f"Art {each.art}" if each.art else "-",
-                    "; ".join(each.would_change),
-                )
-                for each in found
-            ],
-        )
+        table(("party", *_SAID), [(each.party, *_said(each)) for each in found])
         if dry_run:
             say("Nothing was passed on.")
     if not all(each.permitted for each in found):
         raise typer.Exit(REFUSED)
+
+
+_SAID: Final = ("now", "why", "clause", "would change it")
+
+
+def _said(one: PassedView) -> tuple[str, ...]:
+    return (
+        "permitted" if one.permitted else one.outcome,
+        one.code,
+        f"Art {one.art}" if one.art else "-",
+        "; ".join(one.would_change),
+    )
+
+
+def hand_over(
+    names: Annotated[
+        list[str], typer.Argument(metavar="ITEM...", help="STIX ids, or numbers here.")
+    ],
+    to: Annotated[str, typer.Option("--to", help="The outsider, as clauses and requests call it.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write, a STIX bundle.")
+    ] = None,
+    in_community: Annotated[
+        bool,
+        typer.Option("--in-community", help="You say that it is of the community of the clause."),
+    ] = False,
+    encrypted: Annotated[
+        bool, typer.Option("--encrypted", help="You say that nobody else can read the way.")
+    ] = False,
+    dry_run: DryRun = False,
+    organisation: ActingOrganisation = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand what another party shared to somebody outside the agreement, as far as it lets you.
+
+    What may go is written into a bundle, and stands in the ledger. Exit status 5 when any was
+    refused.
+    """
+    from allied.node.outsiders import Way, hand_over as decide
+
+    if (output is None) != dry_run:
+        raise UsageError(
+            "item.output", "say into which file it goes", hint="--output FILE, or --dry-run"
+        )
+    with opened(folder) as node, _written(output) as write:
+        way = Way(in_community, encrypted)
+        found = decide(node, who(node, organisation), names, to, way, dry_run=dry_run)
+        write(found.raw)
+    shown = [
+        {"item": each.item, "version": each.version, "said": each.said} for each in found.items
+    ]
+    if as_json:
+        give({"to": found.to, "items": shown, "size": len(found.raw)}, as_json=True)
+    else:
+        table(("item", *_SAID), [(each.item, *_said(each.said)) for each in found.items])
+        if dry_run or not found.raw:
+            say("Nothing was handed over.")
+    if not all(each.said.permitted for each in found.items):
+        raise typer.Exit(REFUSED)
+
+
+@contextmanager
+def _written(output: Path | None) -> Iterator[Callable[[bytes], None]]:
+    """Something that writes a file as a whole, for its owner alone; no file for no bytes."""
+    if output is None:
+        yield lambda _: None
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        part.touch(mode=0o600)  # before anything is said to have left
+    except OSError as broken:
+        raise UsageError("export.file", f"{output.name} cannot be written") from broken
+
+    def write(raw: bytes) -> None:
+        try:
+            if raw:
+                part.write_bytes(raw)
+                part.replace(output)
+        except OSError as broken:
+            raise UsageError("export.file", f"{output.name} cannot be written") from broken
+
+    try:
+        yield write
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def ask(

@@ -169,5 +169,7 @@ def _tell(found: Sequence[RecallView]) -> None:
     for each in found:
         if each.mine and each.silent:
             say(f"  {each.id}: no word yet from {', '.join(each.silent)}")
+        if each.outside:
+            say(f"  {each.id}: handed to somebody outside, tell them: {', '.join(each.outside)}")
         if each.products:
             say(f"  {each.id}: made from it here, to be looked at: {', '.join(each.products)}")
