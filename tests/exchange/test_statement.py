@@ -22,6 +22,7 @@ from allied.exchange.statement import (
     Proof,
     Stated,
     commitment,
+    contents,
     holds,
     packed_place,
     place_of,
@@ -32,7 +33,7 @@ from allied.exchange.statement import (
 from allied.exchange.stix import Kind
 from allied.record import envelope, merkle
 from allied.record.canonical import digest, encode
-from allied.record.ids import AgreementId, OrganisationId, PartyId
+from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId
 from allied.record.keys import PrivateKey
 from tests.exchange.samples import id_of
 
@@ -384,3 +385,26 @@ def test_a_statement_is_held_against_originator_and_agreement_once(
     with pytest.raises(UnverifiedError) as refusal:
         Stated.under(signed().statement, **(right | context))
     assert refusal.value.code == code
+
+
+THREE = [digest(b"1"), digest(b"2"), digest(b"3")]
+SAID = st.tuples(st.text(), st.text(), st.permutations(THREE))
+
+
+@given(st.lists(SAID, max_size=5))
+def test_the_content_of_a_leaf_is_canonical_json(said: list[tuple[str, str, list[Digest]]]) -> None:
+    leaves = [
+        Leaf(id_, version, THREE[0], tuple(some[: len(id_) % 4])) for id_, version, some in said
+    ]
+    assert contents(leaves) == [
+        encode(
+            {
+                "definitions": sorted(each.definitions),
+                "digest": each.digest,
+                "id": each.id,
+                "version": each.version,
+            }
+        )
+        for each in leaves
+    ]
+    assert [each.content() for each in leaves] == contents(leaves)

@@ -35,7 +35,6 @@ from itertools import chain
 from typing import Final
 
 import msgspec
-import orjson
 
 from allied.errors import MalformedError, UnverifiedError
 from allied.exchange.handling import MAX_CLASS, Demand, HandlingClass, read_demands
@@ -73,18 +72,26 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     definitions: tuple[Digest, ...] = ()
 
     def content(self) -> bytes:
-        """The canonical bytes under the leaf's hash.
+        """The canonical bytes under the leaf's hash."""
+        return contents([self])[0]
 
-        Texts and lists of texts under plain keys: sorted JSON is canonical JSON then.
-        """
-        return orjson.dumps(
-            {
-                "definitions": sorted(self.definitions),
-                "digest": self.digest,
-                "id": self.id,
-                "version": self.version,
-            }
-        )
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+def contents(leaves: Sequence[Leaf]) -> list[bytes]:
+    """The canonical bytes under the hash of each leaf.
+
+    Texts and lists of texts under plain keys: sorted JSON is canonical JSON then, and holds no
+    line end.
+    """
+    in_order = [
+        each
+        if len(each.definitions) < 2
+        else Leaf(each.id, each.version, each.digest, tuple(sorted(each.definitions)))
+        for each in leaves
+    ]
+    return _ENCODER.encode_lines(in_order).split(b"\n")[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +188,14 @@ def state(
     if not 1 <= len(leaves) <= MAX_ITEMS:
         raise ValueError(f"a statement holds 1 to {MAX_ITEMS} items")
     salts = merkle.salts(seed, len(leaves))
-    tree = merkle.tree(
-        [merkle.leaf(salt, leaf.content()) for salt, leaf in zip(salts, leaves, strict=True)]
-    )
+    tree = merkle.tree(list(map(merkle.leaf, salts, contents(leaves))))
     statement = Statement(
         originator, agreement, handling.demands, tree.root, len(leaves), at.replace(microsecond=0)
     )
     raw = envelope.encode(envelope.sign(PAYLOAD_TYPE, statement.payload(), [signer]))
-    definitions = tuple(tuple(sorted(leaf.definitions)) for leaf in leaves)
+    distinct = {leaf.definitions for leaf in leaves}
+    in_order = {each: tuple(sorted(each)) for each in distinct}
+    definitions = tuple([in_order[leaf.definitions] for leaf in leaves])
     nodes = b"".join(chain.from_iterable(tree.levels))
     return Signed(statement, raw, Kept(seed, definitions, nodes))
 

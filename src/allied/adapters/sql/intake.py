@@ -30,6 +30,7 @@ from sqlalchemy import Connection, exists, select, update
 
 from allied.adapters.sql.dialect import (
     Packed,
+    Sequenced,
     Values,
     among,
     ask,
@@ -105,24 +106,26 @@ class Prepared(ItemBatch):
     """
 
     keys: Sequence[int]
-    columns: Mapping[str, Packed]
+    columns: Mapping[str, Sequenced | Packed]
 
 
-def prepared(secret: bytes, batch: ItemBatch) -> Prepared:
-    """See `allied.node.item_store`."""
+def prepared(secret: bytes, batch: ItemBatch, dialect: str) -> Prepared:
+    """See `allied.node.item_store`; `dialect` is the name of the kind of database."""
     rest = rest_key(secret, batch.holder, batch.originator, batch.agreement)
     keys = item_keys(secret, batch.ids, batch.modified, rest)
     given = {each.name: getattr(batch, each.name) for each in fields(ItemBatch)}
-    columns = {
-        "raw": packed(batch.raws),
-        "key": packed(keys),
-        "size": packed([len(raw) for raw in batch.raws]),
-        "id": packed(batch.ids),
-        "modified": packed(batch.modified),
-        "digest": packed(batch.digests),
-        "proof": packed(batch.proofs),
+    columns: dict[str, Sequenced] = {
+        "raw": batch.raws,
+        "key": keys,
+        "size": [len(raw) for raw in batch.raws],
+        "id": batch.ids,
+        "modified": batch.modified,
+        "digest": batch.digests,
+        "proof": batch.proofs,
     }
-    return Prepared(**given, keys=keys, columns=columns)
+    packs = dialect == "sqlite" and len(keys) > 0
+    ready = {name: packed(of) if packs else of for name, of in columns.items()}
+    return Prepared(**given, keys=keys, columns=ready)
 
 
 def batched(given: Iterable[tuple[ItemRow, bytes]]) -> Iterator[ItemBatch]:
@@ -203,7 +206,9 @@ class Intake:
             self._insert(new, here, outcome)
 
     def _prepared(self, batch: ItemBatch) -> Prepared:
-        return batch if isinstance(batch, Prepared) else prepared(self.secret, batch)
+        if isinstance(batch, Prepared):
+            return batch
+        return prepared(self.secret, batch, self.connection.dialect.name)
 
     def _here(self, highs: set[int]) -> set[int]:
         """The upper halves of keys under which the store has any item."""
@@ -241,9 +246,9 @@ class Intake:
                     second.append(len(chosen))
                 chosen.append(place)
             if chosen:
-                picked = (
-                    batch if len(chosen) == len(batch_keys) else _picked(self.secret, batch, chosen)
-                )
+                picked = batch
+                if len(chosen) < len(batch_keys):
+                    picked = self._prepared(_picked(batch, chosen))
                 new.append(_New(picked, [batch_keys[place] for place in chosen], second))
         return new
 
@@ -340,7 +345,7 @@ class Intake:
             self._add_bodies(range(first, following), raws)
         return found
 
-    def _add_bodies(self, numbers: range, raws: Sequence[bytes] | Packed) -> None:
+    def _add_bodies(self, numbers: range, raws: Sequenced | Packed) -> None:
         insert_columns(self.connection, bodies, len(numbers), {"id": numbers, "raw": raws})
 
     def _repeated(
@@ -407,12 +412,12 @@ def _last(holder: int) -> str:
     return f"added:{holder}"
 
 
-def _picked(secret: bytes, batch: Prepared, chosen: Sequence[int]) -> Prepared:
+def _picked(batch: ItemBatch, chosen: Sequence[int]) -> ItemBatch:
     """Some items of a batch."""
     lists = ("ids", "modified", "types", "kinds", "digests", "raws", "proofs")
     some = {name: [getattr(batch, name)[place] for place in chosen] for name in lists}
     given = {each.name: getattr(batch, each.name) for each in fields(ItemBatch)}
-    return prepared(secret, ItemBatch(**given | some))
+    return ItemBatch(**given | some)
 
 
 def _named(batch: ItemBatch) -> Iterable[str]:

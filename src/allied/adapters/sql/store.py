@@ -107,7 +107,7 @@ class SqlStore:
 
     def prepared(self, batch: ItemBatch) -> ItemBatch:
         """See `allied.node.item_store`."""
-        return prepared(self._secret, batch)
+        return prepared(self._secret, batch, self.engine.dialect.name)
 
     @contextmanager
     def write(self) -> Iterator[SqlWriting]:
