@@ -22,7 +22,7 @@ from allied.node.rows import AgreementRow
 from allied.node.version_views import PRESENT, VersionView, text_of_version, version_views
 from allied.record.identity import fingerprint, matches
 from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, PartyId
-from allied.record.record import read
+from allied.record.outline import read_either
 
 if TYPE_CHECKING:
     from allied.agreement.genesis import Instrument
@@ -451,7 +451,7 @@ def view(
     seen = [
         each for each in folded.history.order if circles is None or each.header.circle in circles
     ]
-    parked = [read(raw).header.circle for _, _, raw in reading.parked(folded.row.id)]
+    parked = [read_either(raw).header.circle for _, _, raw in reading.parked(folded.row.id)]
     instrument, state = folded.instrument, folded.state
     now = node.clock.now()
     standing = state.standing(instrument, now)

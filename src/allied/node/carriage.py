@@ -52,7 +52,7 @@ from allied.record.canonical import decode, digest, encode
 from allied.record.identity import open_chain
 from allied.record.ids import AgreementId, Digest, OrganisationId, PartyId, digest_text
 from allied.record.keys import verify
-from allied.record.record import read as read_record
+from allied.record.outline import read_either
 
 if TYPE_CHECKING:
     from allied.node.node import Node
@@ -219,7 +219,7 @@ class _Writing:
             self._put(messages.RECORDS, raw)
             self.written.records += len(answer.records)
             for each in answer.records:
-                record = read_record(each)
+                record = read_either(each)
                 header = record.header
                 chain = (header.circle, header.issuer, header.incarnation)
                 blobs.update(dict.fromkeys(blob.references(record.body)))
@@ -351,7 +351,7 @@ class Opened:
         for _, body in self.bodies(messages.RECORDS):
             answer = RecordsAnswer.decode(body)
             for raw in answer.records:
-                header = read_record(raw).header
+                header = read_either(raw).header
                 first, last = spans.get((header.circle, header.issuer, header.incarnation), (1, 0))
                 if not first <= header.sequence <= last:
                     continue

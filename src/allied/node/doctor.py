@@ -11,9 +11,18 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from allied.agreement import checkpoints
 from allied.agreement.sameness import state_digest
 from allied.errors import AlliedError
-from allied.node import checkups, comparing, integrity, ledger_proofs, scrubbing, witness
+from allied.node import (
+    checkpointing,
+    checkups,
+    comparing,
+    integrity,
+    ledger_proofs,
+    scrubbing,
+    witness,
+)
 from allied.node.account import StoreAccount
 from allied.node.checkups import Around, Examined
 from allied.record.identity import open_chain
@@ -216,6 +225,7 @@ def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:
             )
             yield Examined(name, "problem", text, "agreement")
         yield from _states(reading, row.id, row.alias, folded)
+        yield from _checkpoints(reading, row.alias, folded)
         waiting = len(reading.parked(row.id))
         if waiting:
             yield Examined(
@@ -251,6 +261,35 @@ def _states(
             yield Examined(name, "ok", f"{own}; the same at {', '.join(same)}", "states")
         else:
             yield Examined(name, "ok", f"{own}; not held against a partner's yet", "states")
+
+
+def _checkpoints(reading: Reading, alias: str, folded: Folded) -> Iterator[Examined]:
+    """How far enough members agree on what they come to, and where this node does not."""
+    instrument, state = folded.instrument, folded.state
+    hosted = [each for each in reading.organisations() if instrument.party(each.id)]
+    name = f"checkpoints of {alias}"
+    for organisation in hosted:
+        for one in checkpointing.differing(reading, folded, organisation.id):
+            text = (
+                f"{one.party} signed on {one.at:%Y-%m-%d %H:%M} UTC that it comes to something"
+                " else than this node, from the same records: compare the releases"
+                " (`allied --version`) and `allied doctor --deep` on both sides"
+            )
+            yield Examined(name, "problem", text, "checkpoints")
+    reached = [
+        point
+        for circle in checkpoints.shared_circles(instrument)
+        if (point := checkpoints.reached(instrument, state, circle)) is not None
+    ]
+    if reached:
+        last = max(reached, key=lambda each: each.at)
+        text = (
+            f"the last one on {last.at:%Y-%m-%d %H:%M} UTC, over {last.count} records, signed by"
+            f" {', '.join(sorted(last.supporters))}"
+        )
+        outlines = len(state.outlined)
+        more = f"; {outlines} records from before are here in outline only" if outlines else ""
+        yield Examined(name, "ok", text + more, "checkpoints")
 
 
 __all__ = ["Around", "Examined", "examine"]

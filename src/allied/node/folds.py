@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from allied.agreement.standing import Standing
     from allied.agreement.terms import Agreement
+    from allied.node.outlined import Shown
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
     from allied.record.history import Heads
@@ -37,7 +39,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """One agreement as it stands after all records up to `last_row`."""
+    """One agreement as it stands after all records up to `last_row`.
+
+    Attributes:
+        given: what parties that joined later are given, as last worked out.
+    """
 
     row: AgreementRow
     instrument: Instrument
@@ -46,6 +52,9 @@ class Folded:
     last_row: int
     last_record: RecordId | None = None
     progress: Progress | None = field(default=None, repr=False, compare=False)
+    given: dict[OrganisationId, tuple[Standing, Shown | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def terms(self, at: datetime) -> Agreement:
         """The text in force at `at`: the newest version that has taken effect."""

@@ -10,10 +10,11 @@ Words used here:
 
 Rules. With `all` a party may have everything, once it is in. Otherwise it may have what was said
 in a stay of its own, and what was said before the agreement entered into force: that is what it
-is invited to join. Who is invited and has not joined has no stay. What is put to a vote is for
-everybody who may ever be bound by it. A text that is named again, where or when it is for the
-party, is for it, if who names it may have it itself (`allied.node.named_again`). The records
-themselves are for every member of their circle: without them no later one can be verified.
+is invited to join; and so it may what belongs to an incident of which is spoken again in its stay
+(`allied.node.open_matters`). Who is invited and has not joined has no stay. What is put to a vote
+is for everybody who may ever be bound by it. A text that is named again, where or when it is for
+the party, is for it, if who names it may have it itself (`allied.node.named_again`). Which of the
+records themselves it may have is for `allied.node.outlined`.
 
 Source: DOMAIN, `life.history`.
 """
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 from allied.agreement.erasing import ON_THE_TABLE
 from allied.node import leaving
 from allied.node.named_again import Naming, is_late, note, still_withheld
+from allied.node.open_matters import matter_of, open_matters
 from allied.record.blob import references
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
         return _NONE
     shared = leaving.shared_circles(folded)
     visible = folded.state.circles_of(folded.instrument, party)
+    open_ = open_matters(folded, standing, found)
     naming: Naming = {}
     others: set[Digest] = set()
     for record in folded.history.order:
@@ -61,6 +64,7 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
         if header.circle not in visible:
             continue
         own = header.circle not in shared or header.issuer == organisation
+        own = own or matter_of(record) in open_
         if own or _is_within(standing, found, header.claimed_at):
             note(naming, header.issuer, record.body)
         else:

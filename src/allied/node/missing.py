@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allied.node import outlined
 from allied.node.messages import Head, Span
-from allied.record.record import ChainKey, read
+from allied.record.outline import read_either
+from allied.record.record import ChainKey
 
 if TYPE_CHECKING:
     from allied.node.folds import Folded
@@ -32,7 +33,7 @@ def lacking(reading: Reading, folded: Folded) -> Lacking:
     waiting = {record for record, *_ in rows}
     past = folded.history
     found: dict[ChainKey, tuple[int, int]] = {}
-    for header in (read(raw).header for *_, raw in rows):
+    for header in (read_either(raw).header for *_, raw in rows):
         needs = [(dep.chain, dep.sequence, dep.id) for dep in header.deps]
         if header.previous is not None:
             needs.append((header.chain, header.sequence - 1, header.previous))

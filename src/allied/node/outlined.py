@@ -8,12 +8,11 @@ outline is believed up to a checkpoint that enough parties have signed (`agreeme
 what no checkpoint covers is not given at all, and neither is what rests on it, until one does.
 
 Words used here:
-    matter     an incident with what was said of it; incidents of one campaign are one matter
-    open       for a late party: a matter of which somebody whole spoke while the party was in
+    open       of an incident: somebody speaks of it again (`allied.node.open_matters`)
     covered    up to the last checkpoint that its circle has reached
 
 Rules. Both sides ask: who answers leaves out what is withheld, and who asks takes no outline of
-what it may have. An open matter is for the party as a whole, or it could owe what it cannot see.
+what it may have. An open incident is for the party as a whole, or it could owe what it cannot see.
 Who may sign, vote and be bound is for everybody: only content is withheld. A party that has left
 goes by `allied.node.leaving`.
 
@@ -28,7 +27,8 @@ from typing import TYPE_CHECKING, Final
 
 from allied.agreement import checkpoints
 from allied.node.joining import ALL
-from allied.node.named_again import is_late, whole_parties
+from allied.node.named_again import is_late
+from allied.node.open_matters import matter_of, open_matters, said_of, stays
 from allied.record.ids import RecordId
 from allied.record.outline import is_outline
 
@@ -71,7 +71,31 @@ def shown(folded: Folded, organisation: OrganisationId, at: datetime) -> Shown |
 
     Cost: one look at the register; two passes over the records for who is late.
     """
-    withheld = _withheld(folded, organisation, at)
+    party = folded.instrument.party(organisation)
+    if party is None:
+        return None
+    standing = folded.state.standing(folded.instrument, at)
+    found = standing.parties.get(party)
+    if found is None or not is_late(standing, found):
+        return None
+    if found.spells and folded.terms(at).life.history == ALL:
+        return None
+    kept = folded.given.get(organisation)
+    if kept is None or kept[0] != standing:
+        kept = folded.given[organisation] = standing, _shown(folded, organisation, standing, found)
+    return kept[1]
+
+
+def _shown(
+    folded: Folded, organisation: OrganisationId, standing: Standing, found: PartyStanding
+) -> Shown | None:
+    open_ = open_matters(folded, standing, found)
+    withheld = frozenset(
+        record.id
+        for record in folded.history.order
+        if _is_from_before(folded.instrument, standing, record, organisation)
+        and matter_of(record) not in open_
+    )
     if not withheld:
         return None
     party = folded.instrument.party(organisation)
@@ -157,20 +181,23 @@ def may_be_filled(folded: Folded, record: Record, hosted: Collection[Organisatio
             return True
         if found.spells and folded.terms(at).life.history == ALL:
             return True
-        if matter in _named(folded, standing, found):
+        if matter in open_matters(folded, standing, found):
             return True
     return False
 
 
 def wanted(folded: Folded) -> frozenset[RecordId]:
-    """The outlines to ask for again: something has been said since of a matter that is here so."""
+    """The outlines to ask for again: of incidents that are spoken of, or of all by the text."""
     if not folded.state.outlined:
         return frozenset()
+    latest = max(each.header.claimed_at for each in folded.history.order)
+    if folded.terms(latest).life.history == ALL:
+        return folded.state.outlined
     held = {each.id: each for each in folded.history.order if is_outline(each)}
     since = [
         held[report].header.claimed_at
         for record in folded.state.statements
-        if (report := RecordId(_about(record))) in held
+        if (report := RecordId(said_of(record))) in held
     ]
     if not since:
         return frozenset()
@@ -185,12 +212,13 @@ def awaited_since(folded: Folded, circle: CircleId, at: datetime) -> datetime | 
     standing = folded.state.standing(folded.instrument, at)
     begun = standing.in_force_since
     members = checkpoints.shared_circles(folded.instrument)[circle].members
+    whole = folded.terms(at).life.history == ALL
     late = [
         each
         for party, each in standing.parties.items()
-        if party in members and is_late(standing, each)
+        if party in members and is_late(standing, each) and not (whole and each.spells)
     ]
-    if not late or begun is None or folded.terms(at).life.history == ALL:
+    if not late or begun is None:
         return None
     joined = [each.spells[-1].since for each in late if each.spells and each.spells[-1].since <= at]
     invited = len(joined) < len(late)
@@ -205,57 +233,6 @@ def awaited_since(folded: Folded, circle: CircleId, at: datetime) -> datetime | 
         elif invited:
             since.append(said + INVITED_WAIT)
     return min(since) if since else None
-
-
-def matter_of(record: Record) -> str:
-    """The report of the incident that a record is about; empty where it does not say."""
-    return record.id if record.header.kind == "incident.report" else _about(record)
-
-
-def _about(record: Record) -> str:
-    said = record.body.get("incident")
-    return said if isinstance(said, str) and checkpoints.is_content(record) else ""
-
-
-def _withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> frozenset[RecordId]:
-    party = folded.instrument.party(organisation)
-    if party is None:
-        return frozenset()
-    standing = folded.state.standing(folded.instrument, at)
-    found = standing.parties.get(party)
-    if found is None or not is_late(standing, found):
-        return frozenset()
-    if found.spells and folded.terms(at).life.history == ALL:
-        return frozenset()
-    named = _named(folded, standing, found)
-    return frozenset(
-        record.id
-        for record in folded.history.order
-        if _is_from_before(folded.instrument, standing, record, organisation)
-        and matter_of(record) not in named
-    )
-
-
-def _named(folded: Folded, standing: Standing, found: PartyStanding) -> frozenset[str]:
-    """The matters that are open for a late party."""
-    whole = whole_parties(folded, standing)
-    shared = checkpoints.shared_circles(folded.instrument)
-    named: set[str] = set()
-    campaigns: dict[str, set[str]] = {}
-    for record in folded.state.statements:
-        header = record.header
-        if header.circle not in shared or not checkpoints.is_content(record):
-            continue
-        matter = matter_of(record)
-        campaign = record.body.get("campaign")
-        if isinstance(campaign, str) and campaign:
-            campaigns.setdefault(campaign, set()).add(matter)
-        if header.issuer in whole and _stays(found, header.claimed_at):
-            named.add(matter)
-    for together in campaigns.values():
-        if not named.isdisjoint(together):
-            named |= together
-    return frozenset(named - {""})
 
 
 def _is_from_before(
@@ -274,15 +251,9 @@ def _is_from_before(
         return False
     if not checkpoints.is_content(record) or header.claimed_at <= begun:
         return False
-    if _stays(found, header.claimed_at):
+    if stays(found, header.claimed_at):
         return False
     return not found.spells or header.claimed_at < found.spells[-1].since
-
-
-def _stays(found: PartyStanding, at: datetime) -> bool:
-    return any(
-        each.since <= at and (each.until is None or at <= each.until) for each in found.spells
-    )
 
 
 def _covers(heads: Heads, record: Record) -> bool:

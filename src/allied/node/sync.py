@@ -66,7 +66,7 @@ from allied.node.rows import AgreementRow
 from allied.record.canonical import digest, encode
 from allied.record.identity import open_chain
 from allied.record.ids import AgreementId
-from allied.record.record import read
+from allied.record.outline import read_either
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -453,7 +453,7 @@ class _Exchange:
         ]
         answer = self._fetch(agreement, starts)
         for raw in answer.records:
-            record = read(raw)
+            record = read_either(raw)
             if record.header.kind != "agreement.propose":
                 continue
             row = _proposed(record.body, agreement, record.header.issuer, self._node)

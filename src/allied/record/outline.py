@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from allied.errors import MalformedError, UnverifiedError
 from allied.record import canonical
 from allied.record.ids import RecordId, digest_text
-from allied.record.record import MAX_PAYLOAD_BYTES, Record, read_header, read_kept
+from allied.record.record import MAX_PAYLOAD_BYTES, Record, read, read_header, read_kept
 
 if TYPE_CHECKING:
     from allied.record.canonical import Json
@@ -83,6 +83,16 @@ def read_outline(raw: bytes) -> Record:
         raise _malformed("an outline names the kind of its record")
     record = RecordId(digest_text(value["id"], "an outline's record"))
     return Record(header, {"verdict": verdict}, record, raw, ())
+
+
+def read_either(raw: bytes) -> Record:
+    """Read a record, or the outline of one; proves nothing.
+
+    Raises:
+        MalformedError: as `record.read` and `read_outline`.
+        UnverifiedError: `rules.unknown`.
+    """
+    return read_outline(raw) if looks_outlined(raw) else read(raw)
 
 
 def read_stored(raw: bytes, record: RecordId) -> Record:
