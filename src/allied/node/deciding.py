@@ -117,7 +117,9 @@ def _decide_for(node: Node, keys: Keys, organisation: Organisation) -> int:
         due = [
             row.id
             for row in reading.agreements()
-            if _is_due(reading.cursor(_name(organisation, row.id)), reading.last_row(row.id), now)
+            if _is_due(
+                node.hearing.looked(_name(organisation, row.id)), reading.last_row(row.id), now
+            )
         ]
     taken = 0
     for agreement in due:
@@ -134,14 +136,19 @@ def _decide(node: Node, keys: Keys, organisation: Organisation, agreement: Agree
     """Take the steps that are due in one agreement, those of many questions in one unit."""
     taken = 0
     for _ in range(_MOST_ROUNDS):
+        now = node.clock.now()
+        with node.store.read() as reading:
+            seen = node.folds.of(reading, agreement)
+        due = _Due()
+        steps = list(islice(_steps(seen, organisation, now, due), _AT_ONCE))
+        if not steps:  # which is so nearly always: what was looked at is kept in memory alone
+            mark = f"{seen.last_row} {due.at.isoformat() if due.at else _NEVER}"
+            node.hearing.look(_name(organisation, agreement), mark)
+            break
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
-            due = _Due()
-            steps = list(islice(_steps(folded, organisation, node.clock.now(), due), _AT_ONCE))
-            if not steps:
-                mark = f"{folded.last_row} {due.at.isoformat() if due.at else _NEVER}"
-                writing.set_cursor(_name(organisation, agreement), mark)
-                break
+            if folded.last_row != seen.last_row:  # somebody was quicker: they may be others now
+                steps = list(islice(_steps(folded, organisation, now, due), _AT_ONCE))
             actor = Actor(organisation, keys)
             for step in steps:  # each rests on the one before, and on what it was made of
                 record = journal.append(

@@ -6,8 +6,8 @@ nothing is lost. Nothing of it decides what anybody may see.
 Words used here:
     place     up to which row of the store something is settled with a peer, in one agreement
     onward    what this node has from others, in contrast to what is said by who is hosted here
-    in vain   a hint of something onward after which the peer fetched nothing old from here:
-              it hears of the others by itself
+    fed       of a peer: it hears of others through this node, since it fetched from here what
+              they had said a while before, or what it was told of
 
 Rules. Rows are numbers of this store, which only grow; a moment is the node's own clock, and one
 that lies ahead of the present (the clock was set back) counts as long ago.
@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from allied.record.ids import AgreementId, OrganisationId
 
-PATIENCE: Final = 3
-"""Hints of something onward that may be in vain before no more are given."""
-OLD: Final = timedelta(seconds=4)
-"""What was here so long and is fetched only now, the peer has not heard of elsewhere."""
+A_WHILE: Final = timedelta(seconds=8)
+"""What others said so long ago, a peer that hears of them by itself has fetched from them."""
+_AT_ONCE: Final = timedelta(0)
 _KEPT: Final = 64
 
 _Whose: TypeAlias = "tuple[OrganisationId, AgreementId]"
@@ -41,8 +40,10 @@ class Hearing:
         self._held: dict[_Whose, int] = {}
         self._onward: dict[_Whose, int] = {}
         self._own: dict[_Told, int] = {}
-        self._vain: dict[OrganisationId, int] = {}
+        self._fed: set[OrganisationId] = set()
+        self._awaited: set[OrganisationId] = set()
         self._arrived: dict[AgreementId, list[tuple[int, datetime | None]]] = {}
+        self._looked: dict[str, str] = {}
         self.due: datetime | None = None
         """When something that is here will have waited long enough to be passed on."""
 
@@ -85,23 +86,42 @@ class Hearing:
 
     # --- who hears of others through this node ----------------------------------------------
 
-    def hinted_onward(self, peer: OrganisationId) -> None:
-        """A peer was told that others have said something."""
-        with self._lock:
-            self._vain[peer] = self._vain.get(peer, 0) + 1
+    def patience(self, peer: OrganisationId) -> timedelta | None:
+        """How long what others said is here before a peer is told of it; None for not at all.
 
-    def is_fed(self, peer: OrganisationId) -> bool:
-        """Whether a peer may be hearing of others through this node."""
+        A peer that is not known to be fed is told once, after a while; where that was in vain,
+        it is told no more until it shows that it is fed.
+        """
         with self._lock:
-            return self._vain.get(peer, 0) < PATIENCE
+            if peer in self._awaited:
+                return None
+            return _AT_ONCE if peer in self._fed else A_WHILE
+
+    def hinted_onward(self, peer: OrganisationId) -> None:
+        """A peer was told that others have said something; whether it comes for it will be seen."""
+        with self._lock:
+            self._awaited.add(peer)
 
     def fetched(self, peer: OrganisationId, agreement: AgreementId, row: int, at: datetime) -> None:
-        """A peer has fetched what somebody else said; it counts if it was here for a while."""
-        since = self.since(agreement, row)
-        if since is not None and since <= at < since + OLD:
-            return
+        """A peer has fetched from here what somebody else said."""
+        since = self.since(agreement, row, at)
+        old = since is None or not since <= at < since + A_WHILE
         with self._lock:
-            self._vain.pop(peer, None)
+            if old or peer in self._awaited:
+                self._awaited.discard(peer)
+                self._fed.add(peer)
+
+    # --- what was looked at in vain ---------------------------------------------------------
+
+    def looked(self, name: str) -> str:
+        """How far something was looked at without finding anything to write; empty at first."""
+        with self._lock:
+            return self._looked.get(name, "")
+
+    def look(self, name: str, mark: str) -> None:
+        """Something was looked at up to a mark, and nothing is to be written."""
+        with self._lock:
+            self._looked[name] = mark
 
     # --- since when something is here -------------------------------------------------------
 
@@ -113,8 +133,8 @@ class Hearing:
                 marks.append((row, at))
                 del marks[:-_KEPT]
 
-    def since(self, agreement: AgreementId, row: int) -> datetime | None:
-        """Since when a row is here; None for one that was here at the start, or is not seen yet."""
+    def since(self, agreement: AgreementId, row: int, now: datetime) -> datetime | None:
+        """Since when a row is here, `now` for one that has just come; None for "from the start"."""
         with self._lock:
             marks = self._arrived.get(agreement, [])
-            return next((at for last, at in marks if row <= last), None)
+            return next((at for last, at in marks if row <= last), now)

@@ -27,13 +27,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certificate import assemblers
 from allied.agreement.closing import CLOSE, COUNT
 from allied.errors import AlliedError
 from allied.node import leaving, visibility
+from allied.node.hearing import A_WHILE
 from allied.node.questions import table_of
 from allied.record.record import ChainKey
 
@@ -53,7 +53,6 @@ FEW: Final = 8
 _CAN_WAIT: Final = frozenset({"receipt", "exchange.receipt", "ledger.commit", "ledger.witness"})
 _VOTES: Final = frozenset({"vote.cast", "proposal.acknowledge"})
 _STEPS: Final = frozenset({CLOSE, COUNT})
-_ONWARD_AFTER: Final = timedelta(seconds=2)
 _MOST_LOOKED_AT: Final = 5_000
 
 
@@ -97,7 +96,7 @@ def news(node: Node, now: datetime) -> Sequence[News]:
 def is_due(node: Node, now: datetime) -> bool:
     """Whether something is to be passed on that was not before, though nothing changed here."""
     due = node.hearing.due
-    return due is not None and not now < due <= now + 2 * _ONWARD_AFTER
+    return due is not None and not now < due <= now + A_WHILE
 
 
 def is_news(row: RecordRow) -> bool:
@@ -190,14 +189,15 @@ class _Looked:
     def _onward(self, sees: _Sight, after: int) -> bool:
         """Whether something of others has waited long enough to be passed on to a peer."""
         hearing, agreement, last = self._node.hearing, self._folded.row.id, self._folded.last_row
-        if hearing.is_fed(sees.peer.id):
+        patience = hearing.patience(sees.peer.id)
+        if patience is not None:
             for row in self._since(after):
                 if row.issuer in self._here or row.issuer == sees.peer.id or not sees(row):
                     continue
                 if not self._concerns(sees.peer.id, row):
                     continue
-                since = hearing.since(agreement, row.row)
-                due = self._now if since is None or since > self._now else since + _ONWARD_AFTER
+                since = hearing.since(agreement, row.row, self._now)
+                due = self._now if since is None or since > self._now else since + patience
                 if due <= self._now:
                     return True
                 hearing.due = due if hearing.due is None else min(due, hearing.due)
