@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from allied.agreement.values import Tlp
+from allied.exchange.proof import Kept
 from allied.node import doctor, erasing, items, release, scrubbing
 from allied.node.messages import ItemsQuestion
 from allied.node.pages import ItemsAnswer
+from allied.node.shared import Wish
 from allied.record.ids import AgreementId, Digest
 from tests.exchange.samples import indicator, tlp
 from tests.node.hands import DEMO, HARBOUR, RIVER, allied, held, run_sql, share
@@ -168,6 +170,102 @@ def test_an_item_whose_statement_was_spoilt_goes_out_no_more_and_comes_again(
     assert items.show(harbour.node, harbour.organisation, NAMES[1]).raw
     assert said(harbour) == "ok"
     assert scrubbing.scrub(river.node) == scrubbing.scrub(northgate.node) == 0  # the twins
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param("DELETE FROM trees", id="it is gone"),
+        pytest.param(
+            "UPDATE trees SET raw = CAST(substr(raw, 1, length(raw) - 40) || x'00'"
+            " || substr(raw, length(raw) - 38) AS BLOB)",
+            id="one hash of it",
+        ),
+        pytest.param(
+            "UPDATE trees SET raw = CAST(substr(raw, 1, 12) || x'0001' || substr(raw, 15) AS BLOB)",
+            id="the seed of its salts",
+        ),
+    ],
+)
+def test_own_items_that_nothing_can_prove_any_more_go_out_no_more_until_they_are_shared_again(
+    tmp_path: Path, spoilt: str
+) -> None:
+    network, pact = shared(tmp_path)
+    river, harbour, _ = network.houses.values()
+    later(network)
+    run_sql(river, spoilt)
+    assert scrubbing.scrub(harbour.node) == 0  # the twin, which needs no tree
+    assert scrubbing.scrub(river.node) >= len(NAMES)
+    assert not sent(river, harbour, pact)
+    share(river, pact, *ITEMS)
+    assert sent(river, harbour, pact) >= set(NAMES)
+    for _ in range(3):
+        later(network)
+        assert scrubbing.scrub(river.node) == 0
+
+
+def test_a_tree_is_looked_at_once_in_a_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, _ = shared(tmp_path)
+    river = network.houses[RIVER]
+    later(network)
+    monkeypatch.setattr(scrubbing, "ITEMS", 2)
+    looked: list[bytes] = []
+    whole = Kept.is_whole
+
+    def looking(kept: Kept, root: bytes) -> bool:
+        looked.append(root)
+        return whole(kept, root)
+
+    monkeypatch.setattr(Kept, "is_whole", looking)
+    while not looked or _place(river):
+        assert scrubbing.scrub(river.node) == 0
+    assert len(looked) == len(set(looked))
+
+
+def test_an_item_whose_proof_was_spoilt_comes_again(tmp_path: Path) -> None:
+    network, pact = shared(tmp_path)
+    river, harbour, _ = network.houses.values()
+    later(network)
+    network.settle()
+    run_sql(
+        harbour,
+        "UPDATE items SET proof = CAST(substr(proof, 1, 8) || x'0001' || substr(proof, 11) AS BLOB)"
+        " WHERE id = :name",
+        name=NAMES[1],
+    )
+    later(network)
+    assert scrubbing.scrub(harbour.node) == 1
+    assert NAMES[1] not in held(harbour, pact)
+    assert NAMES[2] in held(harbour, pact)
+    network.settle()
+    assert NAMES[1] in held(harbour, pact)
+    assert said(harbour) == said(river) == "ok"
+
+
+def test_an_extract_whose_word_on_its_source_was_spoilt_comes_again(tmp_path: Path) -> None:
+    network, pact = shared(tmp_path)
+    river, harbour, _ = network.houses.values()
+    cut = indicator(9, **GREEN)
+    share(river, pact, cut, wish=Wish(made_from=(NAMES[0],)))
+    network.settle()
+    later(network)
+    network.settle()
+    shown_before = items.show(harbour.node, harbour.organisation, str(cut["id"]))
+    (made,) = shown_before.derived
+    run_sql(
+        harbour,
+        "UPDATE statements SET raw = CAST('{}' AS BLOB) WHERE digest = :name",
+        name=made.statement,
+    )
+    later(network)
+    assert scrubbing.scrub(harbour.node) == 1
+    assert str(cut["id"]) not in held(harbour, pact)
+    assert NAMES[0] in held(harbour, pact)  # the twin
+    network.settle()
+    again = items.show(harbour.node, harbour.organisation, str(cut["id"]))
+    assert again.derived == shown_before.derived
 
 
 def spread_text(network: Network, pact: str) -> Digest:

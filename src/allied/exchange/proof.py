@@ -20,6 +20,7 @@ import struct
 import sys
 from array import array
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from allied.errors import MalformedError
@@ -118,6 +119,16 @@ class Kept:
                 parts.append(nodes[at : at + 32])
             start, width, place = start + width, (width + 1) >> 1, place >> 1
         return b"".join(parts)
+
+    def is_whole(self, root: bytes) -> bool:
+        """Whether every hash is the one that follows from the leaves, up to a root.
+
+        Cost: one hash for each pair.
+        """
+        size, count = merkle.HASH_BYTES, len(self.definitions)
+        leaves = [self.nodes[at : at + size] for at in range(0, size * count, size)]
+        found = merkle.tree(leaves)
+        return found.root == root and b"".join(chain.from_iterable(found.levels)) == self.nodes
 
     def packed(self) -> bytes:
         """As it is stored: the seed, each list of definitions once, which leaf has which."""

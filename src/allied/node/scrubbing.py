@@ -5,8 +5,10 @@ as they are. Every recipient would refuse them, as they do not fit the originato
 but other tools that read over TAXII, feeds or REST cannot. So every round hashes some of what
 is held, until all of it was looked at; a day later it begins again. What does not hold leaves
 every view, and is asked for again from whom it came. An item whose statement does not hold is
-treated like one whose own bytes do not: nothing proves whose it is. A text beside records that
-does not hold is dropped, and asked for again from everybody who is in its circle.
+treated like one whose own bytes do not: nothing proves whose it is. So is one whose place in its
+statement is lost (the tree of an own statement, the proof that came with another's), and one whose
+originator's word on what it was made from is. A text beside records that does not hold is dropped,
+and asked for again from everybody who is in its circle.
 
 Words used here:
     pass      once over everything that an organisation holds under an agreement; over all texts
@@ -21,14 +23,19 @@ A text that is kept although its author wants it gone is left as it is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.node import ledger
+from allied.errors import AlliedError, MalformedError, UnverifiedError
+from allied.exchange.derivation import named_in
+from allied.exchange.statement import Kept, Leaf, Proof, Stated, place_of, read as read_statement
+from allied.node import ledger, verdicts
 from allied.node.additions import withdrawn
 from allied.node.rows import SPOILT
 from allied.node.sweeping import ENDED
 from allied.record.canonical import digest
+from allied.record.identity import open_chain
 from allied.record.ids import Digest, PartyId
 
 if TYPE_CHECKING:
@@ -99,7 +106,8 @@ def _scrub(node: Node, holder: OrganisationId, row: AgreementRow) -> int:
         rows = _fitting(reading.items(row.id, holder, after=int(place or 0), limit=ITEMS))
         if not rows and not place:
             return 0
-        bad = _bad(reading, rows)
+        last = reading.items(row.id, holder, after=int(place) - 1, limit=1) if place else ()
+        bad = _bad(reading, rows, frozenset(each.statement for each in last))
     begun = begun if place else f"{int(at.timestamp())}"
     with node.store.write() as writing:
         found = _bad(writing, bad)  # what has left meanwhile is nobody's any more
@@ -141,24 +149,97 @@ def _fitting(rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
     return rows
 
 
-def _bad(reading: Reading, rows: Sequence[ItemRow]) -> Sequence[ItemRow]:
-    """Those of some items that are held, and whose bytes, or statement's, are not theirs."""
+def _bad(
+    reading: Reading, rows: Sequence[ItemRow], before: frozenset[Digest] = frozenset()
+) -> Sequence[ItemRow]:
+    """Those of some items that are held, and whose bytes, or proofs, are not theirs.
+
+    Args:
+        before: statements whose trees were looked at in the round before.
+    """
     bodies = reading.item_bytes(rows)
-    unproved = _unproved(reading, rows)
+    unproved = _unproved(reading, rows, before)
     return [
         row
         for row in rows
         if row.digest in bodies
-        and (digest(bodies[row.digest]) != row.digest or row.statement in unproved)
+        and (digest(bodies[row.digest]) != row.digest or row.seq in unproved.items)
     ]
 
 
-def _unproved(reading: Reading, rows: Sequence[ItemRow]) -> frozenset[Digest]:
-    """The statements of some items that are not here as they were signed."""
-    named = {row.statement for row in rows}
-    return frozenset(
+@dataclass(frozen=True, slots=True)
+class _Unproved:
+    """What proves nothing any more.
+
+    Attributes:
+        items: the numbers of items without a proof that holds.
+        statements: statements, of items or on what they were made from, that are to come again.
+    """
+
+    items: frozenset[int]
+    statements: frozenset[Digest]
+
+
+def _unproved(
+    reading: Reading, rows: Sequence[ItemRow], before: frozenset[Digest] = frozenset()
+) -> _Unproved:
+    """What of the proofs of some items is not here as it was made."""
+    words = _words(reading, rows)
+    named = {row.statement for row in rows} | {each for made in words.values() for each in made}
+    lost = {
         each for each in named if (raw := reading.statement(each)) is None or digest(raw) != each
-    )
+    }
+    items = set()
+    for name in {row.statement for row in rows} - lost:
+        under = [row for row in rows if row.statement == name]
+        try:
+            identity = open_chain(reading.descriptors(under[0].originator))
+            stated = Stated(
+                read_statement(reading.statement(name) or b"", identity.keys_ever("automatic"))
+            )
+        except AlliedError:
+            continue  # it is what was stored, and was held against its keys then
+        own = [row for row in under if place_of(row.proof) is not None]
+        others = [row for row in under if place_of(row.proof) is None]
+        if own and name not in before and not _has_tree(reading, own[0], stated):
+            lost.add(name)
+        items |= {row.seq for row in others if not _holds(row, row.proof, stated)}
+    items |= {row.seq for row in rows if {row.statement, *words[row.class_id]} & lost}
+    return _Unproved(frozenset(items), frozenset(lost))
+
+
+def _words(reading: Reading, rows: Sequence[ItemRow]) -> dict[int, list[Digest]]:
+    """By handling class of some items, the statements on what they were made from."""
+    found: dict[int, list[Digest]] = {}
+    for number, agreement in {row.class_id: row.agreement for row in rows}.items():
+        handling = verdicts.classes_of(reading, agreement).by_id[number]
+        found[number] = [each.name for each in named_in(handling)]
+    return found
+
+
+def _has_tree(reading: Reading, row: ItemRow, stated: Stated) -> bool:
+    """Whether the tree from which proofs of an own statement are made is whole.
+
+    Cost: two hashes for each item of the statement, once in a pass.
+    """
+    packed = reading.tree(row.statement)
+    place = place_of(row.proof)
+    try:
+        kept = Kept.read(packed or b"")
+        proof = kept.packed_proof(place or 0)
+    except MalformedError:
+        return False
+    return kept.is_whole(stated.statement.root) and _holds(row, proof, stated)
+
+
+def _holds(row: ItemRow, packed: bytes, stated: Stated) -> bool:
+    """Whether a statement speaks of an item, by this proof."""
+    try:
+        proof = Proof.read(packed)
+        stated.require_holds(Leaf(row.id, row.modified, row.digest, proof.definitions), proof)
+    except (MalformedError, UnverifiedError):
+        return False
+    return True
 
 
 def _withhold(
@@ -171,7 +252,7 @@ def _withhold(
     """Take items out of every view, and ask for them again where they came from."""
     holder = rows[0].holder
     unproved = _unproved(writing, rows)
-    for statement in sorted(unproved):
+    for statement in sorted(unproved.statements):
         writing.lose_statement(statement)
     writing.withdraw_items(rows, SPOILT, "", at, erase=False)
     for via in sorted({row.via for row in rows} - {holder}):
@@ -187,7 +268,7 @@ def _withhold(
                 agreement=agreement.id,
                 recipient=party,
                 outcome=ENDED,
-                code=NO_STATEMENT if row.statement in unproved else CODE,
+                code=NO_STATEMENT if row.seq in unproved.items else CODE,
                 art="",
                 class_id=row.class_id,
                 first=row.seq,
