@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import pytest
 from hypothesis import given, strategies as st
 
-from allied.exchange.examining import VERSION_BYTES, named, short_version
-from allied.exchange.stix import Head, companions, read_head, version_key
+from allied.errors import MalformedError
+from allied.exchange import examining
+from allied.exchange.bundle import Refused, Row
+from allied.exchange.examining import VERSION_BYTES, Sighted, examined, short_version
+from allied.exchange.stix import Head, read_head, version_key
+from allied.exchange.validity import problems
 from allied.record.ids import Digest
 from tests.exchange.samples import encoded, id_of, identity, indicator, link, malware
 
@@ -48,42 +53,43 @@ def _long(head: Head, exact: Digest) -> str:
     return version_key(head, exact) if head.modified or head.created else ""
 
 
-WORDS = st.sampled_from(
+TWICE = encoded(indicator(9)).replace(b"{", b'{"type": "indicator",', 1)
+RAWS = st.sampled_from(
     [
-        "nothing",
-        "a -- b",
-        id_of("identity", 7),
-        id_of("location", 8),
-        f'see "{id_of("identity", 9)}"',
-        "\\",
-        '"',
-        "---",
+        *(encoded(each) for each in (indicator(1), malware(2), identity(3))),
+        encoded(link(indicator(1), malware(2), 4)),
+        encoded(indicator(5, name='a "quoted" name')),
+        encoded(indicator(5, name="a quote")).replace(b"quote", b"\\u0022"),
+        b'{"type": "indicator"}',
+        b'{"type": 7}',
+        b"{}",
+        encoded(indicator(6, pattern="[a")),
+        encoded(indicator(7, created="2026-02-30T12:00:00.000Z")),
+        encoded(indicator(8, confidence=500)),
+        encoded(indicator(8, name="\ud800")),
+        encoded(indicator(8, ÄÖ=1)),
+        TWICE,
     ]
 )
-REFS = st.sampled_from(
-    [id_of("identity", 1), id_of("marking-definition", 2), id_of("tool", 3), "identity--x", "a---b"]
-)
 
 
-@given(
-    kind=st.sampled_from(["indicator", "identity", "relationship"]),
-    creator=REFS | st.none(),
-    markings=st.lists(REFS, max_size=3),
-    words=WORDS,
-    beside=REFS | WORDS,
-    escaped=st.booleans(),
-)
-def test_the_companions_that_an_object_names_are_those_that_stand_in_it(
-    *, kind: str, creator: str | None, markings: list[str], words: str, beside: str, escaped: bool
+@given(st.lists(RAWS, max_size=12), st.integers(1, 5))
+def test_objects_that_are_read_together_are_judged_as_each_alone(
+    raws: list[bytes], at_once: int
 ) -> None:
-    made = {
-        "indicator": indicator(1),
-        "identity": identity(2),
-        "relationship": link(indicator(1), malware(2), 3),
-    }[kind] | {"object_marking_refs": markings, "description": words, "x_beside": beside}
-    if creator is not None:
-        made["created_by_ref"] = creator
-    raw = encoded(made)
-    if escaped:
-        raw = raw.replace(b"identity--", b"identity\\u002d-", 1)
-    assert named(read_head(raw), raw) == tuple(sorted(companions(raw)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(examining, "_AT_ONCE", at_once)
+        found = examined(Row(3, raws))
+    assert [each.index for each in found] == list(range(3, 3 + len(raws)))
+    for each, raw in zip(found, raws, strict=True):
+        if isinstance(each, Refused):
+            with pytest.raises(MalformedError):
+                read_head(raw)
+        else:
+            assert (each.raw, each.sound) == (raw, not problems(raw, each.head))
+
+
+def test_an_object_with_a_name_twice_spoils_no_other() -> None:
+    raws = [encoded(indicator(1)), TWICE, encoded(malware(2))]
+    found = examined(Row(0, raws))
+    assert [isinstance(each, Sighted) and each.sound for each in found] == [True, False, True]

@@ -42,7 +42,7 @@ from allied.exchange.stix import Head
 LENGTH: Final = struct.Struct(">I")
 MOST_FRAME: Final = 64 * 2**20
 
-_ALONE_UNTIL: Final = 4 * 2**20
+_ALONE_UNTIL: Final = 2 * 2**20
 """Bytes of a bundle that are examined without a helper: less is done before it has started."""
 
 _WORTH_SENDING: Final = 64 * 2**10

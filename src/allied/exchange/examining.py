@@ -14,8 +14,7 @@ matter who has found it out. What the rows raise is raised behind all that came 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -23,20 +22,20 @@ import msgspec
 from allied.errors import MalformedError
 from allied.exchange.bundle import Refused, Row
 from allied.exchange.stix import (
-    LINKING,
     Head,
-    Kind,
     companions,
     is_plain,
-    kind_of,
     read_head,
     readable_id,
     version_key,
 )
-from allied.exchange.validity import problems
+from allied.exchange.validity import sound
 from allied.record.ids import Digest
 
 VERSION_BYTES = 24
+
+_AT_ONCE = 50
+"""Objects that are read together; where one of them is not sound, each is read by itself."""
 
 
 class Sighted(msgspec.Struct, frozen=True, array_like=True, tag="sighted", gc=False):
@@ -85,39 +84,32 @@ def examined(row: Row) -> list[Sighted | Refused]:
 
     Cost: about 10 microseconds for an object of 1 kB.
     """
-    return [sighted(index, raw) for index, raw in enumerate(row.raws, row.index)]
+    found: list[Sighted | Refused] = []
+    for start in range(0, len(row.raws), _AT_ONCE):
+        found += _examined(row.index + start, row.raws[start : start + _AT_ONCE])
+    return found
 
 
-def sighted(index: int, raw: bytes) -> Sighted | Refused:
-    """Examine one object; refused where its head cannot be read."""
+def _examined(first: int, raws: Sequence[bytes]) -> Iterator[Sighted | Refused]:
+    """Examine a few objects; refused where a head cannot be read."""
+    heads = [_head_of(raw) for raw in raws]
+    readable = [
+        (raw, head) for raw, head in zip(raws, heads, strict=True) if isinstance(head, Head)
+    ]
+    valid = iter(sound([raw for raw, _ in readable], [head for _, head in readable]))
+    for index, (raw, head) in enumerate(zip(raws, heads, strict=True), first):
+        if isinstance(head, Head):
+            digest = hashlib.sha256(raw).digest()
+            yield Sighted(index, head, raw, digest, next(valid), tuple(companions(raw)))
+        else:
+            yield Refused(index, readable_id(raw), head.code, head.message)
+
+
+def _head_of(raw: bytes) -> Head | MalformedError:
     try:
-        head = read_head(raw)
+        return read_head(raw)
     except MalformedError as error:
-        return Refused(index, readable_id(raw), error.code, error.message)
-    digest = hashlib.sha256(raw).digest()
-    return Sighted(index, head, raw, digest, not problems(raw, head), named(head, raw))
-
-
-def named(head: Head, raw: bytes) -> tuple[bytes, ...]:
-    """What `stix.companions` finds in an object, sorted.
-
-    Most objects name companions as their creator and their markings and nowhere else. That is
-    so where the text holds no more `--`, which every id has once, than the ids of the head do,
-    and nothing is escaped.
-    """
-    if head.type not in LINKING and b"\\" not in raw:
-        names, hyphens = _named_by(head.created_by_ref, head.object_marking_refs)
-        if raw.count(b"--") == hyphens + 1 and kind_of(head.type) != Kind.COMPANION:
-            return names
-    return tuple(sorted(companions(raw)))
-
-
-@lru_cache(maxsize=1_024)
-def _named_by(creator: str, markings: tuple[str, ...]) -> tuple[tuple[bytes, ...], int]:
-    """The companions among some ids, and how often `--` stands in these."""
-    spelled = dict.fromkeys((creator, *markings))
-    found = companions("".join(f'"{each}"' for each in spelled).encode())
-    return tuple(sorted(found)), sum(each.count("--") for each in (creator, *markings))
+        return error
 
 
 def short_version(head: Head, exact: bytes) -> bytes:

@@ -88,7 +88,7 @@ Instant: TypeAlias = tuple[datetime, str]
 """Whole seconds, and the digits of the fraction without trailing zeros: compares in order."""
 
 
-LINKING = frozenset({"relationship", "sighting", "language-content"})
+_LINKING = frozenset({"relationship", "sighting", "language-content"})
 
 
 class GranularMarking(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +123,7 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def ends(self) -> tuple[str, ...]:
         """The objects without which it may not go anywhere; none for most types."""
-        if self.type not in LINKING:
+        if self.type not in _LINKING:
             return ()
         if self.type == "relationship":
             return (self.source_ref, self.target_ref)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -112,6 +112,48 @@ def problems(raw: bytes, head: Head) -> tuple[Problem, ...]:
     found = _times(value, shape)
     _own_rules(value, head, found)
     return tuple(found[:_MOST])
+
+
+def sound(raws: Sequence[bytes], heads: Sequence[Head]) -> list[bool]:
+    """Whether each of some objects is valid: whether `problems` names none.
+
+    Args:
+        raws: their exact bytes.
+        heads: what `stix.read_head` read from each.
+
+    Cost: less than `problems` of each, where all of them are well-formed.
+    """
+    values = _read_at_once(raws)
+    if values is None:
+        return [not problems(raw, head) for raw, head in zip(raws, heads, strict=True)]
+    return [_is_sound(value, head) for value, head in zip(values, heads, strict=True)]
+
+
+def _read_at_once(raws: Sequence[bytes]) -> list[Any] | None:
+    """The values of some objects; None where one is not JSON, or may have a name twice.
+
+    A name that is lost takes quotes away and nothing adds any, so all of them can be counted
+    together; see `repeats_a_name`.
+    """
+    whole = b"[" + b",".join(raws) + b"]"
+    try:
+        values: list[Any] = orjson.loads(whole)
+    except orjson.JSONDecodeError:
+        return None
+    if len(values) != len(raws) or b"\\u0022" in whole:
+        return None
+    again = orjson.dumps(values)
+    return values if whole == again or whole.count(b'"') == again.count(b'"') else None
+
+
+def _is_sound(value: Any, head: Head) -> bool:
+    """Whether a value that was read with all its names is valid."""
+    shape = _shape(head.type if head.type in _KNOWN else _strangers(value))
+    if not (shape.validator.is_valid(value) and _is_named_well(value, shape)):
+        return False
+    found = _times(value, shape)
+    _own_rules(value, head, found)
+    return not found
 
 
 def repeats_a_name(raw: bytes, value: Any) -> bool:
@@ -234,7 +276,8 @@ def _times(value: Mapping[str, Any], shape: _Shape) -> list[Problem]:
             continue
         # The schema has seen the spelling; only the last days of a month, and the year before
         # the first, may not exist.
-        if (text[8:10] > "28" or text < "0001") and instant(text) is None:
+        late = text[8] > "1" and text[8:10] > "28"
+        if (late or text < "0001") and instant(text) is None:
             found.append(Problem("stix.time", name, "is no day that exists"))
     for first, second, equal in shape.ordered:
         earlier, later = value.get(first), value.get(second)
