@@ -61,6 +61,8 @@ ROUTES: Final[Mapping[str, str]] = {
     "ledger export": "GET /ledger/export",
     "ledger witnessed": "GET /ledger/witnessed",
     "peer list": "GET /peers",
+    "neighbour list": "GET /neighbours",
+    "neighbour pull": "POST /neighbours/{neighbour}/pull",
     "sync": "POST /sync",
     "status": "GET /status",
     "doctor": "GET /doctor",

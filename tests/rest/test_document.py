@@ -144,6 +144,7 @@ def strict(shape: type[Any]) -> type[BaseModel]:
         ("/token", "viewer"),
         ("/status", "viewer"),
         ("/peers", "viewer"),
+        ("/neighbours", "viewer"),
     ],
 )
 def test_an_answer_has_the_fields_of_its_shape_and_no_other(

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from allied.entrypoints.rest import bodies
-from allied.node import incidents, items
+from allied.node import incidents, items, neighbours
+from allied.node.neighbours import Wanted
 from tests.console.stage import ATTACK, INTEL
+from tests.exchange.samples import indicator
+from tests.federation.houses import serving
 from tests.rest.stand import Stand, code
+from tests.taxii.quirky import PATH, Quirky
 
 STIX = {"content-type": "application/stix+json;version=2.1"}
 YAML = {"content-type": "application/yaml"}
@@ -301,3 +306,37 @@ def test_an_exchange_tells_what_came(busy: Stand) -> None:
     assert cut.status_code == 200
     assert cut.json()["outcomes"][0]["problem"] == "peer.timeout"
     busy.stage.network.heal()
+
+
+def test_a_neighbour_is_listed_and_pulled_by_whom_its_agreement_is_shown(busy: Stand) -> None:
+    quirky = Quirky()
+    quirky.given = [(1_795_392_000_000_000, indicator(7_001))]
+
+    async def hanging_up(scope: Scope, receive: Receive, send: Send) -> None:
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        await quirky(scope, receive, closing)
+
+    with serving(hanging_up) as url:
+        wanted = Wanted(url + PATH, "feeder", busy.stage.agreement, allowed_private=True)
+        neighbours.add(busy.river.node, busy.river.organisation, wanted)
+        (listed,) = busy.get("/neighbours")["neighbours"]
+        assert (listed["label"], listed["url"], listed["to"]) == ("feeder", url + PATH, ["river"])
+        assert "secret" not in str(listed)
+        refused = busy.post("/neighbours/feeder/pull", role="viewer")
+        assert code(refused, 403) == "token.role-permits-not"
+        narrow = busy.token("analyst", agreements=["0" * 64])
+        assert busy.get("/neighbours", token=narrow)["neighbours"] == []
+        unknown = busy.post("/neighbours/feeder/pull", token=narrow)
+        assert code(unknown, 404) == "neighbour.unknown"
+        assert unknown.content == busy.post("/neighbours/nobody/pull", token=narrow).content
+        said = busy.post("/neighbours/feeder/pull")
+        assert said.status_code == 200, said.text
+        assert (said.json()["pulled"], said.json()["problem"]) == (1, "")
+        quirky.status = 503
+        assert busy.post("/neighbours/feeder/pull").json()["problem"] == "neighbour.busy"
+        assert busy.get("/neighbours")["neighbours"][0]["problem"] == "neighbour.busy"
+    neighbours.remove(busy.river.node, busy.river.organisation, "feeder")

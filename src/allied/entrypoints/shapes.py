@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from allied.node.agreements import AgreementView
     from allied.node.incidents import LocalEvaluation
     from allied.node.items import ItemDetails, ItemView, RecipientView
+    from allied.node.neighbour_rows import Neighbour
     from allied.node.rows import Peer, Token
     from allied.node.sharing import Shared
 
@@ -114,6 +115,55 @@ def peer_summary(peer: Peer) -> PeerSummary:
         seen_at=peer.seen_at,
         failures=peer.failures,
         last_problem=peer.last_problem or None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourSummary:
+    """A TAXII server of somebody else; never its secret, nor where that lies.
+
+    Attributes:
+        url: of the collection.
+        to: the parties that what is pulled is for.
+        tlp: what is pulled is at least this; empty for as it is marked.
+        pushes_to: the party to whose server is pushed; empty for none.
+        seen_at: last time that all went well.
+        problem: stable code of the last failure; empty for none.
+    """
+
+    id: str
+    label: str
+    url: str
+    agreement: str
+    pulls: bool
+    to: tuple[str, ...]
+    tlp: str
+    pushes_to: str
+    every_seconds: int
+    added_at: datetime
+    seen_at: datetime | None
+    compared_at: datetime | None
+    failures: int
+    problem: str
+
+
+def neighbour_summary(one: Neighbour) -> NeighbourSummary:
+    """The line of a neighbour."""
+    return NeighbourSummary(
+        id=one.id,
+        label=one.label,
+        url=f"{one.url}{one.path}",
+        agreement=one.agreement,
+        pulls=one.pulls,
+        to=tuple(one.to.split(",")),
+        tlp=one.tlp,
+        pushes_to=one.party,
+        every_seconds=one.every_seconds,
+        added_at=one.added_at,
+        seen_at=one.seen_at,
+        compared_at=one.compared_at,
+        failures=one.failures,
+        problem=one.last_problem,
     )
 
 

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Final
 
 from allied.errors import NotFoundError
 from allied.exchange.misp import read_events
-from allied.node import consents, feeds, misp, passing, recalls, remarks, sight_exchange
+from allied.node import (
+    consents,
+    feeds,
+    misp,
+    neighbours,
+    passing,
+    recalls,
+    remarks,
+    sight_exchange,
+)
 from allied.node.misp import Groups
 from allied.node.node import Actor
 
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from allied.node.consents import RequestView
     from allied.node.feeds import NewFeed
     from allied.node.misp import EventOutcome
+    from allied.node.neighbour_rows import Neighbour, Outcome
     from allied.node.passing import PassedView
     from allied.node.ports import Keys
     from allied.node.recall_views import RecallView
@@ -59,6 +69,25 @@ def pass_on(sight: Sight, name: str, to: Sequence[str], *, dry_run: bool) -> Seq
     """Pass on what another party shared, as far as the agreement lets it; `passing.pass_on`."""
     seen = sight.item(name).item
     return passing.pass_on(sight.node, sight.organisation, str(seen.seq), to, dry_run=dry_run)
+
+
+def list_neighbours(sight: Sight) -> Sequence[Neighbour]:
+    """The TAXII servers of others that the organisation asks, under agreements the token sees."""
+    with sight.node.store.read() as reading:
+        found = reading.neighbours(sight.organisation.id)
+    return [each for each in found if sight.permits(each.agreement)]
+
+
+def pull_neighbour(sight: Sight, keys: Keys, name: str) -> Outcome:
+    """Pull from a neighbour now, as it is done by itself; nothing is pushed, nothing compared.
+
+    Raises:
+        NotFoundError: `neighbour.unknown`, also for one that the token does not see.
+    """
+    for each in list_neighbours(sight):
+        if name in (each.label, each.id):
+            return neighbours.exchange(sight.node, keys, each, push=False)
+    raise NotFoundError("neighbour.unknown", "no neighbour goes by that label")
 
 
 def remark(sight: Sight, name: str, kind: str, text: str) -> Sequence[RemarkView]:

@@ -18,11 +18,11 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import give, say, table
-from allied.entrypoints.shapes import instant
+from allied.entrypoints.shapes import instant, neighbour_summary
 from allied.entrypoints.statuses import FAILED, PROBLEMS
 
 if TYPE_CHECKING:
-    from allied.node.neighbour_rows import Neighbour, Outcome
+    from allied.node.neighbour_rows import Outcome
 
 app = typer.Typer(
     help="TAXII servers of others: pulled from and pushed to, while `allied serve` runs.",
@@ -81,7 +81,7 @@ def add(
     )
     with opened(folder) as node:
         made, offered = add_neighbour(node, who(node, organisation), wanted)
-    give(_shown(made), as_json=as_json, lines=(f"{made.label}  {offered.title}",))
+    give(neighbour_summary(made), as_json=as_json, lines=(f"{made.label}  {offered.title}",))
     if made.pulls:
         say(f"What is pulled is for {made.to.replace(',', ', ')}.")
     if made.party:
@@ -99,7 +99,7 @@ def show_all(
         with node.store.read() as reading:
             found = reading.neighbours(own.id)
     if as_json:
-        give([_shown(each) for each in found], as_json=True)
+        give([neighbour_summary(each) for each in found], as_json=True)
         return
     if not found:
         say("No neighbours yet: `allied neighbour add URL --label NAME --agreement ID`.")
@@ -190,23 +190,3 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
         raise typer.Exit(FAILED)
     if outcome.refused or outcome.kept:
         raise typer.Exit(PROBLEMS)
-
-
-def _shown(each: Neighbour) -> dict[str, object]:
-    """A neighbour as machines get it; never its secret, nor where that lies."""
-    return {
-        "id": each.id,
-        "label": each.label,
-        "url": f"{each.url}{each.path}",
-        "agreement": each.agreement,
-        "pulls": each.pulls,
-        "to": each.to.split(","),
-        "tlp": each.tlp,
-        "pushes_to": each.party,
-        "every_seconds": each.every_seconds,
-        "added_at": each.added_at,
-        "seen_at": each.seen_at,
-        "compared_at": each.compared_at,
-        "failures": each.failures,
-        "problem": each.last_problem,
-    }

@@ -6,17 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
-from fastapi import Query
+from fastapi import Path, Query
 from fastapi.responses import Response
 
 from allied.entrypoints.rest.visit import Here, Way, given
-from allied.entrypoints.shapes import PeerSummary, peer_summary
-from allied.node import errands, roles
+from allied.entrypoints.shapes import (
+    NeighbourSummary,
+    PeerSummary,
+    neighbour_summary,
+    peer_summary,
+)
+from allied.node import errands, errands_exchange, roles
 from allied.node.doctor import Examined
+from allied.node.neighbour_rows import Outcome as Pulled
 from allied.node.overview import Overview
 from allied.node.sync import Outcome
 
 PeerName = Annotated[str, Query(max_length=128, description="Only this peer: its label or id.")]
+NeighbourName = Annotated[
+    str, Path(max_length=64, pattern=r"^[A-Za-z0-9._-]+$", description="Its label or id.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,13 @@ class PeerList:
     """The peers, by label."""
 
     peers: tuple[PeerSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourList:
+    """TAXII servers of others, by label."""
+
+    neighbours: tuple[NeighbourSummary, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,24 @@ def list_peers(visit: Here) -> Response:
     return given(PeerList(tuple(peer_summary(each) for each in visit.sight.peers())))
 
 
+def list_neighbours(visit: Here) -> Response:
+    """List the TAXII servers of others that are asked, when each was, and what is wrong.
+
+    Those under agreements that the token sees; never a secret.
+    """
+    found = errands_exchange.list_neighbours(visit.sight)
+    return given(NeighbourList(tuple(neighbour_summary(each) for each in found)))
+
+
+def pull_neighbour(visit: Here, neighbour: NeighbourName) -> Response:
+    """Pull from a TAXII server of somebody else now, and say what came.
+
+    What went wrong stands in the answer with its code. Adding and removing one is for whoever
+    owns the folder.
+    """
+    return given(errands_exchange.pull_neighbour(visit.sight, visit.keys, neighbour))
+
+
 def sync(visit: Here, peer: PeerName = "") -> Response:
     """Exchange with the peers now, and say what came.
 
@@ -113,6 +147,8 @@ TABLE: Final = (
     Way("GET", "/token", roles.SELF_READ, show_token, TokenShown),
     Way("GET", "/status", roles.STATUS_READ, show_status, Overview),
     Way("GET", "/peers", roles.PEERS_READ, list_peers, PeerList),
+    Way("GET", "/neighbours", roles.PEERS_READ, list_neighbours, NeighbourList),
+    Way("POST", "/neighbours/{neighbour}/pull", roles.SYNC_RUN, pull_neighbour, Pulled),
     Way("POST", "/sync", roles.SYNC_RUN, sync, Outcomes),
     Way("GET", "/doctor", roles.NODE_EXAMINE, examine, Findings),
 )
