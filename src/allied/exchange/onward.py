@@ -16,8 +16,9 @@ Under `originator-consent` the marking is the originator's word as far as it rea
 is for everybody; GREEN is for the declared community, and who belongs to it a person says.
 Outsiders that the clause lists may have what is AMBER or below. NOFORN and EYES-ONLY are not
 asked about: nothing leaves the parties. A tear-line goes by its own marking, whatever the
-clause says of outsiders. Where the source must not be named, or the secretariat takes
-its name out, an item that names it is made anew first, whoever consents to passing it on.
+clause says of outsiders. Where the source must not be named, by the clause or by a policy on
+the item, or the secretariat takes its name out, an item that names it is made anew first, whoever
+consents to passing it on.
 
 Source: TLP 2.0; the third-agency rule and ORCON; DOMAIN on information release.
 """
@@ -43,6 +44,9 @@ from allied.record.ids import PartyId
 CONTROL = frozenset({"ORCON", "PROPIN"})
 """Caveats by which the originator decides about every further use."""
 
+UNNAMED = "iep:provider-attribution=must-not"
+"""The term of a policy by which nobody names where an item comes from."""
+
 INSIDE = frozenset({"NOFORN", "EYES-ONLY"})
 """Caveats with which nothing leaves the parties, asked or not."""
 
@@ -59,7 +63,8 @@ def failures(
         releaser: who would pass it on.
         known: consents and reviews for the item at hand.
     """
-    if (channel.unnamed or channel.hides_sender) and not known.named:
+    unnamed = channel.unnamed or channel.hides_sender or UNNAMED in demand.handling.terms
+    if unnamed and not known.named:
         yield _sanitise(channel, releaser)
     if recipient.outside:
         yield from _outside(demand.handling, recipient, channel, known)
@@ -147,7 +152,7 @@ def _sanitise(channel: Channel, releaser: PartyId) -> Failure:
     hub = channel.hides_sender and channel.hubs is not None and releaser in channel.hubs
     return Failure(
         "exchange.names-source",
-        "the clause does not let its source be named, and these bytes name it",
+        "its source must not be named, by the clause or by its marking, and these bytes name it",
         "make a new item without its source" if hub else "let the secretariat pass it on",
         Outcome.SANITISE if hub or not channel.hides_sender else Outcome.DENY,
     )
