@@ -450,9 +450,14 @@ def acknowledge(node: Node, keys: Keys, organisation: Organisation) -> int:
         due = [
             row.id
             for row in reading.agreements()
-            if reading.cursor(_seen_name(organisation, row.id)) != str(reading.last_row(row.id))
+            if _looked(node, reading, organisation, row.id) != str(reading.last_row(row.id))
         ]
     for agreement in due:
+        with node.store.read() as reading:
+            folded = node.folds.of(reading, agreement)
+        if not any(_unacknowledged(folded, organisation)):
+            node.hearing.look(_seen_name(organisation, agreement), str(folded.last_row))
+            continue
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
             frozen = folded.history.frozen
@@ -472,6 +477,14 @@ def acknowledge(node: Node, keys: Keys, organisation: Organisation) -> int:
             name = _seen_name(organisation, agreement)
             writing.set_cursor(name, str(writing.last_row(agreement)))
     return written
+
+
+def _looked(
+    node: Node, reading: Reading, organisation: Organisation, agreement: AgreementId
+) -> str:
+    """Up to which row it is known that nothing is to be acknowledged; in memory, or written."""
+    name = _seen_name(organisation, agreement)
+    return max(node.hearing.looked(name), reading.cursor(name), key=lambda row: int(row or 0))
 
 
 def _seen_name(organisation: Organisation, agreement: AgreementId) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 A_WHILE: Final = timedelta(seconds=8)
 """What others said so long ago, a peer that hears of them by itself has fetched from them."""
+A_LONG_WHILE: Final = timedelta(minutes=10)
+"""Who shows by its mark alone that it holds the same, is asked for its state as rarely as this."""
 _AT_ONCE: Final = timedelta(0)
 _KEPT: Final = 64
 
@@ -44,6 +46,7 @@ class Hearing:
         self._awaited: set[OrganisationId] = set()
         self._arrived: dict[AgreementId, list[tuple[int, datetime | None]]] = {}
         self._looked: dict[str, str] = {}
+        self._compared: dict[_Whose, datetime] = {}
         self.due: datetime | None = None
         """When something that is here will have waited long enough to be passed on."""
 
@@ -83,6 +86,17 @@ class Hearing:
         """Up to a row there is nothing of others that a peer has to be told."""
         with self._lock:
             self._onward[peer, agreement] = row
+
+    def compared(self, peer: OrganisationId, agreement: AgreementId, at: datetime) -> None:
+        """Our state was held against that of a peer which holds the same."""
+        with self._lock:
+            self._compared[peer, agreement] = at
+
+    def was_compared(self, peer: OrganisationId, agreement: AgreementId, now: datetime) -> bool:
+        """Whether it was, not long ago."""
+        with self._lock:
+            at = self._compared.get((peer, agreement))
+        return at is not None and at <= now < at + A_LONG_WHILE
 
     # --- who hears of others through this node ----------------------------------------------
 

@@ -254,8 +254,14 @@ def pass_along(node: Node, keys: Keys, organisation: Organisation) -> int:
             row.id
             for row in reading.agreements()
             if reading.cursor(_told(organisation, row.id)) != str(reading.last_row(row.id))
+            and node.hearing.looked(_told(organisation, row.id)) != str(reading.last_row(row.id))
         ]
     for agreement in agreements:
+        with node.store.read() as reading:
+            folded = node.folds.of(reading, agreement)
+        if not called.calls_of(folded, organisation.id).theirs:  # nothing was called back
+            node.hearing.look(_told(organisation, agreement), str(folded.last_row))
+            continue
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
             calls = called.calls_of(folded, organisation.id)

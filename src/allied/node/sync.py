@@ -176,30 +176,12 @@ def tell(node: Node, keys: Keys) -> int:
         How many peers were told. A peer that cannot be told is tried again next time; it
         asks by itself anyway.
     """
-    told: dict[str, str] = {}
-    now = node.clock.now()
-    given = [
-        each
-        for each in telling.news(node, now)
-        if each.peer.next_try_at is None or each.peer.next_try_at <= now
-    ]
-    reached = 0
-    for each in given:
-        try:
-            _Exchange(node, keys, each.organisation, each.peer).ask(messages.HINT, messages.NOTHING)
-        except (UnreachableError, UnverifiedError, MalformedError) as problem:
-            peers.failed(node, each.peer, problem.code)
-            continue
-        except AlliedError:
-            continue
-        reached += 1
-        telling.told(node, each)
-        told.update(each.cursors)
-    if told:  # whoever is killed before this gives hints twice, which harms nobody
-        with node.store.write() as writing:
-            for name, value in told.items():
-                writing.set_cursor(name, value)
-    return reached
+    return telling.tell(
+        node,
+        lambda organisation, peer: ask_peer(
+            node, keys, organisation, peer, messages.HINT, messages.NOTHING
+        ),
+    )
 
 
 def sync_now(node: Node, keys: Keys, *, label: str = "") -> Sequence[Outcome]:
@@ -411,7 +393,8 @@ class _Exchange:
         self._require_named(agreement)
         before = len(outcome.refused)
         # What waits for others' records has no say here: a liar could else keep it waiting.
-        complete = self._records(agreement, outcome) and len(outcome.refused) == before
+        complete = self._is_here(named) or self._records(agreement, outcome)
+        complete = complete and len(outcome.refused) == before
         self._fill(agreement, outcome)
         if complete:
             self._heard(agreement, begun)
@@ -434,6 +417,22 @@ class _Exchange:
     def _is_known(self, agreement: AgreementId) -> bool:
         with self._node.store.read() as reading:
             return reading.agreement(agreement) is not None
+
+    def _is_here(self, named: Named) -> bool:
+        """Whether the peer shows just what is held here, by its mark and ours for it.
+
+        The peer is asked for its heads all the same where its state was not held against ours
+        for a while (`comparing`).
+        """
+        now, peer = self._node.clock.now(), self._peer.id
+        with self._node.store.read() as reading:
+            folded = self._node.folds.of(reading, named.id)
+        if visibility.records_mark(folded, peer, now) != named.rows:
+            return False
+        if not self._node.hearing.was_compared(peer, named.id, now):
+            return False
+        self._node.hearing.holds(peer, named.id, folded.last_row)
+        return True
 
     def _require_named(self, agreement: AgreementId) -> None:
         """Return if this organisation is a party; another one hosted here may have met it."""
@@ -530,6 +529,8 @@ class _Exchange:
         mine, peer = self._organisation.id, self._peer.id
         if set(ours.heads) <= set(theirs.heads):
             self._node.hearing.holds(peer, folded.row.id, folded.last_row)
+        if set(ours.heads) == set(theirs.heads):
+            self._node.hearing.compared(peer, folded.row.id, now)
         comparing.compare(self._node.store, folded, mine, peer, ours.heads, theirs, now)
 
     def _parked(self, agreement: AgreementId) -> bool:

@@ -25,14 +25,14 @@ and is no peer of ours cannot be told: everybody is then, so that it comes there
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certificate import assemblers
 from allied.agreement.closing import CLOSE, COUNT
-from allied.errors import AlliedError
-from allied.node import leaving, visibility
+from allied.errors import AlliedError, MalformedError, UnreachableError, UnverifiedError
+from allied.node import peers, visibility
 from allied.node.hearing import A_WHILE
 from allied.node.questions import table_of
 from allied.record.record import ChainKey
@@ -72,6 +72,35 @@ class News:
     onward: bool = True
 
 
+def tell(node: Node, hint: Callable[[Organisation, Peer], object]) -> int:
+    """Give the hints that are to be given now; how many arrived.
+
+    Args:
+        hint: gives one; raises as `ports.Peers.ask`.
+    """
+    reached = 0
+    stored: dict[str, str] = {}
+    now = node.clock.now()
+    for each in news(node, now):
+        if each.peer.next_try_at is not None and each.peer.next_try_at > now:
+            continue
+        try:
+            hint(each.organisation, each.peer)
+        except (UnreachableError, UnverifiedError, MalformedError) as problem:
+            peers.failed(node, each.peer, problem.code)
+            continue
+        except AlliedError:
+            continue
+        reached += 1
+        told(node, each)
+        stored.update(each.cursors)
+    if stored:  # whoever is killed before this gives hints twice, which harms nobody
+        with node.store.write() as writing:
+            for name, value in stored.items():
+                writing.set_cursor(name, value)
+    return reached
+
+
 def news(node: Node, now: datetime) -> Sequence[News]:
     """The hints that are to be given now, one for each organisation here and peer.
 
@@ -82,11 +111,11 @@ def news(node: Node, now: datetime) -> Sequence[News]:
     with node.store.read() as reading:
         organisations = reading.organisations()
         here = frozenset(each.id for each in organisations)
-        peers = [peer for peer in reading.peers() if peer.confirmed_at is not None]
+        known = [peer for peer in reading.peers() if peer.confirmed_at is not None]
         for row in reading.agreements():
             folded = node.folds.of(reading, row.id)
             node.hearing.arrived(row.id, folded.last_row, now)
-            looked = _Looked(node, reading, folded, here, peers, now)
+            looked = _Looked(node, reading, folded, here, known, now)
             for organisation in organisations:
                 for peer in looked.peers:
                     looked.add(found, organisation, peer)
@@ -123,7 +152,7 @@ class _Looked:
         reading: Reading,
         folded: Folded,
         here: frozenset[OrganisationId],
-        peers: Sequence[Peer],
+        known: Sequence[Peer],
         now: datetime,
     ) -> None:
         self._node = node
@@ -131,7 +160,7 @@ class _Looked:
         self._folded = folded
         self._here = here
         self._now = now
-        self.peers = [each for each in peers if folded.instrument.party(each.id)]
+        self.peers = [each for each in known if folded.instrument.party(each.id)]
         self._reached = {each.id for each in self.peers if not each.failures}
         self._rows: Sequence[RecordRow] = ()
         self._after = folded.last_row
@@ -171,10 +200,11 @@ class _Looked:
             given.cursors[name] = f"{last} {items}"
 
     def _sight(self, peer: Peer) -> _Sight:
-        folded = self._folded
-        tops = leaving.tops(folded, peer.id, self._now)
-        shared = leaving.shared_circles(folded) if tops is not None else frozenset()
-        return _Sight(peer, frozenset(visibility.circles(folded, peer.id)), shared, tops or {})
+        tops: dict[ChainKey, int] = {}
+        for head in visibility.heads(self._folded, peer.id, self._now):
+            chain = ChainKey(head.circle, head.issuer, head.incarnation)
+            tops[chain] = max(head.sequence, tops.get(chain, 0))
+        return _Sight(peer, tops)
 
     def _own(self, sees: _Sight, after: int) -> bool:
         """Whether something of our own is new that a peer is to be told at once."""
@@ -246,18 +276,12 @@ class _Looked:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What one peer may see."""
+    """What one peer may see: of each chain, up to which number."""
 
     peer: Peer
-    circles: frozenset[CircleId]
-    shared: frozenset[CircleId]
-    tops: Mapping[ChainKey, tuple[int, RecordId]]
+    tops: Mapping[ChainKey, int]
 
     def __call__(self, row: RecordRow | Header) -> bool:
-        """Whether it may see a record; who has left not what came later among all."""
-        if row.circle not in self.circles:
-            return False
-        if row.circle not in self.shared:
-            return True
+        """Whether it may see a record."""
         chain = ChainKey(row.circle, row.issuer, row.incarnation)
-        return row.sequence <= self.tops.get(chain, (0, ""))[0]
+        return row.sequence <= self.tops.get(chain, 0)
