@@ -9,12 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from allied.errors import MalformedError
-from allied.node import incoming, messages
+from allied.agreement.certified import certified, read_proof, write_proof
+from allied.agreement.closing import CERTIFICATE, COUNT
+from allied.agreement.result import Result
+from allied.errors import MalformedError, RefusedError
+from allied.node import incoming, messages, visibility
+from allied.node.decided import decided_in
 from allied.node.messages import MAX_HEADS, Head, Heads, RecordsQuestion, Span
 from allied.node.pages import RecordsAnswer
-from allied.record.canonical import MAX_INTEGER, encode
-from allied.record.ids import OrganisationId, RecordId
+from allied.node.questions import table_of
+from allied.record.canonical import MAX_INTEGER, Json, encode
+from allied.record.ids import OrganisationId, PartyId, RecordId
+from allied.record.record import Record
+from tests.node.hands import crafted, slip_in
+from tests.node.test_keys import rotate
 from tests.simulator import lies, promises
 from tests.simulator.groves import LIAR, TREES, Grove
 from tests.simulator.world import World
@@ -163,3 +171,57 @@ def test_what_waits_is_bounded_in_bytes_and_takes_nobody_elses_room(
     world.says("birch")
     promises.settle(world)
     promises.require_whole(world)
+
+
+@pytest.mark.parametrize(
+    ("signs", "code"),
+    [
+        pytest.param(
+            (LIAR, LIAR, "birch"), "decision.too-few-counts", id="two keys of one, and another"
+        ),
+        pytest.param((LIAR, "cedar", "birch"), "", id="three organisations"),
+    ],
+)
+def test_two_keys_of_one_organisation_are_one_hand_in_a_certificate(
+    world: World, signs: tuple[str, ...], code: str
+) -> None:
+    """Of four, three have to count; the liar counts under its old and its new key."""
+    world.puts("ash")
+    world.all_ask(TREES[:4])
+    liar = world.houses[LIAR]
+    found = world.folded(liar)
+    opening = next(each for each in found.history.order if each.header.kind == "proposal.open")
+    circle = visibility.circles(found, liar.organisation.id)[opening.header.circle]
+    result = Result(
+        proposal=opening.id, text="b" * 64,
+        outcome="rejected", reason="", closed_at=world.now, cut=(),
+        positions=tuple((PartyId(tree), "no") for tree in sorted(TREES[:4])),
+    )  # fmt: skip
+    body: dict[str, Json] = {"proposal": opening.id, "tally": "c" * 64, "result": result.digest}
+    counts: list[Record] = []
+    for tree in signs:
+        house = world.houses[tree]
+        if any(each.header.issuer == house.organisation.id for each in counts):
+            rotate(house, "automatic")
+        counts.append(crafted(house, world.pact, COUNT, body, circle=circle, deps=()))
+    keys = {each.header.key for each in counts}
+    assert len(keys) == len(counts)
+    proof = write_proof(opening, result, counts)
+    certificate = crafted(liar, world.pact, CERTIFICATE, proof, circle=circle)
+    slip_in(liar, certificate)
+    world.pulls("ash", LIAR)
+    ash = world.folded(world.houses["ash"])
+    assert certificate.id in {each.id for each in ash.history.order}
+    table = table_of(ash, circle)
+    proved = decided_in(ash, table).get(opening.id, ())
+    assert [each.certificate for each in proved] == ([] if code else [certificate.id])
+    on = next(each for each in table.tabled if each.record == opening.id)
+    try:
+        custodians = ash.state.custodians(on.opening.knows)
+        certified(
+            read_proof(certificate.body), certificate.id, on, custodians, ash.instrument.party
+        )
+        said = ""
+    except RefusedError as refusal:
+        said = refusal.code
+    assert said == code
