@@ -16,13 +16,19 @@ from starlette.routing import Route
 from allied.errors import AlliedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.requests import Request
 
     from allied.node.node import Node
 
 
-def build(node: Node) -> Starlette:
-    """The admin application of one node."""
+def build(node: Node, answered: Callable[[], Mapping[str, int]] = dict) -> Starlette:
+    """The admin application of one node.
+
+    Args:
+        answered: how many questions of other nodes were answered since the start, by verb.
+    """
 
     def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -36,7 +42,9 @@ def build(node: Node) -> Starlette:
         return PlainTextResponse("ready\n")
 
     def metrics(_: Request) -> Response:
-        return Response(generate_latest(_registry(node)), media_type="text/plain; version=0.0.4")
+        return Response(
+            generate_latest(_registry(node, answered())), media_type="text/plain; version=0.0.4"
+        )
 
     return Starlette(
         routes=[
@@ -47,14 +55,21 @@ def build(node: Node) -> Starlette:
     )
 
 
-def _registry(node: Node) -> CollectorRegistry:
+def _registry(node: Node, answered: Mapping[str, int]) -> CollectorRegistry:
     registry = CollectorRegistry()
     agreements = Gauge("allied_agreements", "Agreements known here", registry=registry)
     records = Gauge("allied_records", "Records held in order", registry=registry)
     parked = Gauge("allied_records_parked", "Records that wait for others", registry=registry)
     peers = Gauge("allied_peers", "Peers", ["confirmed"], registry=registry)
     failing = Gauge("allied_peers_failing", "Peers that did not answer last", registry=registry)
+    commits = Gauge("allied_commits", "Units that changed the store, ever", registry=registry)
+    questions = Gauge(
+        "allied_questions_answered", "Questions of other nodes", ["verb"], registry=registry
+    )
+    for verb, count in answered.items():
+        questions.labels(verb).set(count)
     with node.store.read() as reading:
+        commits.set(reading.changes())
         rows = reading.agreements()
         agreements.set(len(rows))
         for row in rows:

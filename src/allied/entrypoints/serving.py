@@ -228,7 +228,7 @@ def run(
     app, end_streams = build(node, answers, keys, free_bytes)
     server = Server(_config(taxii.ahead(app), listening.stop_seconds), end_streams)
     memory.keep_what_stays()
-    with _admin(node, listening.admin):
+    with _admin(node, listening.admin, answers):
         keeper.start()
         rounds.start()
         host, port = listener.getsockname()[:2]
@@ -259,7 +259,7 @@ def _config(app: ASGIApp, stop_seconds: float = _STOP_SECONDS) -> uvicorn.Config
 
 
 @contextmanager
-def _admin(node: Node, address: str) -> Iterator[None]:
+def _admin(node: Node, address: str, answers: Answers) -> Iterator[None]:
     """Serve health and metrics on their own address, while the block runs."""
     if not address:
         yield
@@ -268,7 +268,7 @@ def _admin(node: Node, address: str) -> Iterator[None]:
     if not host or not port.isdecimal():
         raise UsageError("serve.admin", "--admin takes HOST:PORT")
     listener = listen(host.strip("[]"), int(port))
-    server = uvicorn.Server(_config(admin_pages.build(node)))
+    server = uvicorn.Server(_config(admin_pages.build(node, answers.answered)))
     thread = threading.Thread(
         target=lambda: server.run(sockets=[listener]), name="admin", daemon=True
     )

@@ -9,6 +9,7 @@ does not exist.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -72,6 +73,12 @@ class Answers:
         self._hinted = hinted
         self._transport: dict[tuple[OrganisationId, bytes], Mapping[KeyId, PublicKey]] = {}
         self._lock = threading.Lock()
+        self._answered: Counter[str] = Counter()
+
+    def answered(self) -> Mapping[str, int]:
+        """How many questions of each verb were answered since the start."""
+        with self._lock:
+            return dict(self._answered)
 
     def hosted(self) -> Sequence[Introduction]:
         """Whom this node hosts; open to anybody."""
@@ -115,6 +122,8 @@ class Answers:
             NotFoundError: for whatever the caller may not know.
             MalformedError: the question is not of its form.
         """
+        with self._lock:
+            self._answered[verb] += 1
         with self._node.store.read() as reading:
             if all(each.id != addressee for each in reading.organisations()):
                 raise _not_found()
