@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from allied.record.ids import PartyId, RecordId
     from allied.record.record import Record
 
-_OPEN: Final = frozenset({OWED, ACKNOWLEDGED, ACCEPTED, EXCUSE_CLAIMED, PERFORMED, SUSPENDED})
+OPEN: Final = frozenset({OWED, ACKNOWLEDGED, ACCEPTED, EXCUSE_CLAIMED, PERFORMED, SUSPENDED})
+"""States of a duty about which somebody still has to do something."""
+"""States of a duty that somebody still has to do something about."""
 
 
 def concerned(folded: Folded, party: PartyId, left: datetime, at: datetime) -> frozenset[RecordId]:
@@ -67,7 +69,7 @@ def concerned(folded: Folded, party: PartyId, left: datetime, at: datetime) -> f
             continue
         for case in cases.cases_in(folded, circle, at).cases:
             if case.id in open_ and any(
-                each.state in _OPEN
+                each.state in OPEN
                 and each.obligation.modality != MAY
                 and party in (each.obligation.debtor, *each.obligation.creditors)
                 for each in case.obligations

@@ -22,7 +22,7 @@ from allied.agreement.state import State
 from allied.errors import NotFoundError
 from allied.record.descriptor import read as read_descriptor
 from allied.record.history import History, history
-from allied.record.outline import read_stored
+from allied.record.outline import KIND as OUTLINE, read_stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,6 +139,8 @@ def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
 
 def _extended(kept: Folded, reading: Reading) -> Folded:
     rows = reading.records(kept.row.id, after_row=kept.last_row)
+    if any(stored.kind == OUTLINE and kept.holds(stored.id) for stored in rows):
+        return _fresh(reading, kept.row.id)  # what was whole went into an archive
     past = kept.history.grown({stored.raw for stored in rows})
     if past is None:
         past = kept.history.extended(read_stored(stored.raw, stored.id) for stored in rows)

@@ -79,13 +79,13 @@ def spans(folded: Folded | None, theirs: Sequence[Head], needed: Lacking = NOTHI
     return sorted(Span(*chain, first, last) for chain, (first, last) in found.items())
 
 
-def outlines(folded: Folded) -> list[Span]:
-    """The ranges to ask for again: records that are here in outline, of matters that are open.
+def outlines(reading: Reading, folded: Folded) -> list[Span]:
+    """The ranges to ask for again: records that are here in outline and could be whole.
 
     Cost: nothing where no outline is here, else a pass over the records.
     """
     places: dict[ChainKey, list[int]] = {}
-    for each in outlined.wanted(folded):
+    for each in outlined.wanted(reading, folded):
         record = folded.history.get(each)
         if record is not None:
             places.setdefault(record.header.chain, []).append(record.header.sequence)

@@ -12,9 +12,10 @@ Words used here:
     covered    up to the last checkpoint that its circle has reached
 
 Rules. Both sides ask: who answers leaves out what is withheld, and who asks takes no outline of
-what it may have. An open incident is for the party as a whole, or it could owe what it cannot see.
-Who may sign, vote and be bound is for everybody: only content is withheld. A party that has left
-goes by `allied.node.leaving`.
+what it may have, unless it signed that checkpoint itself: then it had the record once, lost it, and
+goes on asking for it. An open incident is for the party as a whole, or it could owe what it cannot
+see. Who may sign, vote and be bound is for everybody: only content is withheld. A party that has
+left goes by `allied.node.leaving`.
 
 Source: DOMAIN, `life.history`; docs/decisions/0021-checkpoints.md.
 """
@@ -22,7 +23,7 @@ Source: DOMAIN, `life.history`; docs/decisions/0021-checkpoints.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import checkpoints
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
     from allied.agreement.judging import FindCustodian
     from allied.agreement.standing import PartyStanding, Standing
     from allied.node.folds import Folded
+    from allied.node.ports import Reading, Writing
     from allied.record.history import Heads, History
-    from allied.record.ids import CircleId, OrganisationId
+    from allied.record.ids import AgreementId, CircleId, OrganisationId
     from allied.record.record import ChainKey, Record
 
 INVITED_WAIT: Final = timedelta(hours=1)
@@ -162,7 +164,11 @@ def believed(
                     each.id
                     for each in its
                     if _covers(point.heads, each)
-                    and all(_is_from_before(instrument, standing, each, one) for one in hosted)
+                    and all(
+                        instrument.party(one) in point.supporters
+                        or _is_from_before(instrument, standing, each, one)
+                        for one in hosted
+                    )
                 }
                 break
     return frozenset(found)
@@ -186,22 +192,47 @@ def may_be_filled(folded: Folded, record: Record, hosted: Collection[Organisatio
     return False
 
 
-def wanted(folded: Folded) -> frozenset[RecordId]:
-    """The outlines to ask for again: of incidents that are spoken of, or of all by the text."""
+def wanted(reading: Reading, folded: Folded) -> frozenset[RecordId]:
+    """The outlines to ask for again.
+
+    Of incidents that are spoken of; of all, where the text says so; and of what somebody here may
+    have and this node did not move into an archive.
+    """
     if not folded.state.outlined:
         return frozenset()
     latest = max(each.header.claimed_at for each in folded.history.order)
     if folded.terms(latest).life.history == ALL:
         return folded.state.outlined
     held = {each.id: each for each in folded.history.order if is_outline(each)}
+    archived = reading.cursor(_archived(folded.row.id))
+    standing = folded.state.standing(folded.instrument, latest)
+    hosted = [each.id for each in reading.organisations() if folded.instrument.party(each.id)]
+    lost = frozenset(
+        each.id
+        for each in held.values()
+        if each.header.claimed_at.isoformat() >= archived
+        and any(not _is_from_before(folded.instrument, standing, each, one) for one in hosted)
+    )
     since = [
         held[report].header.claimed_at
         for record in folded.state.statements
         if (report := RecordId(said_of(record))) in held
     ]
     if not since:
-        return frozenset()
-    return frozenset(each.id for each in held.values() if each.header.claimed_at >= min(since))
+        return lost
+    return lost | frozenset(
+        each.id for each in held.values() if each.header.claimed_at >= min(since)
+    )
+
+
+def remember_archived(writing: Writing, agreement: AgreementId, before: datetime) -> None:
+    """Note that what was said before a moment may be here in outline by this node's own choice."""
+    name, until = _archived(agreement), before.astimezone(UTC).isoformat()
+    writing.set_cursor(name, max(until, writing.cursor(name)))
+
+
+def _archived(agreement: AgreementId) -> str:
+    return f"archived:{agreement}"
 
 
 def awaited_since(folded: Folded, circle: CircleId, at: datetime) -> datetime | None:

@@ -520,8 +520,8 @@ class _Exchange:
     def _fill(self, agreement: AgreementId, outcome: Outcome) -> None:
         """Ask for records that are here in outline, where they are for us after all."""
         with self._node.store.read() as reading:
-            folded = self._node.folds.of(reading, agreement)
-        for start in range(0, len(spans := missing.outlines(folded)), messages.MAX_SPANS):
+            spans = missing.outlines(reading, self._node.folds.of(reading, agreement))
+        for start in range(0, len(spans), messages.MAX_SPANS):
             answer = self._fetch(agreement, spans[start:])
             self._store(agreement, answer, outcome)
 

@@ -1,4 +1,4 @@
-"""What the store keeps of the texts beside records: wanted, held, erased.
+"""What the store keeps of the texts beside records: wanted, held, erased; and archiving.
 
 Part of the port of the store (`allied.node.ports`), which takes it in.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from allied.node.rows import ErasureRow, WantedBlob
+from allied.node.rows import ErasureRow, RecordRow, WantedBlob
 from allied.record.ids import AgreementId, CircleId, Digest
 
 
@@ -65,6 +65,14 @@ class WritingTexts(Protocol):
 
     def lose_blob(self, blob: Digest) -> None:
         """Drop the bytes of a blob, which are not its own any more, and want it again."""
+        ...
+
+    def forget_blobs(self, blobs: Iterable[Digest]) -> None:
+        """Drop blobs that went into an archive; they are not wanted."""
+        ...
+
+    def outline_records(self, rows: Iterable[RecordRow]) -> None:
+        """Put outlines in the place of records, with numbers of their own; others are new."""
         ...
 
     def lose_statement(self, statement: Digest) -> None:

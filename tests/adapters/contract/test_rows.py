@@ -526,3 +526,34 @@ def test_an_instant_of_another_zone_is_the_same_instant_in_utc(store: Store) -> 
 def test_an_instant_without_a_zone_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="time zone"), store.write() as writing:
         writing.put_peer(rows.peer("harbour", seen_at=rows.START.replace(tzinfo=None)))
+
+
+def test_an_outline_takes_the_place_of_a_record_and_gives_way_to_it_again(store: Store) -> None:
+    whole = rows.record("a", 1)
+    outline = replace(whole, kind="outline", raw=b"outline of a")
+    with store.write() as writing:
+        writing.add_records([whole, rows.record("b", 2)])
+        writing.add_records([outline])
+        assert [row.raw for row in writing.records(PACT)] == [whole.raw, rows.record("b", 2).raw]
+        writing.outline_records([outline])
+        assert [(row.id, row.kind, row.row) for row in writing.records(PACT)] == [
+            (rows.rid("b"), rows.record("b", 2).kind, 2),
+            (rows.rid("a"), "outline", 3),
+        ]
+        assert writing.add_records([outline]) == ()
+        (back,) = writing.add_records([whole])
+        assert (back.raw, back.row) == (whole.raw, 4)
+        assert [row.id for row in writing.records(PACT)] == [rows.rid("b"), rows.rid("a")]
+
+
+def test_texts_that_went_into_an_archive_are_neither_here_nor_wanted(store: Store) -> None:
+    first, second = hexed("first"), hexed("second")
+    with store.write() as writing:
+        writing.add_blob(PACT, PAIR, first, b"one")
+        writing.add_blob(PACT, PAIR, second, b"two")
+        writing.want_blobs(PACT, PAIR, [hexed("third")])
+        writing.forget_blobs([first, hexed("third"), hexed("never held")])
+    with store.read() as reading:
+        assert reading.blob(first) is None
+        assert reading.blob(second) is not None
+        assert reading.wanted_after(PACT, 0, 9) == []

@@ -322,6 +322,22 @@ class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWrit
             self._do(delete(schema.blobs).where(schema.blobs.c.digest == blob))
             self.want_blobs(found[0], found[1], [blob])
 
+    def forget_blobs(self, blobs: Iterable[Digest]) -> None:
+        """See `Writing.forget_blobs`."""
+        given = list(blobs)
+        for table in (schema.blobs.c.digest, schema.wanted.c.blob):
+            self._do(delete(table.table).where(among(self._connection, table, given)))
+        self.erased = self.erased or bool(given)
+
+    def outline_records(self, rows: Iterable[RecordRow]) -> None:
+        """See `Writing.outline_records`."""
+        given = list(rows)
+        table = schema.records
+        names = [row.id for row in given]
+        self._do(delete(table).where(among(self._connection, table.c.id, names)))
+        self.add_records(given)
+        self.erased = self.erased or bool(given)
+
     def lose_statement(self, statement: Digest) -> None:
         """See `Writing.lose_statement`."""
         self._do(delete(schema.statements).where(schema.statements.c.digest == statement))

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from allied.entrypoints.cli import (
     agreements,
+    archives,
     backup,
     carrying,
     correlating,
@@ -65,6 +66,7 @@ _NOUNS: Final[Mapping[str, typer.Typer]] = {
     "hub": hub.app,
     "neighbour": neighbours.app,
     "ledger": ledger.app,
+    "archive": archives.app,
     "erasure": erasures.app,
     "relay": relays.app,
     "incident": incidents.app,
