@@ -241,7 +241,9 @@ CHANNEL = {
     "permitted_actions": "permitted_actions: none",
     "exceptions": "exceptions: {ask: either}",
 }
-BESIDE = {"consent_overrides", "recall", "retention", "sunset", "within"}
+BESIDE = {
+    "consent_overrides", "permitted_actions", "purpose", "recall", "retention", "sunset", "within",
+}  # fmt: skip
 """What decides about an item after its release; see `test_enforced_sharing.py`."""
 
 

@@ -132,7 +132,7 @@ def in_clear(agreement: Agreement) -> object:
     """Whether something goes a way that others can read."""
     (channel,) = channels_of(agreement)
     demand = Demand(Kind.INDICATOR, RIVER, Handling(Tlp.GREEN))
-    return not list(limits.readable_failures(demand, channel, Known(readable=True)))
+    return not list(limits.failures(demand, channel, Known(readable=True), AT))
 
 
 def watched(agreement: Agreement) -> object:

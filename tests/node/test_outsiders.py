@@ -157,6 +157,26 @@ def test_what_has_to_be_encrypted_goes_no_way_that_others_can_read(places: Any) 
     assert place.said(AMBER) == YES
 
 
+def test_a_node_that_was_cut_off_hands_nothing_above_green_over_for_long(places: Any) -> None:
+    place = places("listed")
+    assert place.said(AMBER) == YES
+    place.network.advance(timedelta(hours=24))
+    assert place.said(AMBER) == "deny exchange.membership-stale"
+    assert place.said(GREEN) == YES
+    place.network.settle()
+    assert place.said(AMBER) == YES
+
+
+def test_nobody_is_left_who_could_confirm_anything(places: Any) -> None:
+    place = places("listed")
+    for each in (place.network.houses[RIVER], place.network.houses["northgate"]):
+        agreements.withdraw(each.node, each.actor, place.pact)
+    place.network.settle()
+    place.network.advance(timedelta(days=100))
+    place.network.settle()
+    assert place.said(AMBER).startswith("deny exchange.")
+
+
 def test_the_originator_is_asked_and_a_yes_lets_it_go_and_silence_does_not(places: Any) -> None:
     place = places("controlled")
     river, harbour = place.network.houses[RIVER], place.harbour
@@ -164,6 +184,7 @@ def test_the_originator_is_asked_and_a_yes_lets_it_go_and_silence_does_not(place
     request = consents.ask(harbour.node, harbour.actor, name, AUTHORITY, "they run the crane")
     place.network.settle()
     place.network.advance(timedelta(days=9))
+    place.network.settle()
     assert place.said(AMBER) == ASK
     consents.reply(river.node, river.actor, request.id, yes=True)
     place.network.settle()

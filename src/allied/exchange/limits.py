@@ -141,20 +141,16 @@ def is_fresh(
 
 
 def failures(demand: Demand, channel: Channel, known: Known, at: datetime) -> Iterator[Failure]:
-    """What stands against a release by what is known of the recipient, and how old that is."""
+    """What stands against a release by what is known of who is a party, and of the way out.
+
+    What is TLP:CLEAR may go where others can read it, unless a policy (IEP) on it says otherwise.
+    """
     if not is_fresh(known.confirmed_at, demand.handling.tlp, channel.freshness, at):
         yield Failure(
             STALE,
             "what is known here of who is a party is older than the clause allows",
             "exchange with the other parties first",
         )
-
-
-def readable_failures(demand: Demand, channel: Channel, known: Known) -> Iterator[Failure]:
-    """What stands against a way that others can read.
-
-    What is TLP:CLEAR may go such a way, unless a policy (IEP) on it says otherwise.
-    """
     by_policy = _ENCRYPT in demand.handling.terms
     by_clause = channel.encrypted and demand.handling.tlp > Tlp.CLEAR
     if known.readable and (by_policy or by_clause):

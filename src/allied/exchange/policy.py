@@ -398,11 +398,15 @@ def _failures(demand: Demand, channel: Channel, asked: _Asked) -> Iterator[Failu
     handling, recipient = demand.handling, asked.recipient
     yield from _intake_failures(demand, channel, asked.at)
     passing_on = asked.known is not None and asked.releaser != demand.originator
+    onward_failures: list[Failure] = []
     if asked.known is not None and passing_on:
-        yield from onward.failures(demand, recipient, channel, asked.releaser, asked.known)
-    if asked.known is not None:
-        yield from limits.readable_failures(demand, channel, asked.known)
+        onward_failures = list(
+            onward.failures(demand, recipient, channel, asked.releaser, asked.known)
+        )
+        yield from onward_failures
     if recipient.outside:
+        if asked.known is not None and not onward_failures:  # who is to be asked is asked first
+            yield from limits.failures(demand, channel, asked.known, asked.at)
         return
     yield from _direction_failures(demand, channel, asked)
     yield from _limit_failures(demand, recipient, channel)

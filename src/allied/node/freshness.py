@@ -88,10 +88,13 @@ def confirmed_at(
     here = {each.id for each in reading.organisations()}
     instants = []
     for party in asked:
-        organisation = folded.instrument.organisation(party)
-        if organisation in here:
+        binding = folded.instrument.genesis.parties.get(party)  # somebody outside has none
+        if binding is None:
+            continue
+        if binding.organisation in here:
             instants.append(at)
-        elif organisation in known:
+        elif binding.organisation in known:
+            organisation = binding.organisation
             instants.append(datetime.fromtimestamp(known[organisation], UTC))
     needed = len(asked) // 2 + 1
     return sorted(instants, reverse=True)[needed - 1] if len(instants) >= needed else None
