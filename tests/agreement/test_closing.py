@@ -17,6 +17,7 @@ from allied.agreement.closing import (
     SPLIT,
     TALLYING,
     VOTING,
+    is_bound,
 )
 from allied.agreement.tabled import Said, counted
 from allied.record.canonical import Json
@@ -311,6 +312,35 @@ def test_counts_that_are_split_freeze_it_and_both_sides_are_shown() -> None:
     assert (before.is_split, state.is_split, stage(council)) == (False, True, SPLIT)
     assert {side.parties for side in state.sides} == {("birch", "dog"), ("ash", "cedar")}
     assert state.ready is None
+
+
+@pytest.mark.parametrize(
+    ("tolerates", "bound"),
+    [
+        pytest.param(1, True, id="one of the other side may count for this one as well"),
+        pytest.param(0, False, id="everybody speaks once"),
+    ],
+)
+def test_a_split_count_binds_for_as_long_as_cheats_may_still_prove_it(
+    tolerates: int, bound: bool
+) -> None:
+    four = (*THREE, "dog")
+    council = Council(four, rule=f"{{kind: simple-majority, tolerates: {tolerates}}}")
+    council.vote("birch", "yes", AT + HOUR)
+    council.vote("cedar", "yes", AT + HOUR)
+    a, b, c, d = (council.close(name) for name in four)
+    council.tell(a, b, d, to=["birch"])
+    council.tell(a, c, d, to=["cedar"])
+    one, two = council.tally("birch"), council.tally("cedar")
+    council.tell(one, two)
+    assert not is_bound(council.on(), council.progress(), PartyId("birch"))
+    for name, tally in (("birch", one), ("cedar", two), ("dog", one), ("ash", two)):
+        council.count(name, tally)
+    state = council.progress()
+    adopted = {each.outcome for each in state.sides} == {"adopted"}
+
+    assert (state.size, state.is_split, adopted) == (3, True, True)
+    assert {is_bound(council.on(), state, PartyId(each)) for each in four} == {bound}
 
 
 def test_who_keeps_silent_for_long_is_named() -> None:

@@ -39,6 +39,7 @@ from allied.agreement.certificate import assemblers, certificate_size, hand, han
 from allied.agreement.outcome import OPEN, Count
 from allied.agreement.result import Result, read_result
 from allied.agreement.tabled import Ignored, Said, Tabled, counted, within
+from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError, ConflictError, MalformedError, RefusedError
 from allied.record.canonical import Json
 from allied.record.ids import Digest, PartyId, RecordId, digest_text
@@ -242,6 +243,35 @@ def progress(on: Tabled, custodians: Mapping[PartyId, str]) -> Progress:
     Cost: one count of the question for each close and each tally.
     """
     return _Reading(on, custodians).read()
+
+
+def is_bound(on: Tabled, state: Progress, party: PartyId) -> bool:
+    """Whether what a party has counted for as adopted may still be proved, whoever cheats.
+
+    So many as are tolerated may count for one side here and for another one there; and a count
+    stays signed where the tally that it counted after was set aside since.
+
+    Args:
+        state: the progress of `on`.
+    """
+    valid = {each.result.digest: each.result for each in state.counts}
+    sides: dict[Json, set[PartyId]] = {}
+    for each in on.steps:
+        if each.kind == COUNT and each.party in state.entitled:
+            named = each.body.get("result")
+            known = valid.get(Digest(named)) if isinstance(named, str) else None
+            if known is None or known.outcome == ADOPTED:
+                sides.setdefault(known.value if known else str(named), set()).add(each.party)
+            else:
+                sides.setdefault("", set()).add(each.party)
+    spoken = hands((each for its in sides.values() for each in its), state.custodians)
+    silent = len(hands(state.entitled, state.custodians) - spoken)
+    for value, its in sides.items():
+        its_hands = hands(its, state.custodians)
+        cheating = min(state.tolerates, len(spoken - its_hands))
+        if value and party in its and len(its_hands) + silent + cheating >= state.size:
+            return True
+    return False
 
 
 class _Reading:

@@ -15,10 +15,9 @@ from allied.agreement.amended import read_amended, read_statement, text_in
 from allied.agreement.amending import votes_mean
 from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.check import check_text
-from allied.agreement.closing import progress
+from allied.agreement.closing import is_bound, progress
 from allied.agreement.diff import diff
 from allied.agreement.tabled import OPEN
-from allied.agreement.tally import ADOPTED
 from allied.errors import AlliedError, ConflictError, NotFoundError, RefusedError
 from allied.node import journal
 from allied.node.agreements import act_for_all
@@ -195,7 +194,7 @@ def changes_put(on: Tabled) -> tuple[tuple[str, ...], str]:
 
 
 def counted_another(folded: Folded, table: OnTable, on: Tabled, mine: PartyId) -> bool:
-    """Whether a party has counted for another text on the same version, that may still be proved.
+    """Whether a party has counted for another text on the same version that may still be proved.
 
     Two quorums share somebody who does not lie; so nobody who does not counts for both, and no two
     texts on one version are proved.
@@ -210,10 +209,7 @@ def counted_another(folded: Folded, table: OnTable, on: Tabled, mine: PartyId) -
             continue
         with suppress(AlliedError):
             state = progress(other, folded.state.custodians(other.opening.knows))
-            own = any(
-                each.party == mine and each.result.outcome == ADOPTED for each in state.counts
-            )
-            if own and not state.is_split:
+            if is_bound(other, state, mine):
                 return True
     return False
 
