@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from allied.adapters import scratch
 from allied.adapters.scratch import file_scratch
+from allied.errors import ExhaustedError
 from allied.exchange.scratch import MemoryScratch
 
 tables = st.sampled_from(["notes", "companions"])
@@ -76,3 +78,16 @@ def test_what_is_appended_has_no_name_on_the_disk(tmp_path: Path) -> None:
         file.append(b"a" * 3_000_000)
         assert [len(each) for each in file.appended()] == [3_000_000]
         assert list(tmp_path.iterdir()) == []
+
+
+def test_where_there_is_no_room_for_what_is_appended_that_is_said(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with file_scratch(tmp_path) as file:
+        file.append(b"a" * 1_000)  # the twin: that much fits
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
+        try:
+            with pytest.raises(ExhaustedError) as refusal:
+                file.append(b"a" * 10_000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refusal.value.code == "disk.full"

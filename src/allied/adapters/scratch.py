@@ -88,10 +88,12 @@ class FileScratch:
         """Keep `value` behind all that was appended before."""
         try:
             if self._appended is None:
-                file = tempfile.TemporaryFile(buffering=_AT_ONCE, dir=self._folder)  # noqa: SIM115
+                # Without a buffer: what does not fit is told here, not when the file is closed.
+                file = tempfile.TemporaryFile(buffering=0, dir=self._folder)  # noqa: SIM115
                 self._appended = self._stack.enter_context(file)
-            self._appended.write(_LENGTH.pack(len(value)))
-            self._appended.write(value)
+            left = memoryview(_LENGTH.pack(len(value)) + value)
+            while left:
+                left = left[self._appended.write(left) :]
         except OSError as error:
             raise _no_room() from error
 
@@ -101,8 +103,9 @@ class FileScratch:
             return
         try:
             self._appended.seek(0)
-            while length := self._appended.read(_LENGTH.size):
-                yield self._appended.read(_LENGTH.unpack(length)[0])
+            with open(self._appended.fileno(), "rb", _AT_ONCE, closefd=False) as file:
+                while length := file.read(_LENGTH.size):
+                    yield file.read(_LENGTH.unpack(length)[0])
         except OSError as error:
             raise _no_room() from error
 
