@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from allied.exchange import runs
-from allied.exchange.bundle import Refused
-from allied.exchange.examining import Sighted, sighted
+from allied.exchange.bundle import Refused, Row
+from allied.exchange.examining import Sighted, examined
 from allied.exchange.runs import ASK, Run, Runs
 from allied.exchange.scratch import MemoryScratch
 from tests.exchange.samples import encoded, indicator
 
 ELEMENTS: list[Sighted | Refused] = [
-    sighted(index, encoded(indicator(index + 1)))
+    examined(Row(index, [encoded(indicator(index + 1))]))[0]
     if index % 5
     else Refused(index, None, "stix.not-an-object", "it is none")
     for index in range(30)
