@@ -12,10 +12,11 @@ Words used here:
 Rules. An organisation closes when a question has closed as counted here, and once. The first in
 the order tallies as soon as everybody has closed; where somebody stays silent, each waits one
 step longer than who comes before, from the last claimed time that has come. An organisation counts
-for one value only, and for the tally of who comes first in the order. It never waits for people,
-and never decides for them. What goes wrong in one agreement stops no other. A
-certificate that its bearer's later lies would take away is said again by whoever holds it. Of texts
-that follow one version an organisation counts for one only, unless that one is stuck.
+for one value only, whatever becomes of the tally, and for the tally of who comes first in the
+order. It never waits for people, and never decides for them. What goes wrong in one agreement
+stops no other. A certificate that its bearer's later lies would take away is said again by whoever
+holds it. Of texts that follow one version an organisation counts for one only, unless that one can
+be proved no more.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from allied.agreement.closing import (
 )
 from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.outcome import OPEN, Count
+from allied.agreement.result import read_result
 from allied.agreement.revocation import known_ones
 from allied.agreement.tabled import OPEN as OPENING, Said, counted
 from allied.agreement.wording import read_matter
@@ -53,7 +55,7 @@ from allied.node.node import Actor
 from allied.node.questions import table_of, table_with
 from allied.node.version_views import has_passed
 from allied.record.canonical import Json
-from allied.record.ids import PartyId
+from allied.record.ids import PartyId, RecordId
 
 if TYPE_CHECKING:
     from allied.agreement.tabled import OnTable, Tabled
@@ -308,7 +310,7 @@ def _steps_on(
             yield _Step(circle, CERTIFICATE, _certificate(folded, on, state))
         return
     if mine in state.entitled:
-        chosen = _chosen(state, mine)
+        chosen = _chosen(folded, on, state, mine)
         if chosen is not None:
             body: dict[str, Json] = {
                 "proposal": on.record, "tally": chosen.record, "result": chosen.result.digest
@@ -360,16 +362,35 @@ def _tally(on: Tabled, state: Progress) -> dict[str, Json] | None:
     return {"proposal": on.record, "closes": named, "result": result.to_json()}
 
 
-def _chosen(state: Progress, mine: PartyId) -> Tally | None:
-    """The tally that a party is to count after now: of one value, the first in the order first."""
+def _chosen(folded: Folded, on: Tabled, state: Progress, mine: PartyId) -> Tally | None:
+    """The tally that a party is to count after now: of one value, the first in the order first.
+
+    What it has signed it has signed, also where the tally that it counted after was set aside
+    since: its count is somebody's to show, in a certificate that names no tally.
+    """
     done = {each.result.digest for each in state.counts if each.party == mine}
-    value = state.signed(mine)
+    values = _signed(folded, on, mine)
     open_ = [
         each
         for each in state.tallies
-        if each.result.digest not in done and value in (None, each.result.value)
+        if each.result.digest not in done and values <= {each.result.value}
     ]
     return min(open_, key=lambda each: (state.order.index(each.party), each.record), default=None)
+
+
+def _signed(folded: Folded, on: Tabled, mine: PartyId) -> frozenset[str]:
+    """Every value that a party has counted for; of a tally that cannot be read, its name."""
+    found: set[str] = set()
+    for each in on.steps:
+        if (each.kind, each.party) != (COUNT, mine):
+            continue
+        named = str(each.body.get("tally"))
+        tally = folded.history.get(RecordId(named))
+        try:
+            found.add(read_result(tally.body.get("result")).value if tally else named)
+        except AlliedError:
+            found.add(named)
+    return frozenset(found)
 
 
 def _certificate(folded: Folded, on: Tabled, state: Progress) -> dict[str, Json]:
