@@ -172,10 +172,12 @@ def introductions(node: Node) -> Sequence[Introduction]:
 def answered(node: Node, peer: Peer) -> None:
     """Remember that a peer answered; where that is known since a moment ago, nothing is written.
 
-    Args:
-        peer: as it was read before it was asked.
+    It is looked at as it stands now: another organisation of this node may have failed with it.
     """
-    if peer.failures or not peer.seen_at or node.clock.now() - peer.seen_at >= _SEEN_STEP:
+    with node.store.read() as reading:
+        current = reading.peer(peer.id)
+    known = current is not None and not current.failures and current.seen_at
+    if not known or node.clock.now() - known >= _SEEN_STEP:
         _remember(node, peer, problem="")
 
 
