@@ -81,6 +81,8 @@ class Keeper:
         self.keeps = False
         """Whether this process is the one that keeps up."""
         self._stopping = threading.Event()
+        self._hint_came = threading.Event()
+        self._left: list[OrganisationId] = []
         self._give_way = GivesWay(self._stopping.wait)
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -97,6 +99,7 @@ class Keeper:
     def hinted(self, organisation: OrganisationId) -> None:
         """A peer has something new; called from other threads."""
         self._fellows.hint(organisation)
+        self._hint_came.set()
         self._node.notifier.changed(None)
 
     def _run(self) -> None:
@@ -109,10 +112,12 @@ class Keeper:
                     next_round, seen = self._node.clock.now(), -1  # at once if it becomes that
                     self._wait(_LOOK_SECONDS)
                     continue
-                pulled = self._pull_hinted()
+                asked = self._pull_hinted()
                 if self._is_time(next_round):
-                    sync.sync(self._node, self._keys, due_only=True)
+                    self._left = self._confirmed()
                     next_round = self._after_a_while()
+                    asked = True  # also where there is nobody to ask, time has passed
+                asked = self._go_round() or asked
                 with self._node.store.read() as reading:
                     changes = reading.changes()
                 looks += 1
@@ -120,7 +125,7 @@ class Keeper:
                     scrubbing.scrub(self._node)
                     scrubbed = changes
                 now = self._node.clock.now()
-                if changes != seen or pulled:
+                if changes != seen or asked:
                     sync.settle(self._node, self._keys, scrub=False)
                     sync.tell(self._node, self._keys)
                     seen = changes
@@ -138,18 +143,36 @@ class Keeper:
                 before = changes
             except AlliedError as problem:
                 _LOG.warning("keeping up failed: %s", problem.code)
+                self._left.clear()
             except Exception:  # noqa: BLE001 - the keeper outlives whatever goes wrong once
                 _LOG.exception("keeping up failed")
-            self._wait(_LOOK_SECONDS)
+                self._left.clear()
+            if not self._left:
+                self._wait(_LOOK_SECONDS)
 
     def _pull_hinted(self) -> bool:
         """Ask everybody who hinted; what follows from all of it together is done once."""
+        self._hint_came.clear()
         hinted = self._fellows.hinted()
         for organisation in hinted:
             if self._stopping.is_set():
                 break  # they are asked in the first round after the next start
             sync.ask_all(self._node, self._keys, only=organisation)
         return bool(hinted)
+
+    def _confirmed(self) -> list[OrganisationId]:
+        with self._node.store.read() as reading:
+            return [peer.id for peer in reading.peers() if peer.confirmed_at is not None]
+
+    def _go_round(self) -> bool:
+        """Ask those whose turn it is in the round; who has hinted meanwhile goes first."""
+        asked = False
+        while self._left and not self._stopping.is_set():
+            sync.ask_all(self._node, self._keys, only=self._left.pop(0), due_only=True)
+            asked = True
+            if self._hint_came.is_set():
+                break
+        return asked
 
     def _is_time(self, moment: datetime) -> bool:
         """Whether a round is due; one that is far off was planned under a clock that was wrong."""
