@@ -234,6 +234,7 @@ REST_MAY_USE = {
     "hub": "a shape",
     "ledger_proofs": "a shape",
     "misp": "a shape",
+    "neighbour_rows": "a shape",
     "passing": "a shape",
     "remarks": "a shape",
     "sightings": "a shape",
