@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from allied.record.ids import CircleId, RecordId
     from tests.simulator.world import World
 
+LATE: Final = "effect.late-version"
 MOST_ROUNDS: Final = 10
 """Rounds of everybody asking everybody after which nothing new may come any more."""
 
@@ -59,7 +60,8 @@ def require_stable(before: dict[RecordId, str], folded: Folded) -> None:
     """Stable authority: what was judged once is judged the same, whatever comes later.
 
     What a liar signed twice is set aside, and with it what rested on it alone; that is not
-    another verdict on the same past, but another past.
+    another verdict on the same past, but another past. A change of text cuts off what was said
+    under the older one and not counted by those who changed it, as their words become known.
     """
     shaken = resting_on(folded, folded.history.aside)
     for record, verdict in folded.state.verdicts.items():
@@ -67,6 +69,8 @@ def require_stable(before: dict[RecordId, str], folded: Folded) -> None:
         if record in shaken:
             before.pop(record, None)
             continue
+        if {before.get(record), code} == {"effect", LATE}:
+            before[record] = code
         known = before.setdefault(record, code)
         assert known == code, f"a verdict changed from {known} to {code}"
 
