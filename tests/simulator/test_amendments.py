@@ -165,6 +165,7 @@ for _machine in (Amending, Ratifying, Noticing):
     _machine.TestCase.settings = settings(
         max_examples=120 if THOROUGH else 2,
         stateful_step_count=25 if THOROUGH else 12,
+        derandomize=not THOROUGH,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
