@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.simulator.world import World
 
 LATE: Final = "effect.late-version"
+UNPUT: Final = "effect.unknown-version"
 MOST_ROUNDS: Final = 10
 """Rounds of everybody asking everybody after which nothing new may come any more."""
 
@@ -61,15 +62,19 @@ def require_stable(before: dict[RecordId, str], folded: Folded) -> None:
 
     What a liar signed twice is set aside, and with it what rested on it alone; that is not
     another verdict on the same past, but another past. A change of text cuts off what was said
-    under the older one and not counted by those who changed it, as their words become known.
+    under the older one and not counted by those who changed it, as their words become known; who
+    accepts a text that was put too late has accepted none.
     """
     shaken = resting_on(folded, folded.history.aside)
-    for record, verdict in folded.state.verdicts.items():
+    verdicts = folded.state.verdicts
+    cut = resting_on(folded, (each for each, verdict in verdicts.items() if verdict.code == LATE))
+    for record, verdict in verdicts.items():
         code = verdict.code or "effect"
         if record in shaken:
             before.pop(record, None)
             continue
-        if {before.get(record), code} == {"effect", LATE}:
+        changes = {before.get(record), code}
+        if changes == {"effect", LATE} or (changes == {"effect", UNPUT} and record in cut):
             before[record] = code
         known = before.setdefault(record, code)
         assert known == code, f"a verdict changed from {known} to {code}"
