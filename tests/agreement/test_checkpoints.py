@@ -10,7 +10,7 @@ import pytest
 from allied.agreement import checkpoints
 from allied.agreement.checkpoints import MOST_POINTS, answer_to, body_of, read_checkpoint
 from allied.errors import AlliedError
-from allied.node import journal
+from allied.node import journal, sync
 from allied.record.canonical import Json
 from allied.record.ids import AgreementId, Digest, RecordId
 from allied.record.record import Record
@@ -27,6 +27,12 @@ def pact(tmp_path: Path) -> tuple[Network, str]:
     return allied(tmp_path)
 
 
+def hear(network: Network) -> None:
+    """Everybody fetches what the others say, and says nothing itself."""
+    for house in network.houses.values():
+        sync.ask_all(house.node, house.keys)
+
+
 def says(network: Network, pact: str, label: str, body: dict[str, Json]) -> Record:
     """A checkpoint that a house signs, whatever it comes to; River hears of it."""
     house = network.houses[label]
@@ -36,14 +42,17 @@ def says(network: Network, pact: str, label: str, body: dict[str, Json]) -> Reco
         made = journal.append(
             house.node, writing, house.actor, found, everybody, checkpoints.KIND, body
         )
-    network.houses[RIVER].sync()
+    hear(network)
     return made
 
 
-def own(house: House, pact: str, state: Digest) -> dict[str, Json]:
+def own(house: House, pact: str, state: Digest | None = None) -> dict[str, Json]:
+    """What a house comes to, or says that it does."""
     found = folded(house, pact)
     circle = found.instrument.circles.all.id
-    return body_of(checkpoints.heads_in(found.instrument, found.history, circle), state)
+    heads = checkpoints.heads_in(found.instrument, found.history, circle)
+    _, word = checkpoints.come_to(found.instrument, found.history, lambda *_: "", circle, heads)
+    return body_of(heads, state or word)
 
 
 def point(network: Network, pact: str, record: RecordId) -> checkpoints.Point:
@@ -57,27 +66,28 @@ def point(network: Network, pact: str, record: RecordId) -> checkpoints.Point:
     ("answers", "reached", "supporters"),
     [
         pytest.param([], False, {HARBOUR}, id="its issuer alone"),
-        pytest.param([(RIVER, STATE)], True, {HARBOUR, RIVER}, id="two of three"),
+        pytest.param([(RIVER, None)], True, {HARBOUR, RIVER}, id="two of three"),
         pytest.param([(RIVER, OTHER)], False, {HARBOUR}, id="one that comes to something else"),
-        pytest.param([(RIVER, STATE)] * 2, True, {HARBOUR, RIVER}, id="one party said it twice"),
-        pytest.param([(HARBOUR, STATE)], False, {HARBOUR}, id="its issuer said it twice"),
+        pytest.param([(RIVER, None)] * 2, True, {HARBOUR, RIVER}, id="one party said it twice"),
+        pytest.param([(HARBOUR, None)], False, {HARBOUR}, id="its issuer said it twice"),
     ],
 )
 def test_a_checkpoint_is_reached_when_more_than_half_say_the_same(
     pact: tuple[Network, str],
-    answers: Sequence[tuple[str, Digest]],
+    answers: Sequence[tuple[str, Digest | None]],
     reached: bool,
     supporters: set[str],
 ) -> None:
     network, agreement = pact
-    first = says(network, agreement, HARBOUR, own(network.houses[HARBOUR], agreement, STATE))
+    first = says(network, agreement, HARBOUR, own(network.houses[HARBOUR], agreement))
+    word = read_checkpoint(first.body).state
     for label, state in answers:
-        says(network, agreement, label, answer_to(first.id, state))
+        says(network, agreement, label, answer_to(first.id, state or word))
     found = point(network, agreement, first.id)
     assert found.supporters == supporters
     held = folded(network.houses[RIVER], agreement)
-    assert checkpoints.is_reached(held.instrument, held.state, found) is reached
-    last = checkpoints.reached(held.instrument, held.state, found.circle)
+    assert held.assessed(found).reaches(found) is reached
+    last = held.reached(found.circle)
     assert (last is not None) is reached
 
 
@@ -85,8 +95,8 @@ def test_who_is_not_bound_counts_for_nothing(
     pact: tuple[Network, str],
 ) -> None:
     network, agreement = pact
-    first = says(network, agreement, HARBOUR, own(network.houses[HARBOUR], agreement, STATE))
-    says(network, agreement, RIVER, answer_to(first.id, STATE))
+    first = says(network, agreement, HARBOUR, own(network.houses[HARBOUR], agreement))
+    says(network, agreement, RIVER, answer_to(first.id, read_checkpoint(first.body).state))
     found = point(network, agreement, first.id)
     held = folded(network.houses[RIVER], agreement)
     for party, enough in ((RIVER, True), ("stranger", False)):
@@ -95,7 +105,7 @@ def test_who_is_not_bound_counts_for_nothing(
             found.record, found.circle, found.issuer, found.at, found.heads, found.state,
             found.count, supporters,  # type: ignore[arg-type]
         )  # fmt: skip
-        assert checkpoints.is_reached(held.instrument, held.state, made) is enough
+        assert held.assessed(made).reaches(made) is enough
 
 
 def test_of_each_party_its_last_checkpoints_count(pact: tuple[Network, str]) -> None:
@@ -178,14 +188,13 @@ def test_as_many_more_are_needed_as_the_text_lets_cheat(
 ) -> None:
     rule = b"bodies:\n  table: {rule: {kind: simple-majority, of: voting" + tolerates + b"}}\n"
     network, agreement = allied(tmp_path, DEMO + rule if b"bodies:" not in DEMO else DEMO)
-    first = says(network, agreement, HARBOUR, own(network.houses[HARBOUR], agreement, STATE))
+    first = says(network, agreement, HARBOUR, own(network.houses[HARBOUR], agreement))
     held = folded(network.houses[RIVER], agreement)
     for number, label in enumerate((RIVER, NORTHGATE), 2):
-        network.settle(1)
-        says(network, agreement, label, answer_to(first.id, STATE))
-        network.settle(1)
+        hear(network)
+        says(network, agreement, label, answer_to(first.id, read_checkpoint(first.body).state))
+        hear(network)
         held = folded(network.houses[RIVER], agreement)
         found = point(network, agreement, first.id)
         assert len(found.supporters) == number
-        reached = checkpoints.is_reached(held.instrument, held.state, found)
-        assert reached is (number >= needed)
+        assert held.assessed(found).reaches(found) is (number >= needed)

@@ -113,7 +113,7 @@ def test_partners_go_on_with_who_has_moved_something_out(tmp_path: Path, often: 
         assert in_outline(house, pact) == []
     here = folded(river, pact)
     voters = here.instrument.circles.voters.id
-    point = checkpoints.reached(here.instrument, here.state, voters)
+    point = here.reached(voters)
     assert point is not None
     for house in network.houses.values():
         held = folded(house, pact)

@@ -40,7 +40,7 @@ def said(house: House, pact: str, issuer: House | None = None) -> list[Record]:
 def reached(house: House, pact: str) -> checkpoints.Point | None:
     found = folded(house, pact)
     everybody = found.instrument.circles.all.id
-    return checkpoints.reached(found.instrument, found.state, everybody)
+    return found.reached(everybody)
 
 
 def grow(network: Network, pact: str, records: int) -> None:

@@ -24,7 +24,7 @@ from allied.node.messages import RecordsQuestion, Span
 from allied.node.pages import RecordsAnswer, RecordsPage
 from allied.record.canonical import Json, decode, encode
 from allied.record.ids import AgreementId, Digest, RecordId
-from allied.record.outline import is_outline, looks_outlined, outline_of
+from allied.record.outline import is_content, is_outline, looks_outlined, outline_of
 from allied.record.record import Record
 from tests.node.hands import (
     HARBOUR,
@@ -44,7 +44,7 @@ Change = Callable[[dict[str, Json]], Json]
 
 def content(house: House, pact: str) -> list[Record]:
     """What a house holds of incidents and duties."""
-    return [each for each in folded(house, pact).history.order if checkpoints.is_content(each)]
+    return [each for each in folded(house, pact).history.order if is_content(each)]
 
 
 def in_outline(house: House, pact: str) -> list[RecordId]:

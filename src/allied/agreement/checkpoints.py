@@ -36,17 +36,18 @@ from allied.agreement.sameness import state_digest
 from allied.errors import AlliedError, MalformedError
 from allied.record.circle import covers
 from allied.record.ids import Digest, RecordId, digest_text
-from allied.record.outline import KIND as OUTLINE
+from allied.record.outline import is_content
 from allied.record.record import Dep, read_deps, sorted_deps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from allied.agreement.fold import Progress
     from allied.agreement.genesis import Instrument
     from allied.agreement.judging import FindCustodian
-    from allied.agreement.state import State
+    from allied.agreement.standing import Standing
+    from allied.agreement.state import Verdict
     from allied.agreement.terms import Agreement
     from allied.record.canonical import Json
     from allied.record.circle import Circle
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 KIND: Final = "checkpoint"
 MOST_POINTS: Final = 8
 """Checkpoints of one party that are looked at: its last ones."""
-_CONTENT: Final = ("incident.", "obligation.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,27 +179,85 @@ def points(
     return tuple(sorted(found, key=lambda point: (point.count, point.record)))
 
 
-def is_reached(instrument: Instrument, state: State, point: Point) -> bool:
-    """Whether enough parties of a circle say that they come to the same.
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What this node comes to from the records up to a checkpoint.
+
+    Attributes:
+        state: in one word.
+        bound: the members of its circle that were bound when the last content of it was said: who
+            joined later cannot vouch for what it was not there for.
+        custodians: who keeps whose keys.
+        tolerated: how many may cheat at most, by any rule of the text.
+        verdicts: of every record up to it, before cuts.
+        standing: who was bound at the moment of the checkpoint.
+    """
+
+    state: Digest
+    bound: frozenset[PartyId]
+    custodians: Mapping[PartyId, str]
+    tolerated: int
+    verdicts: Mapping[RecordId, Verdict]
+    standing: Standing
+
+    def reaches(self, point: Point) -> bool:
+        """Whether enough members say what this node comes to as well."""
+        if self.state != point.state or not self.bound:
+            return False
+        try:
+            size = certificate_size(len(hands(self.bound, self.custodians)), self.tolerated)
+        except AlliedError:
+            return False  # it tolerates as many as there are
+        return len(hands(point.supporters & self.bound, self.custodians)) >= size
+
+
+def assess(
+    instrument: Instrument, history: History, custodian: FindCustodian, point: Point
+) -> Assessed:
+    """Fold the records up to a checkpoint that `holds`.
+
+    Cost: as `fold`.
+    """
+    made, word = come_to(instrument, history, custodian, point.circle, point.heads)
+    members = shared_circles(instrument)[point.circle].members
+    said = [
+        each.header.claimed_at
+        for each in made.order
+        if is_content(each)
+        and each.header.circle == point.circle
+        and each.header.claimed_at <= point.at
+    ]
+    at = max(said, default=point.at)
+    return Assessed(
+        word,
+        made.state.standing(instrument, at).bound & members,
+        made.state.custodians(lambda _: True),
+        _tolerated(made.state.terms(instrument, at)),
+        made.first.verdicts,
+        made.state.standing(instrument, point.at),
+    )
+
+
+def may_reach(point: Point, custodians: Mapping[PartyId, str], bound: Collection[PartyId]) -> bool:
+    """Whether it is worth folding for a checkpoint: one of several hands alone reaches nothing.
 
     Args:
-        state: a fold that says who was bound then, and whose keys are in whose hands.
+        bound: who is bound by everything that is held.
     """
-    members = shared_circles(instrument)[point.circle].members
-    bound = state.standing(instrument, point.at).bound & members
-    custodians = state.custodians(lambda _: True)
-    everybody = hands(bound, custodians)
-    try:
-        size = certificate_size(len(everybody), _tolerated(state.terms(instrument, point.at)))
-    except AlliedError:
-        return False  # it tolerates as many as there are
-    return bool(everybody) and len(hands(point.supporters & bound, custodians)) >= size
+    return len(hands(point.supporters, custodians)) > 1 or len(hands(bound, custodians)) <= 1
 
 
-def reached(instrument: Instrument, state: State, circle: CircleId) -> Point | None:
-    """The furthest checkpoint on which enough parties agree; None where there is none."""
-    for point in reversed(points(instrument, state.checkpoints, circle)):
-        if is_reached(instrument, state, point):
+def reached(
+    points: Sequence[Point], history: History, assessed: Callable[[Point], Assessed]
+) -> Point | None:
+    """The furthest checkpoint on which enough members agree; None where there is none.
+
+    Args:
+        points: of one circle, the furthest last; those that `may_reach`.
+        assessed: `assess`, remembered.
+    """
+    for point in reversed(points):
+        if holds(history, point.heads) and assessed(point).reaches(point):
             return point
     return None
 
@@ -226,19 +284,25 @@ def come_to(
 
 
 def holds(history: History, heads: Heads) -> bool:
-    """Whether all records up to `heads` are held complete, and are those that are meant."""
+    """Whether `heads` are closed, and all records up to them are held in order.
+
+    Closed are heads that leave out nothing that they rest on: else the fold of what lies before
+    them would judge records without their past.
+
+    Cost: the square of the chains.
+    """
     for chain, (number, record) in heads.items():
         found = history.get(record)
         if found is None or number > history.heads.get(chain, (0, ""))[0]:
             return False
         if found.header.chain != chain or found.header.sequence != number:
             return False
-    return True
-
-
-def is_content(record: Record) -> bool:
-    """Whether an outline may stand for a record, or does already."""
-    return record.header.kind.startswith(_CONTENT) or record.header.kind == OUTLINE
+        if not history.is_ordered(record):
+            return False
+        for other, known in history.clock(record).items():
+            if known > heads.get(other, (0, ""))[0]:
+                return False
+    return bool(heads)
 
 
 @lru_cache(maxsize=1024)

@@ -20,6 +20,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from allied.record.canonical import digest, encode
+from allied.record.outline import is_content
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -41,7 +42,8 @@ def lengthened(line: bytes, record: Record, verdict: Verdict) -> bytes:
     header = record.header
     said = (
         line.hex(), record.id, verdict.code, header.claimed_at.isoformat(), header.key,
-        header.version, header.previous or "", *[dep.id for dep in header.deps],
+        header.version, header.previous or "", "content" if is_content(record) else "",
+        *[dep.id for dep in header.deps],
     )  # fmt: skip
     return hashlib.sha256(" ".join(said).encode()).digest()
 

@@ -13,6 +13,7 @@ from allied.errors import MalformedError
 from allied.node import journal
 from allied.node.node import Actor
 from allied.record.fork import PROOF, carried
+from allied.record.outline import looks_outlined
 from allied.record.record import ChainKey, read
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def _missing(
         own = ChainKey(chain.circle, organisation.id, organisation.incarnation)
         if chain.issuer == organisation.id or chain.circle not in circles or own in past.frozen:
             continue
+        if any(looks_outlined(each) for each in (proof.first, proof.second)):
+            continue  # who has both whole can prove it
         if chain[:2] not in said:
             said.add(chain[:2])
             yield circles[chain.circle], {"proof": proof.to_json()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ from allied.node.messages import (
     LeaveQuestion,
     Named,
     RecordsQuestion,
+    Span,
 )
 from allied.node.pages import BlobsPage, RecordsPage
 from allied.node.peers import introductions
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.node import Node
     from allied.node.ports import Introduction, Keys, Reading
-    from allied.record.ids import AgreementId, KeyId, OrganisationId, RecordId
+    from allied.node.rows import RecordRow
+    from allied.record.ids import AgreementId, KeyId, OrganisationId
     from allied.record.keys import PublicKey, Signer
 
 _CHUNK = 500
@@ -181,7 +183,6 @@ class Answers:
             here = frozenset(each.id for each in reading.organisations())
             tops = leaving.tops(folded, caller, now)
             late = outlined.shown(folded, caller, now)
-            outlines = self._outlines(reading, folded, late) if late else {}
             shared = leaving.shared_circles(folded)
             past = folded.history
             for span in question.spans:
@@ -193,38 +194,19 @@ class Answers:
                 last = span.last
                 if tops is not None and span.circle in shared:
                     last = min(last, tops[key][0] if key in tops else 0)
-                if late is not None and key not in past.frozen:
+                parts = past.frozen.get(key)
+                if late is not None and (parts is None or late.tops.get(key, (0,))[0] < parts - 1):
                     last = min(last, late.tops[key][0] if key in late.tops else 0)
                 chain = reading.descriptors(span.issuer)
-                first = span.first
-                while first <= last:
-                    rows = reading.records_range(
-                        span.circle, span.issuer, span.incarnation, first, last, limit=_CHUNK
-                    )
-                    for row in rows:
-                        if row.issuer not in here and telling.is_news(row):
-                            self._node.hearing.fetched(caller, row.agreement, row.row, now)
-                        if not page.add(outlines.get(row.id, row.raw), row.issuer, chain):
-                            return page.encode(more=True)
-                    if len(rows) < _CHUNK:
+                for row in _rows(reading, span, last):
+                    raw = _given(folded, late, row)
+                    if raw is None:
                         break
-                    first = rows[-1].sequence + 1
+                    if row.issuer not in here and telling.is_news(row):
+                        self._node.hearing.fetched(caller, row.agreement, row.row, now)
+                    if not page.add(raw, row.issuer, chain):
+                        return page.encode(more=True)
         return page.encode(more=False)
-
-    def _outlines(
-        self, reading: Reading, folded: Folded, late: outlined.Shown
-    ) -> Mapping[RecordId, bytes]:
-        """What a late party is given in place of the records that it may not have."""
-        judged = {
-            circle: self._node.folds.upto(reading, folded, circle, heads).first.verdicts
-            for circle, heads in late.heads.items()
-        }
-        found = {}
-        for each in late.outlined:
-            record = folded.history.get(each)
-            if record is not None and each in judged.get(record.header.circle, {}):
-                found[each] = outline_of(record, judged[record.header.circle][each].code)
-        return found
 
     def _blobs(self, caller: OrganisationId, question: BlobsQuestion) -> bytes:
         page = BlobsPage()
@@ -252,5 +234,29 @@ class Answers:
         return folded
 
 
+def _rows(reading: Reading, span: Span, last: int) -> Iterator[RecordRow]:
+    """The records of a span up to a number, some at a time."""
+    first = span.first
+    while first <= last:
+        rows = reading.records_range(
+            span.circle, span.issuer, span.incarnation, first, last, limit=_CHUNK
+        )
+        yield from rows
+        if len(rows) < _CHUNK:
+            return
+        first = rows[-1].sequence + 1
+
+
 def _not_found() -> NotFoundError:
     return NotFoundError("peer.not-found", "nothing here goes by that name")
+
+
+def _given(folded: Folded, late: outlined.Shown | None, row: RecordRow) -> bytes | None:
+    """What a caller is given of a record; None where nothing of it, nor of what is behind it."""
+    if late is None or row.id not in late.outlined:
+        return row.raw
+    record, point = folded.history.get(row.id), folded.reached(row.circle)
+    if record is None or point is None:
+        return None
+    verdict = folded.assessed(point).verdicts.get(row.id)
+    return None if verdict is None else outline_of(record, verdict.code)

@@ -35,7 +35,7 @@ from allied.node.open_matters import matter_of
 from allied.record.blob import MAX_BLOB_BYTES, references
 from allied.record.canonical import decode, digest, encode
 from allied.record.ids import AgreementId, digest_text
-from allied.record.outline import is_outline, outline_of, read_outline
+from allied.record.outline import is_content, is_outline, outline_of, read_outline
 from allied.record.record import MAX_ENVELOPE_BYTES, read_instant
 from allied.response.obligation import MAY
 
@@ -172,11 +172,10 @@ def put_back(node: Node, stream: BinaryIO) -> Archived:
 def _over(node: Node, reading: Reading, name: str, before: datetime) -> _Over:
     row = agreements.resolve(reading, name)
     folded = node.folds.of(reading, row.id)
-    heads = outlined.reached_heads(folded)
     shared = checkpoints.shared_circles(folded.instrument)
     content: dict[str, list[Record]] = {}
     for record in folded.history.order:
-        whole = checkpoints.is_content(record) and not is_outline(record)
+        whole = is_content(record) and not is_outline(record)
         if whole and record.header.circle in shared:
             content.setdefault(matter_of(record), []).append(record)
     owing = _owing(folded, node.clock.now())
@@ -190,8 +189,9 @@ def _over(node: Node, reading: Reading, name: str, before: datetime) -> _Over:
     }
     records = [each for matter in sorted(matters) for each in content[matter]]
     judged = {
-        circle: node.folds.upto(reading, folded, circle, its).first.verdicts
-        for circle, its in heads.items()
+        circle: folded.assessed(point).verdicts
+        for circle in shared
+        if (point := folded.reached(circle)) is not None
     }
     open_ = {
         matter_of(each)

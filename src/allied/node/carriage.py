@@ -347,13 +347,15 @@ class Opened:
 
     def _records(self, question: RecordsQuestion) -> bytes:
         page = RecordsPage()
-        spans = {span[:3]: (span.first, span.last) for span in question.spans}
+        spans: dict[tuple[str, str, int], list[tuple[int, int]]] = {}
+        for span in question.spans:
+            spans.setdefault(span[:3], []).append((span.first, span.last))
         for _, body in self.bodies(messages.RECORDS):
             answer = RecordsAnswer.decode(body)
             for raw in answer.records:
                 header = read_either(raw).header
-                first, last = spans.get((header.circle, header.issuer, header.incarnation), (1, 0))
-                if not first <= header.sequence <= last:
+                asked = spans.get((header.circle, header.issuer, header.incarnation), [])
+                if not any(first <= header.sequence <= last for first, last in asked):
                     continue
                 chain = answer.identities.get(header.issuer, ())
                 if not page.add(raw, header.issuer, chain):

@@ -11,11 +11,13 @@ Words used here:
     turn    who signs first: the parties in an order of the agreement, each a little later
 
 Rules. A checkpoint is signed by itself, with the key for automatic records. Nothing is decided by
-it. A node folds for a checkpoint of others only where it is due, and each of them once.
+it. A node folds for a checkpoint of others only where it is due, and each of them once; of each
+party the last one, and of who was wrong before last of all.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
     from allied.record.ids import AgreementId, CircleId, OrganisationId, PartyId, RecordId
+    from allied.record.record import Record
 
 EVERY: Final = 500
 """Records of a circle between two checkpoints of it, at least."""
@@ -46,6 +49,8 @@ _FOR_EACH_PARTY: Final = 20
 _PART: Final = 20
 """And that part of what there is already: folding it all again stays worth it."""
 _TURNS: Final = 10
+_AT_ONCE: Final = 4
+"""Checkpoints of others that are folded for in one round."""
 _TURN: Final = timedelta(seconds=20)
 
 
@@ -111,7 +116,7 @@ def _due(
     for circle in checkpoints.shared_circles(folded.instrument).values():
         if party in circle.members and (
             _unanswered(reading, folded, organisation, circle.id, now)
-            or _is_mine(folded, party, circle, now)
+            or _is_mine(reading, folded, party, circle, now)
         ):
             yield circle.id
 
@@ -119,27 +124,49 @@ def _due(
 def _unanswered(
     reading: Reading, folded: Folded, organisation: Organisation, circle: CircleId, now: datetime
 ) -> tuple[Point, ...]:
-    """The checkpoints of others that this node has the records of, and has not judged yet."""
+    """The checkpoints of others that this node has the records of, and has not judged yet.
+
+    Of each party the last one; those of parties that came to something else before come last.
+    """
     party = folded.instrument.party(organisation.id)
     found = checkpoints.points(folded.instrument, folded.state.checkpoints, circle)
     if not found:
         return ()
-    reached = checkpoints.reached(folded.instrument, folded.state, circle)
-    least = 0 if reached is None else reached.count + 1
-    if reached is not None and outlined.awaited_since(folded, circle, now) is None:
+    reached = folded.reached(circle)
+    least = 0
+    if reached is not None:
         least = reached.count + _distance(folded, reached.count) // 2
-    open_ = [each for each in found if each.count >= least and party not in each.supporters]
-    judged = _judged(reading, organisation.id, folded.row.id) if open_ else {}
-    return tuple(
+        if outlined.awaited(folded, circle, now):
+            least = reached.count + 1
+    judged = _judged(reading, organisation.id, folded.row.id)
+    wrong = Counter(each.issuer for each in found if judged.get(each.record) == _OTHER)
+    last = {each.issuer: each for each in found}
+    open_ = [
         each
-        for each in open_
-        if each.record not in judged and checkpoints.holds(folded.history, each.heads)
-    )
+        for each in last.values()
+        if each.count >= least
+        and each.record not in judged
+        and party not in each.supporters
+        and checkpoints.holds(folded.history, each.heads)
+    ]
+    return tuple(sorted(open_, key=lambda each: (wrong[each.issuer], -each.count, each.record)))
 
 
-def _is_mine(folded: Folded, party: PartyId, circle: Circle, now: datetime) -> bool:
-    """Whether a checkpoint is due, and it is this party's turn to write one."""
-    found = checkpoints.points(folded.instrument, folded.state.checkpoints, circle.id)
+def _is_mine(
+    reading: Reading, folded: Folded, party: PartyId, circle: Circle, now: datetime
+) -> bool:
+    """Whether a checkpoint is due, and it is this party's turn to write one.
+
+    None is due while others have one to answer that this node comes to as well.
+    """
+    organisation = folded.instrument.organisation(party)
+    judged = _judged(reading, organisation, folded.row.id)
+    found = [
+        each
+        for each in checkpoints.points(folded.instrument, folded.state.checkpoints, circle.id)
+        if (each.issuer == organisation or judged.get(each.record) != _OTHER)
+        and checkpoints.holds(folded.history, each.heads)
+    ]
     last = found[-1].count if found else 0
     heads = folded.history.heads
     count = sum(number for chain, (number, _) in heads.items() if chain.circle == circle.id)
@@ -148,8 +175,16 @@ def _is_mine(folded: Folded, party: PartyId, circle: Circle, now: datetime) -> b
         turn = _turn(folded, party, circle, now)
         if count >= last + distance + turn * distance // _TURNS:
             return True
-    waits = outlined.awaited_since(folded, circle.id, now)
-    return waits is not None and now >= waits + _turn(folded, party, circle, now) * _TURN
+    waits = [
+        each.since
+        for each in outlined.awaited(folded, circle.id, now)
+        if not any(_covers(point, each.record) for point in found)
+    ]
+    return bool(waits) and now - min(waits) >= _turn(folded, party, circle, now) * _TURN
+
+
+def _covers(point: Point, record: Record) -> bool:
+    return record.header.sequence <= point.heads.get(record.header.chain, (0, ""))[0]
 
 
 def _distance(folded: Folded, last: int) -> int:
@@ -181,15 +216,15 @@ def _sign(
     where, actor = checkpoints.shared_circles(instrument)[circle], Actor(organisation, keys)
     custodian = Keepers(writing).of
     signed = 0
-    for point in _unanswered(writing, folded, organisation, circle, now)[-1:]:
-        _, state = checkpoints.come_to(instrument, folded.history, custodian, circle, point.heads)
-        _judge(writing, organisation.id, agreement, point.record, same=state == point.state)
+    for point in _unanswered(writing, folded, organisation, circle, now)[:_AT_ONCE]:
+        state = folded.assessed(point).state
+        _judge(writing, folded, organisation.id, point, same=state == point.state)
         if state == point.state:
             body = checkpoints.answer_to(point.record, state)
             journal.append(node, writing, actor, folded, where, checkpoints.KIND, body)
             signed += 1
             folded = node.folds.of(writing, agreement)
-    if _is_mine(folded, party, where, now):
+    if _is_mine(writing, folded, party, where, now):
         heads = checkpoints.heads_in(instrument, folded.history, circle)
         _, state = checkpoints.come_to(instrument, folded.history, custodian, circle, heads)
         body = checkpoints.body_of(heads, state)
@@ -200,7 +235,6 @@ def _sign(
 
 _SAME: Final = "same"
 _OTHER: Final = "other"
-_REMEMBERED: Final = 32
 
 
 def _judged(
@@ -212,17 +246,19 @@ def _judged(
 
 
 def _judge(
-    writing: Writing,
-    organisation: OrganisationId,
-    agreement: AgreementId,
-    record: RecordId,
-    *,
-    same: bool,
+    writing: Writing, folded: Folded, organisation: OrganisationId, point: Point, *, same: bool
 ) -> None:
+    """Remember what this node came to, as long as the checkpoint stands."""
+    agreement, instrument = folded.row.id, folded.instrument
+    standing = {
+        each.record
+        for circle in checkpoints.shared_circles(instrument)
+        for each in checkpoints.points(instrument, folded.state.checkpoints, circle)
+    }
     known = _judged(writing, organisation, agreement)
-    known[record] = _SAME if same else _OTHER
-    kept = list(known.items())[-_REMEMBERED:]
-    text = " ".join(f"{each} {word}" for each, word in kept)
+    kept = {record: word for record, word in known.items() if record in standing}
+    kept[point.record] = _SAME if same else _OTHER
+    text = " ".join(f"{each} {word}" for each, word in kept.items())
     writing.set_cursor(_name(organisation, agreement), text)
 
 

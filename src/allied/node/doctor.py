@@ -279,7 +279,7 @@ def _checkpoints(reading: Reading, alias: str, folded: Folded) -> Iterator[Exami
     reached = [
         point
         for circle in checkpoints.shared_circles(instrument)
-        if (point := checkpoints.reached(instrument, state, circle)) is not None
+        if (point := folded.reached(circle)) is not None
     ]
     if reached:
         last = max(reached, key=lambda each: each.at)

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from allied.agreement.fold import Progress, begun, further, upto
+from allied.agreement import checkpoints
+from allied.agreement.fold import Progress, begun, further
 from allied.agreement.genesis import Instrument, open_instrument
 from allied.agreement.state import State
 from allied.errors import NotFoundError
@@ -25,16 +26,20 @@ from allied.record.history import History, history
 from allied.record.outline import KIND as OUTLINE, read_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from allied.agreement.checkpoints import Assessed, Point
     from allied.agreement.standing import Standing
     from allied.agreement.terms import Agreement
     from allied.node.outlined import Shown
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
-    from allied.record.history import Heads
     from allied.record.ids import AgreementId, CircleId, KeyId, OrganisationId, PartyId, RecordId
+
+
+_REMEMBERED: Final = 16
+"""Folds up to checkpoints that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Folded:
 
     Attributes:
         given: what parties that joined later are given, as last worked out.
+        memory: what folds up to checkpoints came to; handed on to later folds.
+        far: by shared circle, the last checkpoint that was reached.
     """
 
     row: AgreementRow
@@ -55,6 +62,8 @@ class Folded:
     given: dict[OrganisationId, tuple[Standing, Shown | None]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    memory: dict[object, Assessed] = field(default_factory=dict, repr=False, compare=False)
+    far: dict[CircleId, Point | None] = field(default_factory=dict, repr=False, compare=False)
 
     def terms(self, at: datetime) -> Agreement:
         """The text in force at `at`: the newest version that has taken effect."""
@@ -63,6 +72,50 @@ class Folded:
     def terms_between(self, one: PartyId, other: PartyId, at: datetime) -> Agreement:
         """The newest text in force that reached both parties; for a stranger the newest."""
         return self.state.terms_between(self.instrument, one, other, at)
+
+    def points(self, circle: CircleId) -> Sequence[Point]:
+        """The checkpoints of a shared circle that are worth folding for, the furthest last."""
+        found = checkpoints.points(self.instrument, self.state.checkpoints, circle)
+        custodians = self.state.custodians(lambda _: True) if found else {}
+        return [
+            each
+            for each in found
+            if checkpoints.may_reach(
+                each, custodians, self.state.standing(self.instrument, each.at).bound
+            )
+        ]
+
+    def assessed(self, point: Point) -> Assessed:
+        """What this node comes to from the records up to a checkpoint that it holds.
+
+        Cost: a fold, once for each checkpoint as long as no other chain parts.
+        """
+        past = self.history
+        name = (point.record, tuple(sorted(past.frozen.items())), past.kept)
+        found = self.memory.get(name)
+        if found is None:
+            found = checkpoints.assess(self.instrument, past, self._custodian, point)
+            while len(self.memory) >= _REMEMBERED:
+                self.memory.pop(next(iter(self.memory)), None)
+            self.memory[name] = found
+        return found
+
+    def reached(self, circle: CircleId) -> Point | None:
+        """The furthest checkpoint of a shared circle on which enough members agree."""
+        if circle not in self.far:
+            self.far[circle] = checkpoints.reached(self.points(circle), self.history, self.assessed)
+        return self.far[circle]
+
+    def _custodian(self, organisation: OrganisationId, key: KeyId) -> str:
+        """Who keeps the key by which a party signed; as the fold has found it."""
+        for party, its in self.state.custody.items():
+            if self.instrument.organisation(party) != organisation:
+                continue
+            for record, keeper in its:
+                held = self.history.get(record)
+                if held is not None and held.header.key == key:
+                    return keeper
+        return ""
 
     def holds(self, record: RecordId) -> bool:
         """Whether a record is among those stored here, in whatever state."""
@@ -81,19 +134,6 @@ class Folds:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[AgreementId, Folded] = {}
-        self._upto: dict[CircleId, tuple[object, Progress]] = {}
-
-    def upto(self, reading: Reading, folded: Folded, circle: CircleId, heads: Heads) -> Progress:
-        """The fold of the records up to `heads`; the last one for each circle is kept."""
-        past = folded.history
-        name = (tuple(sorted(heads.items())), tuple(sorted(past.frozen.items())), past.kept)
-        with self._lock:
-            kept = self._upto.get(circle)
-        if kept is None or kept[0] != name:
-            kept = name, upto(folded.instrument, past, Keepers(reading).of, heads)
-            with self._lock:
-                self._upto[circle] = kept
-        return kept[1]
 
     def of(self, reading: Reading, agreement: AgreementId) -> Folded:
         """The fold over exactly the records that `reading` sees.
@@ -150,7 +190,10 @@ def _extended(kept: Folded, reading: Reading) -> Folded:
     else:
         progress = further(kept.progress, past, custodian)
     last = rows[-1]
-    return Folded(kept.row, kept.instrument, past, progress.state, last.row, last.id, progress)
+    return Folded(
+        kept.row, kept.instrument, past, progress.state, last.row, last.id, progress,
+        memory=kept.memory,
+    )  # fmt: skip
 
 
 class Keepers:

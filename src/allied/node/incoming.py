@@ -114,8 +114,8 @@ def take_in(
     for record in result.stored:
         _want_blobs(writing, folded.row.id, record)
     waiting = set(fresh) - {record.id for record in believed}
-    # An outline that waited in vain is asked for again, as it is judged then.
-    waiting -= {each for each in waiting & set(parked) if is_outline(fresh[each])}
+    # An outline is asked for again, as it is judged then; it takes no room from real records.
+    waiting -= {each for each in waiting if is_outline(fresh[each])}
     writing.unpark(set(parked) - waiting)
     for record_id in sorted(waiting - set(parked)):
         record = fresh[record_id]
@@ -153,6 +153,8 @@ class _Batch:
         self.hosted = hosted
         self._folded = folded
         self._proved: set[bytes] = set()
+        self._offered: dict[tuple[ChainKey, int], RecordId] = {}
+        self._wanted = outlined.may_be_given_outlines(folded, hosted)
         self._places: dict[tuple[ChainKey, int], RecordId] = {}
         for each in folded.state.outlined:
             record = folded.history.get(each)
@@ -166,6 +168,8 @@ class _Batch:
             UnverifiedError: `record.not-as-outlined`: another one stands in its place here.
         """
         held = self._folded.holds(record.id)
+        if is_outline(record) and not held:
+            self._require_free(record)
         both = () if held else carried(record)
         self._proved.update(both)
         outline = self._places.get((record.header.chain, record.header.sequence))
@@ -178,9 +182,40 @@ class _Batch:
             self.known += 1
         elif record.id not in self.fresh or is_outline(self.fresh[record.id]):
             self.fresh[record.id] = record
+            self._displace(record)
         elif not is_outline(record):
             self.spare.setdefault(record.id, []).append(record)
         return both
+
+    def _require_free(self, outline: Record) -> None:
+        """Return if no other record stands where an outline says that its record does.
+
+        An outline proves nothing, so it never makes a chain look parted.
+
+        Raises:
+            UnverifiedError: `record.outline-unwanted`; also where nobody here is late.
+        """
+        chain, number = outline.header.chain, outline.header.sequence
+        past = self._folded.history
+        if (
+            not self._wanted
+            or number <= past.heads.get(chain, (0, ""))[0]
+            or number >= past.frozen.get(chain, number + 1)
+            or self._offered.setdefault((chain, number), outline.id) != outline.id
+        ):
+            raise UnverifiedError(
+                "record.outline-unwanted", "an outline was sent that is not asked for"
+            )
+
+    def _displace(self, record: Record) -> None:
+        """Let a record that proves itself put out an outline that says to stand in its place."""
+        if is_outline(record):
+            return
+        place = record.header.chain, record.header.sequence
+        other = self._offered.get(place, record.id)
+        if other != record.id and other in self.fresh and is_outline(self.fresh[other]):
+            del self.fresh[other]
+        self._offered[place] = record.id
 
     def _may_fill(self, record: Record) -> bool:
         """Whether a record takes the place of its outline."""
@@ -334,11 +369,14 @@ def _believed(
     """
     fresh, spare = batch.fresh, batch.spare
     whole = folded.history.extended(fresh.values())
-    listings = [each for each in whole.order if each.header.kind == "identity.person"]
     outlines = [each for each in fresh.values() if is_outline(each)]
-    covered: frozenset[RecordId] = frozenset()
     if outlines:
-        covered = outlined.believed(folded.instrument, whole, outlines, batch.hosted, custodian)
+        covered = outlined.believed(folded, whole, outlines, batch.hosted, custodian)
+        for each in outlines:
+            if each.id not in covered:
+                del fresh[each.id]  # nothing that it says may move what is said of others
+        whole = folded.history.extended(fresh.values())
+    listings = [each for each in whole.order if each.header.kind == "identity.person"]
     unsupported: set[RecordId] = set()
     believed = []
     for record in (*whole.order, *(fresh[each] for each in sorted(whole.aside & set(fresh)))):
@@ -350,10 +388,7 @@ def _believed(
             unsupported.add(record.id)
             continue
         if is_outline(record):
-            if record.id in covered:
-                believed.append(record)
-            else:
-                unsupported.add(record.id)
+            believed.append(record)
             continue
         if record.id in whole.aside or not rule(header.kind).act:
             believed.append(record)

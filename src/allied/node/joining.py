@@ -25,9 +25,17 @@ from typing import TYPE_CHECKING
 
 from allied.agreement.erasing import ON_THE_TABLE
 from allied.node import leaving
-from allied.node.named_again import Naming, is_late, note, still_withheld
+from allied.node.named_again import (
+    ALL,
+    Naming,
+    is_late,
+    note,
+    signatures_of,
+    still_withheld,
+)
 from allied.node.open_matters import matter_of, open_matters
 from allied.record.blob import references
+from allied.record.outline import is_content
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.record.ids import Digest, OrganisationId
 
-ALL = "all"
 _NONE: frozenset[Digest] = frozenset()
 
 
@@ -50,8 +57,10 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
         return _NONE
     standing = folded.state.standing(folded.instrument, at)
     found = standing.parties.get(party)
-    if found is None or not is_late(standing, found):
+    by_all = folded.instrument.terms.life.in_force_when.all
+    if found is None or (by_all and not is_late(standing, found)):
         return _NONE
+    signed = signatures_of(folded, party)
     if found.spells and folded.terms(at).life.history == ALL:
         return _NONE
     shared = leaving.shared_circles(folded)
@@ -65,7 +74,12 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
             continue
         own = header.circle not in shared or header.issuer == organisation
         own = own or matter_of(record) in open_
-        if own or _is_within(standing, found, header.claimed_at):
+        within = _is_within(standing, found, header.claimed_at)
+        if within and not by_all and is_content(record):
+            # What it claims to have been in for counts as far as others knew of it.
+            counts = folded.state.verdicts[record.id].effect
+            within = not counts or any(folded.history.knows(record.id, each) for each in signed)
+        if own or within:
             note(naming, header.issuer, record.body)
         else:
             others.update(references(record.body))

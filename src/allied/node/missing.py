@@ -9,11 +9,10 @@ of another party's chain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from allied.node import outlined
 from allied.node.messages import Head, Span
 from allied.record.outline import read_either
 from allied.record.record import ChainKey
@@ -21,6 +20,7 @@ from allied.record.record import ChainKey
 if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.ports import Reading
+    from allied.record.ids import RecordId
 
 Lacking: TypeAlias = Mapping[ChainKey, tuple[int, int]]
 """By chain, the first and the last number to ask for."""
@@ -79,13 +79,10 @@ def spans(folded: Folded | None, theirs: Sequence[Head], needed: Lacking = NOTHI
     return sorted(Span(*chain, first, last) for chain, (first, last) in found.items())
 
 
-def outlines(reading: Reading, folded: Folded) -> list[Span]:
-    """The ranges to ask for again: records that are here in outline and could be whole.
-
-    Cost: nothing where no outline is here, else a pass over the records.
-    """
+def outlines(folded: Folded, records: Iterable[RecordId]) -> list[Span]:
+    """The ranges in which these records stand, which are here in outline."""
     places: dict[ChainKey, list[int]] = {}
-    for each in outlined.wanted(reading, folded):
+    for each in records:
         record = folded.history.get(each)
         if record is not None:
             places.setdefault(record.header.chain, []).append(record.header.sequence)

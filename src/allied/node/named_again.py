@@ -13,9 +13,10 @@ Rule. A text is named again by who is whole, or by its uncontested author (`agre
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allied.agreement.erasing import origins
+from allied.agreement.standing import RATIFIED, SIGNED
 from allied.node.departed import left_at
 from allied.record.blob import references
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from allied.agreement.standing import PartyStanding, Standing
     from allied.node.folds import Folded
     from allied.record.canonical import Json
-    from allied.record.ids import Digest, OrganisationId
+    from allied.record.ids import Digest, OrganisationId, PartyId, RecordId
 
 Naming = dict["Digest", set["OrganisationId"]]
 """By text, the issuers of the records for a party that name it."""
@@ -35,6 +36,20 @@ def note(naming: Naming, issuer: OrganisationId, value: Json) -> None:
     """Add what a record names, or a part of it."""
     for text in references(value):
         naming.setdefault(text, set()).add(issuer)
+
+
+ALL: Final = "all"
+"""The history rule by which who joins later may have everything."""
+
+
+def signatures_of(folded: Folded, party: PartyId) -> frozenset[RecordId]:
+    """The signatures and ratifications of a party that have effect."""
+    state = folded.state
+    return frozenset(
+        source
+        for source, event in zip(state.sources, state.events, strict=True)
+        if event.party == party and event.event in (SIGNED, RATIFIED)
+    )
 
 
 def is_late(standing: Standing, found: PartyStanding) -> bool:

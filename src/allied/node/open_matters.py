@@ -1,23 +1,31 @@
 """Which incidents a party that joined later is told of whole, since they are spoken of again.
 
+Rules. Somebody speaks while a party is in if both say so, its own claim and what the speaker knew:
+a party could else claim to have been in for ever.
+
 Words used here:
     matter    an incident with what was said of it; incidents of one campaign are one matter
-    open      for a late party: a matter of which somebody whole spoke while the party was in
+    open      for a late party: a matter of which somebody whole spoke, or which somebody whole put
+              to a vote, while the party was in
     whole     a party that is in, and was from the beginning on
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allied.agreement.checkpoints import is_content, shared_circles
-from allied.node.named_again import whole_parties
+from allied.agreement.checkpoints import shared_circles
+from allied.node.named_again import signatures_of, whole_parties
+from allied.record.outline import is_content
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from allied.agreement.standing import PartyStanding, Standing
     from allied.node.folds import Folded
+    from allied.record.ids import PartyId
     from allied.record.record import Record
 
 
@@ -26,10 +34,25 @@ def matter_of(record: Record) -> str:
     return record.id if record.header.kind == "incident.report" else said_of(record)
 
 
+def _tabled(record: Record) -> str:
+    """The report of the incident that is put to a vote; empty for other questions."""
+    matter = record.body.get("matter") if record.header.kind == "proposal.open" else None
+    said = matter.get("incident") if isinstance(matter, Mapping) else None
+    return said if isinstance(said, str) else ""
+
+
 def said_of(record: Record) -> str:
     """The report that a record names; empty where it names none."""
     said = record.body.get("incident")
     return said if isinstance(said, str) and is_content(record) else ""
+
+
+def heard_of(folded: Folded, party: PartyId, record: Record) -> bool:
+    """Whether the issuer of a record knew that a party had signed, wherever that can be unknown."""
+    if folded.instrument.terms.life.in_force_when.all:
+        return True
+    knows = folded.history.knows
+    return any(knows(record.id, each) for each in signatures_of(folded, party))
 
 
 def stays(found: PartyStanding, at: datetime) -> bool:
@@ -37,6 +60,36 @@ def stays(found: PartyStanding, at: datetime) -> bool:
     return any(
         each.since <= at and (each.until is None or at <= each.until) for each in found.spells
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NamedIn:
+    """What was spoken of while a party was in, by others.
+
+    Attributes:
+        matters: by their reports.
+        campaigns: by name.
+    """
+
+    matters: frozenset[str]
+    campaigns: frozenset[str]
+
+
+def named_in(folded: Folded, found: PartyStanding) -> NamedIn:
+    """What was spoken of while a party was in, by anybody whose words are here."""
+    matters, campaigns = set[str](), set[str]()
+    for record in folded.state.statements:
+        spoken = is_content(record) or bool(_tabled(record))
+        if (
+            spoken
+            and stays(found, record.header.claimed_at)
+            and heard_of(folded, found.party, record)
+        ):
+            matters.add(_tabled(record) or matter_of(record))
+            campaign = record.body.get("campaign")
+            if isinstance(campaign, str) and campaign:
+                campaigns.add(campaign)
+    return NamedIn(frozenset(matters - {""}), frozenset(campaigns))
 
 
 def open_matters(folded: Folded, standing: Standing, found: PartyStanding) -> frozenset[str]:
@@ -53,12 +106,13 @@ def open_matters(folded: Folded, standing: Standing, found: PartyStanding) -> fr
     campaigns: dict[str, set[str]] = {}
     for record in folded.state.statements:
         header = record.header
-        if header.circle not in shared or not is_content(record):
+        if header.circle not in shared or not (is_content(record) or _tabled(record)):
             continue
-        matter, campaign = matter_of(record), record.body.get("campaign")
+        matter, campaign = _tabled(record) or matter_of(record), record.body.get("campaign")
         if isinstance(campaign, str) and campaign:
             campaigns.setdefault(campaign, set()).add(matter)
-        if header.issuer in whole and stays(found, header.claimed_at):
+        within = header.issuer in whole and stays(found, header.claimed_at)
+        if within and heard_of(folded, found.party, record):
             open_.add(matter)
     for together in campaigns.values():
         if not open_.isdisjoint(together):

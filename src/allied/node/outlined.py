@@ -8,14 +8,17 @@ outline is believed up to a checkpoint that enough parties have signed (`agreeme
 what no checkpoint covers is not given at all, and neither is what rests on it, until one does.
 
 Words used here:
+    content    what such a record says; only content is given in outline
+    before     of content, for a party: said outside of its stay, or by somebody who did not know
+               yet that it had signed, whatever it claims
     open       of an incident: somebody speaks of it again (`allied.node.open_matters`)
     covered    up to the last checkpoint that its circle has reached
 
 Rules. Both sides ask: who answers leaves out what is withheld, and who asks takes no outline of
-what it may have, unless it signed that checkpoint itself: then it had the record once, lost it, and
-goes on asking for it. An open incident is for the party as a whole, or it could owe what it cannot
-see. Who may sign, vote and be bound is for everybody: only content is withheld. A party that has
-left goes by `allied.node.leaving`.
+what it may have, unless its own records rest on it: then it had the record once, lost it, and goes
+on asking for it. An open incident is for the party as a whole, or it could owe what it cannot
+see. Who may sign, vote and be bound is for everybody. A party that has left goes by
+`allied.node.leaving`.
 
 Source: DOMAIN, `life.history`; docs/decisions/0021-checkpoints.md.
 """
@@ -27,29 +30,28 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import checkpoints
-from allied.node.joining import ALL
-from allied.node.named_again import is_late
-from allied.node.open_matters import matter_of, open_matters, said_of, stays
-from allied.record.ids import RecordId
-from allied.record.outline import is_outline
+from allied.agreement.fold import begun
+from allied.node.named_again import ALL, is_late, signatures_of
+from allied.node.open_matters import matter_of, named_in, open_matters, stays
+from allied.record.canonical import digest, encode
+from allied.record.outline import is_content, is_outline
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from allied.agreement.genesis import Instrument
     from allied.agreement.judging import FindCustodian
     from allied.agreement.standing import PartyStanding, Standing
     from allied.node.folds import Folded
     from allied.node.ports import Reading, Writing
     from allied.record.history import Heads, History
-    from allied.record.ids import AgreementId, CircleId, OrganisationId
+    from allied.record.ids import AgreementId, CircleId, OrganisationId, PartyId, RecordId
     from allied.record.record import ChainKey, Record
 
 INVITED_WAIT: Final = timedelta(hours=1)
 """How long who is invited and has not joined may be behind, before a checkpoint is made for it."""
-_TRIED: Final = 4
-"""Checkpoints that outlines are held against, the furthest first."""
+_TRIED: Final = 2
+"""Checkpoints that the outlines of a circle are held against, the furthest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,50 +59,109 @@ class Shown:
     """What a late party is given.
 
     Attributes:
-        outlined: the records that it is given in outline.
+        outlined: the records that it is given in outline, or not at all.
         tops: of each chain that it may see the last record that it may have; a chain that is
             missing has nothing for it yet.
-        heads: by circle, the checkpoint that covers the outlines there.
     """
 
     outlined: frozenset[RecordId]
     tops: Mapping[ChainKey, tuple[int, RecordId]]
-    heads: Mapping[CircleId, Heads]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Content that somebody late waits for a checkpoint of.
+
+    Attributes:
+        since: from when on.
+    """
+
+    record: Record
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """One party, to be asked what was said before it joined.
+
+    Attributes:
+        signed: its signatures, wherever they are held.
+        may_be_whole: whether content without them can have had an effect.
+    """
+
+    organisation: OrganisationId
+    standing: Standing
+    found: PartyStanding
+    signed: frozenset[RecordId]
+    may_be_whole: bool
+
+    def is_before(self, history: History, record: Record, *, effect: bool) -> bool:
+        """Whether content was said before the party joined.
+
+        Args:
+            history: in which the record is in order.
+            effect: whether the record had one.
+        """
+        header, begun = record.header, self.standing.in_force_since
+        if begun is None or header.issuer == self.organisation or header.claimed_at <= begun:
+            return False
+        if is_late(self.standing, self.found) and not stays(self.found, header.claimed_at):
+            return not self.found.spells or header.claimed_at < self.found.spells[-1].since
+        if not effect or not self.may_be_whole:
+            return False
+        return not any(history.knows(record.id, each) for each in self.signed)
 
 
 def shown(folded: Folded, organisation: OrganisationId, at: datetime) -> Shown | None:
     """What a late party is given; None for who may have everything.
 
-    Cost: one look at the register; two passes over the records for who is late.
+    Cost: one look at the register; two passes over the records for who is late, once for each
+    state of the register.
     """
-    party = folded.instrument.party(organisation)
-    if party is None:
-        return None
     standing = folded.state.standing(folded.instrument, at)
-    found = standing.parties.get(party)
-    if found is None or not is_late(standing, found):
-        return None
-    if found.spells and folded.terms(at).life.history == ALL:
-        return None
     kept = folded.given.get(organisation)
     if kept is None or kept[0] != standing:
-        kept = folded.given[organisation] = standing, _shown(folded, organisation, standing, found)
+        seat = _seat(folded, organisation, standing, at)
+        found = None if seat is None else _shown(folded, seat)
+        kept = folded.given[organisation] = standing, found
     return kept[1]
 
 
-def _shown(
-    folded: Folded, organisation: OrganisationId, standing: Standing, found: PartyStanding
-) -> Shown | None:
-    open_ = open_matters(folded, standing, found)
-    withheld = frozenset(
-        record.id
+def _seat(
+    folded: Folded, organisation: OrganisationId, standing: Standing, at: datetime
+) -> _Seat | None:
+    """The seat of a party from which something may be withheld."""
+    party = folded.instrument.party(organisation)
+    found = standing.parties.get(party) if party else None
+    if party is None or found is None or standing.in_force_since is None:
+        return None
+    if found.spells and folded.terms(at).life.history == ALL:
+        return None
+    by_all = folded.instrument.terms.life.in_force_when.all
+    if by_all and not is_late(standing, found):
+        return None  # whatever had an effect knew that everybody had signed
+    return _Seat(organisation, standing, found, signatures_of(folded, party), not by_all)
+
+
+def _withheld(folded: Folded, seat: _Seat) -> frozenset[RecordId]:
+    shared = checkpoints.shared_circles(folded.instrument)
+    verdicts = folded.state.verdicts
+    found = [
+        record
         for record in folded.history.order
-        if _is_from_before(folded.instrument, standing, record, organisation)
-        and matter_of(record) not in open_
-    )
+        if is_content(record)
+        and record.header.circle in shared
+        and seat.is_before(folded.history, record, effect=verdicts[record.id].effect)
+    ]
+    open_ = open_matters(folded, seat.standing, seat.found) if found else frozenset()
+    return frozenset(record.id for record in found if matter_of(record) not in open_)
+
+
+def _shown(folded: Folded, seat: _Seat) -> Shown | None:
+    withheld = _withheld(folded, seat)
     if not withheld:
         return None
-    party = folded.instrument.party(organisation)
+    party = folded.instrument.party(seat.organisation)
     visible = folded.state.circles_of(folded.instrument, party) if party else {}
     heads = reached_heads(folded)
     tops: dict[ChainKey, tuple[int, RecordId]] = {}
@@ -115,21 +176,36 @@ def _shown(
             blocked.add(record.id)
         elif header.sequence > tops.get(header.chain, (0, ""))[0]:
             tops[header.chain] = (header.sequence, record.id)
-    return Shown(withheld, tops, heads)
+    return Shown(withheld, tops)
 
 
 def reached_heads(folded: Folded) -> Mapping[CircleId, Heads]:
     """By shared circle, how far the last checkpoint goes that was reached there."""
     found = {}
     for circle in checkpoints.shared_circles(folded.instrument):
-        reached = checkpoints.reached(folded.instrument, folded.state, circle)
-        if reached is not None:
-            found[circle] = reached.heads
+        point = folded.reached(circle)
+        if point is not None:
+            found[circle] = point.heads
     return found
 
 
+# --- who asks -----------------------------------------------------------------------------
+
+
+def may_be_given_outlines(folded: Folded, hosted: Collection[OrganisationId]) -> bool:
+    """Whether there is any reason to look at outlines: somebody here is late, or lost something."""
+    order = folded.history.order
+    if not order or folded.state.checkpoints:
+        return True  # what was lost is given in outline, too
+    at = max(each.header.claimed_at for each in order)
+    standing = folded.state.standing(folded.instrument, at)
+    if standing.in_force_since is None:
+        return True  # what is held says nothing yet
+    return any(_seat(folded, each, standing, at) is not None for each in hosted)
+
+
 def believed(
-    instrument: Instrument,
+    folded: Folded,
     whole: History,
     given: Iterable[Record],
     hosted: Collection[OrganisationId],
@@ -138,16 +214,18 @@ def believed(
     """Which outlines may be taken in: a checkpoint covers them, and nobody here may have more.
 
     Args:
+        folded: what is held.
         whole: everything that is held, and everything that was given, outlines too.
         given: the outlines.
         hosted: the organisations on whose node they would be kept.
 
     Cost: as a fold, for each of the furthest checkpoints until one is reached.
     """
+    instrument = folded.instrument
     outlines: dict[CircleId, list[Record]] = {}
     for each in given:
         outlines.setdefault(each.header.circle, []).append(each)
-    records = tuple([each for each in whole.order if each.header.kind == checkpoints.KIND])
+    records = begun(instrument, whole, custodian).state.checkpoints
     found: set[RecordId] = set()
     for circle, its in outlines.items():
         points = [
@@ -157,72 +235,114 @@ def believed(
             and checkpoints.holds(whole, point.heads)
         ]
         for point in reversed(points[-_TRIED:]):
-            made, state = checkpoints.come_to(instrument, whole, custodian, circle, point.heads)
-            if state == point.state and checkpoints.is_reached(instrument, made.state, point):
-                standing = made.state.standing(instrument, point.at)
+            assessed = checkpoints.assess(instrument, whole, custodian, point)
+            if assessed.reaches(point):
+                seats = [
+                    _Asking.of(folded, instrument.party(one), one, assessed, whole)
+                    for one in hosted
+                ]
                 found |= {
                     each.id
                     for each in its
                     if _covers(point.heads, each)
-                    and all(
-                        instrument.party(one) in point.supporters
-                        or _is_from_before(instrument, standing, each, one)
-                        for one in hosted
-                    )
+                    and all(seat.may_have_no_more(whole, each, assessed) for seat in seats)
                 }
                 break
     return frozenset(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A hosted party that is given outlines up to a checkpoint.
+
+    Attributes:
+        seats: it, as the checkpoint has it, and as everything that is held has it: who left and
+            came back is late by the second alone.
+        heads: of its own chains: what they know it held once.
+    """
+
+    seats: tuple[_Seat, ...]
+    heads: tuple[RecordId, ...]
+
+    @classmethod
+    def of(
+        cls,
+        folded: Folded,
+        party: PartyId | None,
+        organisation: OrganisationId,
+        assessed: checkpoints.Assessed,
+        whole: History,
+    ) -> _Asking:
+        if party is None:
+            return cls((), ())
+        signatures = signatures_of(folded, party)
+        may_be_whole = not folded.instrument.terms.life.in_force_when.all
+        order = folded.history.order
+        standings = [assessed.standing]
+        if order:
+            at = max(each.header.claimed_at for each in order)
+            standings.append(folded.state.standing(folded.instrument, at))
+        seats = [
+            _Seat(organisation, standing, standing.parties[party], signatures, may_be_whole)
+            for standing in standings
+            if party in standing.parties
+        ]
+        heads = [head for chain, (_, head) in whole.heads.items() if chain.issuer == organisation]
+        return cls(tuple(seats), tuple(heads))
+
+    def may_have_no_more(
+        self, whole: History, record: Record, assessed: checkpoints.Assessed
+    ) -> bool:
+        """Whether it may have nothing but the outline, or had the record once and has lost it."""
+        effect = assessed.verdicts[record.id].effect
+        return any(seat.is_before(whole, record, effect=effect) for seat in self.seats) or any(
+            whole.knows(head, record.id) for head in self.heads
+        )
+
+
 def may_be_filled(folded: Folded, record: Record, hosted: Collection[OrganisationId]) -> bool:
     """Whether a record of which the outline is here is for somebody here after all."""
     at = max(each.header.claimed_at for each in folded.history.order)
-    standing, matter = folded.state.standing(folded.instrument, at), matter_of(record)
+    standing = folded.state.standing(folded.instrument, at)
     for one in hosted:
-        party = folded.instrument.party(one)
-        found = standing.parties.get(party) if party else None
-        if found is None:
-            continue
-        if not _is_from_before(folded.instrument, standing, record, one):
+        seat = _seat(folded, one, standing, at)
+        if seat is None or not seat.is_before(folded.history, record, effect=True):
             return True
-        if found.spells and folded.terms(at).life.history == ALL:
+        if matter_of(record) in open_matters(folded, standing, seat.found):
             return True
-        if matter in open_matters(folded, standing, found):
+        if _campaign(record) & named_in(folded, seat.found).campaigns:
             return True
     return False
 
 
-def wanted(reading: Reading, folded: Folded) -> frozenset[RecordId]:
-    """The outlines to ask for again.
+def wanted(reading: Reading, folded: Folded) -> tuple[str, frozenset[RecordId]]:
+    """The outlines to ask for again, and what made them wanted in one word.
 
-    Of incidents that are spoken of; of all, where the text says so; and of what somebody here may
-    have and this node did not move into an archive.
+    Of all, where an incident or a campaign is spoken of while somebody here is in, or where the
+    text says so; and of what somebody here may have and this node did not move into an archive.
     """
     if not folded.state.outlined:
-        return frozenset()
-    latest = max(each.header.claimed_at for each in folded.history.order)
-    if folded.terms(latest).life.history == ALL:
-        return folded.state.outlined
-    held = {each.id: each for each in folded.history.order if is_outline(each)}
+        return "", frozenset()
+    at = max(each.header.claimed_at for each in folded.history.order)
+    standing = folded.state.standing(folded.instrument, at)
     archived = reading.cursor(_archived(folded.row.id))
-    standing = folded.state.standing(folded.instrument, latest)
-    hosted = [each.id for each in reading.organisations() if folded.instrument.party(each.id)]
-    lost = frozenset(
-        each.id
-        for each in held.values()
-        if each.header.claimed_at.isoformat() >= archived
-        and any(not _is_from_before(folded.instrument, standing, each, one) for one in hosted)
-    )
-    since = [
-        held[report].header.claimed_at
-        for record in folded.state.statements
-        if (report := RecordId(said_of(record))) in held
-    ]
-    if not since:
-        return lost
-    return lost | frozenset(
-        each.id for each in held.values() if each.header.claimed_at >= min(since)
-    )
+    outlines = [each for each in folded.history.order if is_outline(each)]
+    because: set[str] = set()
+    found: set[RecordId] = set()
+    for organisation in reading.organisations():
+        party = folded.instrument.party(organisation.id)
+        if party is None or party not in standing.parties:
+            continue
+        seat = _seat(folded, organisation.id, standing, at)
+        if seat is None:
+            lost = [each for each in outlines if each.header.claimed_at.isoformat() >= archived]
+            found.update(each.id for each in lost)
+            because.add(f"lost {organisation.id}")
+        named = named_in(folded, standing.parties[party])
+        if named.campaigns or not named.matters.isdisjoint(folded.state.outlined):
+            found |= folded.state.outlined
+            because |= named.matters | named.campaigns
+    return digest(encode(sorted(because))), frozenset(found)
 
 
 def remember_archived(writing: Writing, agreement: AgreementId, before: datetime) -> None:
@@ -231,60 +351,50 @@ def remember_archived(writing: Writing, agreement: AgreementId, before: datetime
     writing.set_cursor(name, max(until, writing.cursor(name)))
 
 
+# --- who waits ----------------------------------------------------------------------------
+
+
+def awaited(folded: Folded, circle: CircleId, at: datetime) -> tuple[Awaited, ...]:
+    """The content of a circle that somebody late waits for a checkpoint of.
+
+    What claims to be later than `at` is waited for by nobody yet.
+
+    Cost: one look at the register; the records beyond the last checkpoint for each party, where
+    not all had to sign.
+    """
+    standing = folded.state.standing(folded.instrument, at)
+    members = checkpoints.shared_circles(folded.instrument)[circle].members
+    seats = []
+    for party in sorted(members & standing.parties.keys()):
+        seat = _seat(folded, folded.instrument.organisation(party), standing, at)
+        if seat is not None:
+            seats.append(seat)
+    found = []
+    for record in _uncovered(folded, circle) if seats else ():
+        said = record.header.claimed_at
+        if said > at or not is_content(record):
+            continue
+        effect = folded.state.verdicts[record.id].effect
+        since = []
+        for seat in seats:
+            if seat.is_before(folded.history, record, effect=effect):
+                joined = [each.since for each in seat.found.spells if each.since <= at]
+                if joined:
+                    since.append(max(joined[-1], said))
+                elif at - said >= INVITED_WAIT:
+                    since.append(said)
+        if since:
+            found.append(Awaited(record, min(since)))
+    return tuple(found)
+
+
 def _archived(agreement: AgreementId) -> str:
     return f"archived:{agreement}"
 
 
-def awaited_since(folded: Folded, circle: CircleId, at: datetime) -> datetime | None:
-    """Since when somebody late waits for a checkpoint of a circle; None while nobody does.
-
-    Cost: one look at the register; the records beyond the last checkpoint, where somebody is late.
-    """
-    standing = folded.state.standing(folded.instrument, at)
-    begun = standing.in_force_since
-    members = checkpoints.shared_circles(folded.instrument)[circle].members
-    whole = folded.terms(at).life.history == ALL
-    late = [
-        each
-        for party, each in standing.parties.items()
-        if party in members and is_late(standing, each) and not (whole and each.spells)
-    ]
-    if not late or begun is None:
-        return None
-    joined = [each.spells[-1].since for each in late if each.spells and each.spells[-1].since <= at]
-    invited = len(joined) < len(late)
-    since = []
-    for record in _uncovered(folded, circle):
-        said = record.header.claimed_at
-        if said <= begun or not checkpoints.is_content(record):
-            continue
-        after = [each for each in joined if said < each]
-        if after:
-            since.append(max(after))
-        elif invited:
-            since.append(said + INVITED_WAIT)
-    return min(since) if since else None
-
-
-def _is_from_before(
-    instrument: Instrument, standing: Standing, record: Record, organisation: OrganisationId
-) -> bool:
-    """Whether a record is content of a shared circle that was said before a party joined."""
-    header = record.header
-    party = instrument.party(organisation)
-    found = standing.parties.get(party) if party else None
-    begun = standing.in_force_since
-    if found is None or begun is None or not is_late(standing, found):
-        return False
-    if header.issuer == organisation:
-        return False
-    if header.circle not in checkpoints.shared_circles(instrument):
-        return False
-    if not checkpoints.is_content(record) or header.claimed_at <= begun:
-        return False
-    if stays(found, header.claimed_at):
-        return False
-    return not found.spells or header.claimed_at < found.spells[-1].since
+def _campaign(record: Record) -> frozenset[str]:
+    said = record.body.get("campaign")
+    return frozenset({said}) if isinstance(said, str) and said else frozenset()
 
 
 def _covers(heads: Heads, record: Record) -> bool:
@@ -293,8 +403,8 @@ def _covers(heads: Heads, record: Record) -> bool:
 
 def _uncovered(folded: Folded, circle: CircleId) -> Iterator[Record]:
     """The records of a circle beyond the last checkpoint that was reached there."""
-    reached = checkpoints.reached(folded.instrument, folded.state, circle)
-    covered: Heads = {} if reached is None else reached.heads
+    point = folded.reached(circle)
+    covered: Heads = {} if point is None else point.heads
     for chain, (_, head) in folded.history.heads.items():
         record = folded.history.get(head) if chain.circle == circle else None
         while record is not None and not _covers(covered, record):

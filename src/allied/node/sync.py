@@ -37,6 +37,7 @@ from allied.node import (
     deciding,
     erasing,
     freshness,
+    gathering,
     hub_rounds,
     incoming,
     ledger_roots,
@@ -146,11 +147,7 @@ def ask_all(
 
 
 def settle(node: Node, keys: Keys, *, scrub: bool = True) -> None:
-    """What needs no other node: end what is over, deliver to neighbours, write receipts.
-
-    Args:
-        scrub: also look whether some of what is stored is spoilt.
-    """
+    """What needs no other node: end what is over, deliver, write receipts, `scrub` the store."""
     sweeping.sweep(node)
     if scrub:
         scrubbing.scrub(node)
@@ -519,11 +516,9 @@ class _Exchange:
 
     def _fill(self, agreement: AgreementId, outcome: Outcome) -> None:
         """Ask for records that are here in outline, where they are for us after all."""
-        with self._node.store.read() as reading:
-            spans = missing.outlines(reading, self._node.folds.of(reading, agreement))
-        for start in range(0, len(spans), messages.MAX_SPANS):
-            answer = self._fetch(agreement, spans[start:])
-            self._store(agreement, answer, outcome)
+        asking = gathering.again(self._node, self._organisation.id, self._peer.id, agreement)
+        for spans in asking:
+            self._store(agreement, self._fetch(agreement, spans), outcome)
 
     def _compare(self, folded: Folded, ours: Heads, theirs: Heads, now: datetime) -> None:
         mine, peer = self._organisation.id, self._peer.id
@@ -538,8 +533,11 @@ class _Exchange:
             return bool(reading.parked(agreement))
 
     def _fetch(self, agreement: AgreementId, spans: Sequence[Span]) -> RecordsAnswer:
-        question = RecordsQuestion(agreement, tuple(spans[: messages.MAX_SPANS]))
-        return RecordsAnswer.decode(self.ask(messages.RECORDS, question.encode()))
+        return gathering.whole(lambda left: self._page(agreement, left), spans)
+
+    def _page(self, agreement: AgreementId, spans: Sequence[Span]) -> RecordsAnswer:
+        asked = RecordsQuestion(agreement, tuple(spans[: messages.MAX_SPANS])).encode()
+        return RecordsAnswer.decode(self.ask(messages.RECORDS, asked))
 
     def _store(self, agreement: AgreementId, answer: RecordsAnswer, outcome: Outcome) -> int:
         node = self._node

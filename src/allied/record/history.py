@@ -106,6 +106,10 @@ class History:
         """The record with that id, in whatever state it is held, here or in an extension."""
         return self._causality.records.get(record)
 
+    def is_ordered(self, record: RecordId) -> bool:
+        """Whether a record is in order: complete, and not set aside."""
+        return record in self._causality.spots
+
     def knows(self, later: RecordId, earlier: RecordId) -> bool:
         """Whether `earlier` lies in the causal past of `later`.
 

@@ -31,12 +31,20 @@ KIND: Final = "outline"
 """What stands as its kind; there is no such row in any table of kinds, and nobody writes one."""
 MAX_OUTLINE_BYTES: Final = MAX_PAYLOAD_BYTES
 _FIRST: Final = b'{"format":"outline/1"'
+_CONTENT: Final = ("incident.", "obligation.")
+"""Of these kinds a record makes nobody bound and decides nothing."""
 _MOST_VERDICT: Final = 128
 
 
 def is_outline(record: Record) -> bool:
     """Whether a record is kept as its outline."""
     return record.header.kind == KIND
+
+
+def is_content(record: Record) -> bool:
+    """Whether an outline may stand for a record, or does already."""
+    kind = record.header.kind
+    return kind == KIND or kind.startswith(_CONTENT)
 
 
 def looks_outlined(raw: bytes) -> bool:
