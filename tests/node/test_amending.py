@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -579,6 +580,12 @@ def test_nobody_counts_for_two_texts_on_one_version(tmp_path: Path) -> None:
         for name in (one, other)
     }
     assert said == {one: False, other: True}
+
+    # Nor when a question is taken off the table again: its certificate carries its opening.
+    for name, bound in ((one, False), (other, True)):
+        alone = replace(table, tabled=(on[name],))
+        mine = PartyId(counting.label)
+        assert amendments.counted_another(found, alone, on[name], mine) is bound
 
 
 def test_a_list_reads_the_last_texts_of_each_party_and_no_more(changed: Network) -> None:

@@ -15,14 +15,15 @@ from allied.agreement.amended import read_amended, read_statement, text_in
 from allied.agreement.amending import votes_mean
 from allied.agreement.chain import OF_THE_TEXT
 from allied.agreement.check import check_text
-from allied.agreement.closing import is_bound, progress
+from allied.agreement.closing import COUNT, is_bound, progress
 from allied.agreement.diff import diff
 from allied.agreement.tabled import OPEN
+from allied.agreement.wording import read_matter
 from allied.errors import AlliedError, ConflictError, NotFoundError, RefusedError
 from allied.node import journal
 from allied.node.agreements import act_for_all
 from allied.node.version_views import no_such_version
-from allied.record.ids import Digest
+from allied.record.ids import Digest, RecordId
 
 if TYPE_CHECKING:
     from allied.agreement.tabled import OnTable, Tabled
@@ -197,11 +198,14 @@ def counted_another(folded: Folded, table: OnTable, on: Tabled, mine: PartyId) -
     """Whether a party has counted for another text on the same version that may still be proved.
 
     Two quorums share somebody who does not lie; so nobody who does not counts for both, and no two
-    texts on one version are proved.
+    texts on one version are proved. A question that is on the table no more, since its opener took
+    it back by parting its chain, may be proved all the same: its certificate carries its opening.
     """
     if on.question.matter.kind not in OF_THE_TEXT:
         return False
     before = _before(on)
+    if _counted_aside(folded, table, before, on.question.matter.version, mine):
+        return True
     for other in table.tabled:
         if other.record == on.record or other.question.matter.kind not in OF_THE_TEXT:
             continue
@@ -211,6 +215,28 @@ def counted_another(folded: Folded, table: OnTable, on: Tabled, mine: PartyId) -
             state = progress(other, folded.state.custodians(other.opening.knows))
             if is_bound(other, state, mine):
                 return True
+    return False
+
+
+def _counted_aside(
+    folded: Folded, table: OnTable, before: Digest | None, version: str, mine: PartyId
+) -> bool:
+    """Whether a party has counted for another text whose question is on the table no more."""
+    organisation = folded.instrument.organisation(mine)
+    tabled = {each.record for each in table.tabled}
+    for record in folded.history.order:
+        header, question = record.header, record.body.get("proposal")
+        if (header.issuer, header.kind) != (organisation, COUNT) or question in tabled:
+            continue
+        opening = folded.history.get(RecordId(str(question)))
+        try:
+            matter = read_matter(opening.body.get("matter")) if opening is not None else None
+            if matter is None or matter.kind not in OF_THE_TEXT or matter.version == version:
+                continue
+            if opening is not None and read_statement(opening.body.get("amended")).before == before:
+                return True
+        except AlliedError:
+            continue  # what cannot be read is no text
     return False
 
 
