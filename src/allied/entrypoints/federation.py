@@ -253,7 +253,8 @@ class _Federation:
         if not request.carries(body):
             raise _StrangerError
         if fresh is Freshness.WRONG_TIME:
-            await anyio.sleep(max(0.0, self._nonces.ready - self.now()))
+            while (early := self._nonces.ready - self.now()) > 0:
+                await anyio.sleep(early)  # which may wake a little too soon
             raise _RefusedError(400, Refusal(WRONG_TIME, math.floor(self.now() * 1000)))
         return 200, await self._at_a_desk(self._answer, request, verb, body, now)
 

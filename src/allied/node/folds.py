@@ -95,8 +95,8 @@ class Folded:
         found = self.memory.get(name)
         if found is None:
             found = checkpoints.assess(self.instrument, past, self._custodian, point)
-            while len(self.memory) >= _REMEMBERED:
-                self.memory.pop(next(iter(self.memory)), None)
+            for old in list(self.memory)[: 1 - _REMEMBERED]:
+                self.memory.pop(old, None)
             self.memory[name] = found
         return found
 
