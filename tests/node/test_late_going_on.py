@@ -238,10 +238,17 @@ def test_an_incident_that_is_put_to_a_vote_is_given_whole(tmp_path: Path) -> Non
     assert in_outline(quay, pact) == [quiet]  # the twin of which nobody speaks
 
 
+@pytest.mark.parametrize(
+    "every",
+    [
+        pytest.param(4, id="to a copy with checkpoints"),
+        pytest.param(10**6, id="to a copy from before the first one"),
+    ],
+)
 def test_who_was_put_back_takes_outlines_where_all_others_have_archived(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
-    monkeypatch.setattr(checkpointing, "EVERY", 4)
+    monkeypatch.setattr(checkpointing, "EVERY", every)
     monkeypatch.setattr(checkpointing, "_FOR_EACH_PARTY", 0)
     network, pact = allied(tmp_path, PEACE)
     river, harbour, northgate = network.houses.values()

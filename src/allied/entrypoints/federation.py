@@ -49,6 +49,8 @@ _T = TypeVar("_T")
 _LOG: Final = logging.getLogger("allied.federation")
 _CHUNK: Final = 256 * 1024
 _UNIFORM: Final = b"Not Found"
+_WAKES_EARLY: Final = 0.005
+"""Seconds by which sleeping may end too soon."""
 
 
 class Answers(Protocol):
@@ -253,8 +255,9 @@ class _Federation:
         if not request.carries(body):
             raise _StrangerError
         if fresh is Freshness.WRONG_TIME:
-            while (early := self._nonces.ready - self.now()) > 0:
-                await anyio.sleep(early)  # which may wake a little too soon
+            early = self._nonces.ready - self.now()
+            if early > 0:
+                await anyio.sleep(early + _WAKES_EARLY)
             raise _RefusedError(400, Refusal(WRONG_TIME, math.floor(self.now() * 1000)))
         return 200, await self._at_a_desk(self._answer, request, verb, body, now)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allied.agreement.certified import embedded
-from allied.agreement.checkpoints import shared_circles, view
+from allied.agreement.checkpoints import KIND, shared_circles, view
 from allied.agreement.listings import read_listing, read_opening
 from allied.errors import AlliedError, UnverifiedError
 from allied.node import ahead, outlined, renewals
@@ -187,6 +187,10 @@ class _Batch:
             self.spare.setdefault(record.id, []).append(record)
         return both
 
+    def may_believe(self) -> bool:
+        """Whether there can be a checkpoint, or somebody here is late."""
+        return self._wanted or any(each.header.kind == KIND for each in self.fresh.values())
+
     def _require_free(self, outline: Record) -> None:
         """Return if no other record stands where an outline says that its record does.
 
@@ -198,8 +202,7 @@ class _Batch:
         chain, number = outline.header.chain, outline.header.sequence
         past = self._folded.history
         if (
-            not self._wanted
-            or number <= past.heads.get(chain, (0, ""))[0]
+            number <= past.heads.get(chain, (0, ""))[0]
             or number >= past.frozen.get(chain, number + 1)
             or self._offered.setdefault((chain, number), outline.id) != outline.id
         ):
@@ -370,6 +373,11 @@ def _believed(
     fresh, spare = batch.fresh, batch.spare
     whole = folded.history.extended(fresh.values())
     outlines = [each for each in fresh.values() if is_outline(each)]
+    if outlines and not batch.may_believe():
+        for each in outlines:
+            del fresh[each.id]
+            result.refused.append("record.outline-unwanted")
+        whole, outlines = folded.history.extended(fresh.values()), []
     if outlines:
         covered = outlined.believed(folded, whole, outlines, batch.hosted, custodian)
         for each in outlines:
