@@ -228,7 +228,7 @@ def test_an_incident_that_is_put_to_a_vote_is_given_whole(tmp_path: Path) -> Non
     river, quay = network.houses[RIVER], network.houses[QUAY]
     agreements.sign(quay.node, quay.actor, pact)
     go(network, 3, wait=timedelta(seconds=5))
-    assert in_outline(quay, pact) == [incident, quiet]
+    assert set(in_outline(quay, pact)) == {incident, quiet}
     matter = Matter(kind="decision", art="2", incident=RecordId(incident))
     wish = Wish(matter, b"Shall we?", deadline="4 days")
     made = proposals.put(river.node, river.actor, "pact", wish)
