@@ -227,12 +227,12 @@ def test_an_incident_that_is_put_to_a_vote_is_given_whole(tmp_path: Path) -> Non
     quiet = raided(network)
     river, quay = network.houses[RIVER], network.houses[QUAY]
     agreements.sign(quay.node, quay.actor, pact)
-    go(network, 3, wait=timedelta(seconds=5))
+    go(network, 3, wait=timedelta(seconds=30))
     assert set(in_outline(quay, pact)) == {incident, quiet}
     matter = Matter(kind="decision", art="2", incident=RecordId(incident))
     wish = Wish(matter, b"Shall we?", deadline="4 days")
     made = proposals.put(river.node, river.actor, "pact", wish)
-    go(network, 2, wait=timedelta(seconds=5))
+    go(network, 2, wait=timedelta(seconds=30))
     shown = proposals.show(quay.node, quay.organisation, made.id)
     assert shown.id == made.id
     assert in_outline(quay, pact) == [quiet]  # the twin of which nobody speaks
