@@ -14,7 +14,17 @@ from allied.node import journal, sync
 from allied.record.canonical import Json
 from allied.record.ids import AgreementId, Digest, RecordId
 from allied.record.record import Record
-from tests.node.hands import DEMO, HARBOUR, NORTHGATE, RIVER, allied, crafted, folded, slip_in
+from tests.node.hands import (
+    DEMO,
+    HARBOUR,
+    NORTHGATE,
+    RIVER,
+    allied,
+    attack,
+    crafted,
+    folded,
+    slip_in,
+)
 from tests.node.network import House, Network
 
 STATE, OTHER = Digest("ab" * 32), Digest("cd" * 32)
@@ -50,8 +60,7 @@ def own(house: House, pact: str, state: Digest | None = None) -> dict[str, Json]
     """What a house comes to, or says that it does."""
     found = folded(house, pact)
     circle = found.instrument.circles.all.id
-    heads = checkpoints.heads_in(found.instrument, found.history, circle)
-    _, word = checkpoints.come_to(found.instrument, found.history, lambda *_: "", circle, heads)
+    heads, word = checkpoints.own(found.instrument, found.history, found.state, circle)
     return body_of(heads, state or word)
 
 
@@ -198,3 +207,16 @@ def test_as_many_more_are_needed_as_the_text_lets_cheat(
         found = point(network, agreement, first.id)
         assert len(found.supporters) == number
         assert held.assessed(found).reaches(found) is (number >= needed)
+
+
+def test_what_a_node_comes_to_is_what_others_come_to_from_its_heads(tmp_path: Path) -> None:
+    network, agreement = allied(tmp_path)
+    river = network.houses[RIVER]
+    attack(river, agreement)  # among the voters, with receipts in circles of two
+    network.settle(2)
+    held = folded(river, agreement)
+    for circle in checkpoints.shared_circles(held.instrument):
+        heads, word = checkpoints.own(held.instrument, held.history, held.state, circle)
+        there = folded(network.houses[HARBOUR], agreement)
+        again = checkpoints.come_to(there.instrument, there.history, lambda *_: "", circle, heads)
+        assert again[1] == word

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from allied.agreement.genesis import Instrument
     from allied.agreement.judging import FindCustodian
     from allied.agreement.standing import Standing
-    from allied.agreement.state import Verdict
+    from allied.agreement.state import State
     from allied.agreement.terms import Agreement
     from allied.record.canonical import Json
     from allied.record.circle import Circle
@@ -189,7 +189,7 @@ class Assessed:
             joined later cannot vouch for what it was not there for.
         custodians: who keeps whose keys.
         tolerated: how many may cheat at most, by any rule of the text.
-        verdicts: of every record up to it, before cuts.
+        verdicts: of all content up to it the code of why it has no effect, before cuts; else "".
         standing: who was bound at the moment of the checkpoint.
     """
 
@@ -197,7 +197,7 @@ class Assessed:
     bound: frozenset[PartyId]
     custodians: Mapping[PartyId, str]
     tolerated: int
-    verdicts: Mapping[RecordId, Verdict]
+    verdicts: Mapping[RecordId, str]
     standing: Standing
 
     def reaches(self, point: Point) -> bool:
@@ -233,7 +233,7 @@ def assess(
         made.state.standing(instrument, at).bound & members,
         made.state.custodians(lambda _: True),
         _tolerated(made.state.terms(instrument, at)),
-        made.first.verdicts,
+        {each.id: made.first.verdicts[each.id].code for each in made.order if is_content(each)},
         made.state.standing(instrument, point.at),
     )
 
@@ -266,6 +266,20 @@ def heads_in(instrument: Instrument, history: History, circle: CircleId) -> Head
     """How far each chain in view of a shared circle is held."""
     seen = view(instrument, circle)
     return {chain: head for chain, head in history.heads.items() if chain.circle in seen}
+
+
+def own(
+    instrument: Instrument, history: History, state: State, circle: CircleId
+) -> tuple[Heads, Digest]:
+    """How far everything in view is held, and what it comes to; as `come_to` gives it.
+
+    Args:
+        state: the fold of all of `history`. What stands outside of the view moves nothing in it.
+
+    Cost: linear in chains and events.
+    """
+    heads = heads_in(instrument, history, circle)
+    return heads, state_digest(history, state, view(instrument, circle), heads)
 
 
 def come_to(

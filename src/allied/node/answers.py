@@ -259,4 +259,4 @@ def _given(folded: Folded, late: outlined.Shown | None, row: RecordRow) -> bytes
     if record is None or point is None:
         return None
     verdict = folded.assessed(point).verdicts.get(row.id)
-    return None if verdict is None else outline_of(record, verdict.code)
+    return None if verdict is None else outline_of(record, verdict)

@@ -199,9 +199,7 @@ def _over(node: Node, reading: Reading, name: str, before: datetime) -> _Over:
         if each.id not in judged.get(each.header.circle, {}) or not held.by_all(each)
     }
     records = [each for each in records if matter_of(each) not in open_]
-    outlines = {
-        each.id: outline_of(each, judged[each.header.circle][each.id].code) for each in records
-    }
+    outlines = {each.id: outline_of(each, judged[each.header.circle][each.id]) for each in records}
     gone = {each.id for each in records}
     named = {text for each in records for text in references(each.body)}
     for each in folded.history.order:

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Final
 from allied.agreement import checkpoints
 from allied.errors import AlliedError, ExhaustedError
 from allied.node import journal, outlined
-from allied.node.folds import Keepers
 from allied.node.node import Actor
 from allied.record.canonical import digest
 
@@ -214,7 +213,6 @@ def _sign(
     if party is None:
         return 0
     where, actor = checkpoints.shared_circles(instrument)[circle], Actor(organisation, keys)
-    custodian = Keepers(writing).of
     signed = 0
     for point in _unanswered(writing, folded, organisation, circle, now)[:_AT_ONCE]:
         state = folded.assessed(point).state
@@ -225,9 +223,9 @@ def _sign(
             signed += 1
             folded = node.folds.of(writing, agreement)
     if _is_mine(writing, folded, party, where, now):
-        heads = checkpoints.heads_in(instrument, folded.history, circle)
-        _, state = checkpoints.come_to(instrument, folded.history, custodian, circle, heads)
-        body = checkpoints.body_of(heads, state)
+        body = checkpoints.body_of(
+            *checkpoints.own(instrument, folded.history, folded.state, circle)
+        )
         journal.append(node, writing, actor, folded, where, checkpoints.KIND, body)
         signed += 1
     return signed

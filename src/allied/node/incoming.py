@@ -154,7 +154,6 @@ class _Batch:
         self._folded = folded
         self._proved: set[bytes] = set()
         self._offered: dict[tuple[ChainKey, int], RecordId] = {}
-        self._wanted = outlined.may_be_given_outlines(folded, hosted)
         self._places: dict[tuple[ChainKey, int], RecordId] = {}
         for each in folded.state.outlined:
             record = folded.history.get(each)
@@ -189,7 +188,9 @@ class _Batch:
 
     def may_believe(self) -> bool:
         """Whether there can be a checkpoint, or somebody here is late."""
-        return self._wanted or any(each.header.kind == KIND for each in self.fresh.values())
+        return any(
+            each.header.kind == KIND for each in self.fresh.values()
+        ) or outlined.may_be_given_outlines(self._folded, self.hosted)
 
     def _require_free(self, outline: Record) -> None:
         """Return if no other record stands where an outline says that its record does.

@@ -294,7 +294,7 @@ class _Asking:
         self, whole: History, record: Record, assessed: checkpoints.Assessed
     ) -> bool:
         """Whether it may have nothing but the outline, or had the record once and has lost it."""
-        effect = assessed.verdicts[record.id].effect
+        effect = not assessed.verdicts[record.id]
         return any(seat.is_before(whole, record, effect=effect) for seat in self.seats) or any(
             whole.knows(head, record.id) for head in self.heads
         )
