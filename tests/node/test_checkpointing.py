@@ -126,3 +126,15 @@ def test_a_checkpoint_is_folded_for_once(tmp_path: Path, monkeypatch: pytest.Mon
     for _ in range(4):
         river.sync()
     assert len(folds) == 1
+
+
+def test_of_more_chains_than_a_record_can_name_there_is_none(
+    tmp_path: Path, often: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpointing, "MAX_DEPS", 2)
+    network, pact = allied(tmp_path)
+    grow(network, pact, 10)
+    assert [said(house, pact) for house in network.houses.values()] == [[], [], []]
+    monkeypatch.setattr(checkpointing, "MAX_DEPS", 20)
+    network.settle(2)
+    assert said(network.houses[RIVER], pact)  # the twin

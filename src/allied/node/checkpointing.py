@@ -27,6 +27,7 @@ from allied.errors import AlliedError, ExhaustedError
 from allied.node import journal, outlined
 from allied.node.node import Actor
 from allied.record.canonical import digest
+from allied.record.record import MAX_DEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,6 +159,8 @@ def _is_mine(
 
     None is due while others have one to answer that this node comes to as well.
     """
+    if len(checkpoints.heads_in(folded.instrument, folded.history, circle.id)) > MAX_DEPS:
+        return False  # more than a record can name
     organisation = folded.instrument.organisation(party)
     judged = _judged(reading, organisation, folded.row.id)
     found = [
