@@ -64,13 +64,15 @@ def test_an_incident_goes_into_a_file_and_comes_back(
     assert (tried.value["incidents"], file.exists()) == (1, False)
     assert incidents(pair) == ["An attack of last year"]
     words = allied(
-        "archive", "create", "river-harbour", "--before", _LATER, "-o", file, "--data", pair
+        "archive", "create", "river-harbour", "--before", _LATER, "--output", file, "--data", pair
     )
     assert words.status == 0, words.err
     assert "have gone into the archive: 1 incident with 1 record" in words.err
     assert file.stat().st_mode & 0o777 == 0o600
     assert incidents(pair) == []
-    again = archive(pair, "create", "river-harbour", "--before", _LATER, "-o", tmp_path / "two")
+    again = archive(
+        pair, "create", "river-harbour", "--before", _LATER, "--output", tmp_path / "two"
+    )
     assert (again.status, again.code) == (3, "archive.nothing")
     assert not (tmp_path / "two").exists()
     back = archive(pair, "restore", file)
@@ -86,7 +88,9 @@ def test_an_incident_goes_into_a_file_and_comes_back(
         pytest.param(["--before", "last year"], "archive.day", id="no day"),
         pytest.param(["--before", "2026-02-30"], "archive.day", id="a day that is none"),
         pytest.param(["--before", _LATER], "archive.no-file", id="no file"),
-        pytest.param(["--before", _LATER, "-o", "."], "archive.exists", id="a file that is there"),
+        pytest.param(
+            ["--before", _LATER, "--output", "."], "archive.exists", id="a file that is there"
+        ),
     ],
 )
 def test_what_cannot_be_archived_is_refused(pair: Path, words: list[str], code: str) -> None:

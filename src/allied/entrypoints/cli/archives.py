@@ -24,12 +24,14 @@ app = typer.Typer(
 
 @app.command("create")
 def create(
-    agreement: Annotated[str, typer.Argument(help="Its alias, or the start of its id.")],
+    agreement: Annotated[
+        str, typer.Argument(metavar="AGREEMENT", help="Its id, the start of it, or the file's id.")
+    ],
     before: Annotated[
         str, typer.Option("--before", help="A day: only what nobody has spoken of since (UTC).")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; a new one.")
+        Path | None, typer.Option("--output", help="The file to write; a new one.")
     ] = None,
     dry_run: DryRun = False,
     folder: Folder = None,
