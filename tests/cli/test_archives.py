@@ -74,7 +74,7 @@ def test_an_incident_goes_into_a_file_and_comes_back(
         pair, "create", "river-harbour", "--before", _LATER, "--output", tmp_path / "two"
     )
     assert (again.status, again.code) == (3, "archive.nothing")
-    assert not (tmp_path / "two").exists()
+    assert not second.exists()
     back = archive(pair, "restore", file)
     assert back.value["records"] == 1
     assert incidents(pair) == ["An attack of last year"]
