@@ -70,9 +70,8 @@ def test_an_incident_goes_into_a_file_and_comes_back(
     assert "have gone into the archive: 1 incident with 1 record" in words.err
     assert file.stat().st_mode & 0o777 == 0o600
     assert incidents(pair) == []
-    again = archive(
-        pair, "create", "river-harbour", "--before", _LATER, "--output", tmp_path / "two"
-    )
+    second = tmp_path / "two"
+    again = archive(pair, "create", "river-harbour", "--before", _LATER, "--output", second)
     assert (again.status, again.code) == (3, "archive.nothing")
     assert not second.exists()
     back = archive(pair, "restore", file)
