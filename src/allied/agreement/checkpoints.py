@@ -262,6 +262,11 @@ def reached(
     return None
 
 
+def covers_record(heads: Heads, record: Record) -> bool:
+    """Whether heads reach as far as a record, or further."""
+    return record.header.sequence <= heads.get(record.header.chain, (0, ""))[0]
+
+
 def heads_in(instrument: Instrument, history: History, circle: CircleId) -> Heads:
     """How far each chain in view of a shared circle is held."""
     seen = view(instrument, circle)

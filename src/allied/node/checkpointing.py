@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
     from allied.record.ids import AgreementId, CircleId, OrganisationId, PartyId, RecordId
-    from allied.record.record import Record
 
 EVERY: Final = 500
 """Records of a circle between two checkpoints of it, at least."""
@@ -180,13 +179,9 @@ def _is_mine(
     waits = [
         each.since
         for each in outlined.awaited(folded, circle.id, now)
-        if not any(_covers(point, each.record) for point in found)
+        if not any(checkpoints.covers_record(point.heads, each.record) for point in found)
     ]
     return bool(waits) and now - min(waits) >= _turn(folded, party, circle, now) * _TURN
-
-
-def _covers(point: Point, record: Record) -> bool:
-    return record.header.sequence <= point.heads.get(record.header.chain, (0, ""))[0]
 
 
 def _distance(folded: Folded, last: int) -> int:

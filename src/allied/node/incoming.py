@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.ports import Reading, Writing
     from allied.record.history import History
-    from allied.record.ids import AgreementId, OrganisationId, PersonId, RecordId
+    from allied.record.ids import AgreementId, OrganisationId, PartyId, PersonId, RecordId
     from allied.record.keys import PublicKey
+    from allied.record.record import Header
 
 PARKED_PER_ISSUER = 2_000
 PARKED_BYTES_PER_ISSUER = 16 * 2**20
@@ -244,11 +245,7 @@ def _acceptable(
         read_with_envelope(raw) if opened is None else (opened.record, opened.envelope)
     )
     header = record.header
-    if header.agreement != folded.row.id:
-        raise UnverifiedError("record.other-agreement", "a record belongs to another agreement")
-    party = folded.instrument.party(header.issuer)
-    if party is None:
-        raise UnverifiedError("record.stranger", "a record's issuer is not named in the agreement")
+    party = _party_of(header, folded)
     circles = dict(folded.state.circles_of(folded.instrument, party))
     if header.kind == "circle.open" and header.circle not in circles:
         opening = read_opening(folded.instrument, record)
@@ -269,15 +266,25 @@ def _acceptable(
     return record
 
 
-def _acceptable_outline(raw: bytes, folded: Folded) -> Record:
-    """Read an outline; whether it is believed is another question (`allied.node.outlined`)."""
-    record = read_outline(raw)
-    header = record.header
+def _party_of(header: Header, folded: Folded) -> PartyId:
+    """The party that a record of this agreement says to be of.
+
+    Raises:
+        UnverifiedError: `record.other-agreement`, `record.stranger`.
+    """
     if header.agreement != folded.row.id:
         raise UnverifiedError("record.other-agreement", "a record belongs to another agreement")
     party = folded.instrument.party(header.issuer)
     if party is None:
         raise UnverifiedError("record.stranger", "a record's issuer is not named in the agreement")
+    return party
+
+
+def _acceptable_outline(raw: bytes, folded: Folded) -> Record:
+    """Read an outline; whether it is believed is another question (`allied.node.outlined`)."""
+    record = read_outline(raw)
+    header = record.header
+    party = _party_of(header, folded)
     circle = shared_circles(folded.instrument).get(header.circle)
     if circle is None or party not in circle.members:
         raise UnverifiedError(

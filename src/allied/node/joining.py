@@ -33,7 +33,7 @@ from allied.node.named_again import (
     signatures_of,
     still_withheld,
 )
-from allied.node.open_matters import matter_of, open_matters
+from allied.node.open_matters import matter_of, open_matters, stays
 from allied.record.blob import references
 from allied.record.outline import is_content
 
@@ -91,6 +91,4 @@ def _is_within(standing: Standing, found: PartyStanding, at: datetime) -> bool:
     """Whether something was said in a stay of a party, or before there was one of anybody."""
     if standing.in_force_since is None or at <= standing.in_force_since:
         return True
-    return any(
-        each.since <= at and (each.until is None or at <= each.until) for each in found.spells
-    )
+    return stays(found, at)

@@ -23,6 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from allied.agreement import checkpoints
 from allied.node.departed import left_at
 from allied.node.named_again import Naming, note, still_withheld
 from allied.record.blob import references
@@ -114,8 +115,7 @@ def _let_follow(
 
 def shared_circles(folded: Folded) -> frozenset[CircleId]:
     """The circles that stand for all, for the voters and for bodies."""
-    circles = folded.instrument.circles
-    return frozenset(each.id for each in (circles.all, circles.voters, *circles.bodies.values()))
+    return frozenset(checkpoints.shared_circles(folded.instrument))
 
 
 def readable_by_all(

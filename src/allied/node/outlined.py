@@ -170,7 +170,7 @@ def _shown(folded: Folded, seat: _Seat) -> Shown | None:
         header = record.header
         if header.circle not in visible:
             continue
-        covered = _covers(heads.get(header.circle, {}), record)
+        covered = checkpoints.covers_record(heads.get(header.circle, {}), record)
         rests_on = [header.previous, *[dep.id for dep in header.deps]]
         if (record.id in withheld and not covered) or not blocked.isdisjoint(rests_on):
             blocked.add(record.id)
@@ -231,7 +231,7 @@ def believed(
         points = [
             point
             for point in checkpoints.points(instrument, records, circle)
-            if any(_covers(point.heads, each) for each in its)
+            if any(checkpoints.covers_record(point.heads, each) for each in its)
             and checkpoints.holds(whole, point.heads)
         ]
         for point in reversed(points[-_TRIED:]):
@@ -244,7 +244,7 @@ def believed(
                 found |= {
                     each.id
                     for each in its
-                    if _covers(point.heads, each)
+                    if checkpoints.covers_record(point.heads, each)
                     and all(seat.may_have_no_more(whole, each, assessed) for seat in seats)
                 }
                 break
@@ -397,17 +397,13 @@ def _campaign(record: Record) -> frozenset[str]:
     return frozenset({said}) if isinstance(said, str) and said else frozenset()
 
 
-def _covers(heads: Heads, record: Record) -> bool:
-    return record.header.sequence <= heads.get(record.header.chain, (0, ""))[0]
-
-
 def _uncovered(folded: Folded, circle: CircleId) -> Iterator[Record]:
     """The records of a circle beyond the last checkpoint that was reached there."""
     point = folded.reached(circle)
     covered: Heads = {} if point is None else point.heads
     for chain, (_, head) in folded.history.heads.items():
         record = folded.history.get(head) if chain.circle == circle else None
-        while record is not None and not _covers(covered, record):
+        while record is not None and not checkpoints.covers_record(covered, record):
             yield record
             before = record.header.previous
             record = folded.history.get(before) if before else None
