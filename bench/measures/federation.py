@@ -137,7 +137,7 @@ def _folded(river: Node, agreement: str, number: int) -> Iterator[Row]:
             }
         yield Row(
             f"{number:,} records folded from the store", len(raws) / seconds, "/s",
-            goal=FROM_STORE, better="more", note="all of them read again; no checkpoint is started from",
+            goal=FROM_STORE, better="more", note="all of them read again, from no checkpoint",
         )  # fmt: skip
 
         def whole() -> None:
