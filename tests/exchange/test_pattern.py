@@ -84,10 +84,10 @@ def test_a_long_list_of_alternatives_is_no_burden() -> None:
     ],
 )
 def test_a_hostile_pattern_is_refused_soon(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of a core: another process's turn does not count
 
     assert not is_pattern(text)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_the_syntax_cases_of_oasis() -> None:

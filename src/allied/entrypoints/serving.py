@@ -41,7 +41,7 @@ from allied.entrypoints.listening import Server, listen, told_to_stop
 from allied.entrypoints.rounds import Rounds
 from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
-from allied.node import correlation, scrubbing, sync, telling
+from allied.node import correlation, scrubbing, sync, telling, turns
 from allied.node.answers import Answers
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Keeper:
         self._stopping = threading.Event()
         self._hint_came = threading.Event()
         self._left: list[OrganisationId] = []
+        self._turns = turns.Turns()
         self._give_way = GivesWay(self._stopping.wait)
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -114,7 +115,7 @@ class Keeper:
                     continue
                 asked = self._pull_hinted()
                 if self._is_time(next_round):
-                    self._left = self._confirmed()
+                    self._left = self._turn()
                     next_round = self._after_a_while()
                     asked = True  # also where there is nobody to ask, time has passed
                 asked = self._go_round() or asked
@@ -157,18 +158,28 @@ class Keeper:
         for organisation in hinted:
             if self._stopping.is_set():
                 break  # they are asked in the first round after the next start
-            sync.ask_all(self._node, self._keys, only=organisation)
+            self._node.hearing.came(organisation, self._node.clock.now())
+            self._ask(organisation, due_only=False)
         return bool(hinted)
 
-    def _confirmed(self) -> list[OrganisationId]:
+    def _ask(self, peer: OrganisationId, *, due_only: bool) -> None:
+        now = self._node.clock.now()
+        outcomes = sync.ask_all(self._node, self._keys, only=peer, due_only=due_only)
+        whole = all(each.whole and not each.problem for each in outcomes)
+        self._turns.asked(peer, now, whole=whole and bool(outcomes))
+
+    def _turn(self) -> list[OrganisationId]:
         with self._node.store.read() as reading:
-            return [peer.id for peer in reading.peers() if peer.confirmed_at is not None]
+            confirmed = [each.id for each in reading.peers() if each.confirmed_at is not None]
+        now, every = self._node.clock.now(), timedelta(seconds=self._seconds)
+        longest = turns.longest(self._node, now, every)
+        return self._turns.of_round(confirmed, self._node.hearing.came_at, now, every, longest)
 
     def _go_round(self) -> bool:
         """Ask those whose turn it is in the round; who has hinted meanwhile goes first."""
         asked = False
         while self._left and not self._stopping.is_set():
-            sync.ask_all(self._node, self._keys, only=self._left.pop(0), due_only=True)
+            self._ask(self._left.pop(0), due_only=True)
             asked = True
             if self._hint_came.is_set():
                 break

@@ -129,6 +129,7 @@ class Answers:
         with self._node.store.read() as reading:
             if all(each.id != addressee for each in reading.organisations()):
                 raise _not_found()
+        self._node.hearing.came(caller, self.now())
         match verb:
             case messages.HINT:
                 messages.require_nothing(question)

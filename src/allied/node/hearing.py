@@ -47,6 +47,7 @@ class Hearing:
         self._arrived: dict[AgreementId, list[tuple[int, datetime | None]]] = {}
         self._looked: dict[str, str] = {}
         self._compared: dict[_Whose, datetime] = {}
+        self._came: dict[OrganisationId, datetime] = {}
         self.due: datetime | None = None
         """When something that is here will have waited long enough to be passed on."""
 
@@ -97,6 +98,18 @@ class Hearing:
         with self._lock:
             at = self._compared.get((peer, agreement))
         return at is not None and at <= now < at + A_LONG_WHILE
+
+    # --- who comes to this node by itself ---------------------------------------------------
+
+    def came(self, peer: OrganisationId, at: datetime) -> None:
+        """A peer has asked or hinted by itself, so that its hints come here."""
+        with self._lock:
+            self._came[peer] = at
+
+    def came_at(self, peer: OrganisationId) -> datetime | None:
+        """When it last did; None if never since the start."""
+        with self._lock:
+            return self._came.get(peer)
 
     # --- who hears of others through this node ----------------------------------------------
 

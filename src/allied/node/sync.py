@@ -95,6 +95,7 @@ class Outcome:
     Attributes:
         problem: stable code of what stopped it, or an empty string.
         refused: codes of records and items that did not hold; they were not stored.
+        whole: nothing was left open of what the peer shows.
     """
 
     organisation: str
@@ -106,6 +107,7 @@ class Outcome:
     problem: str = ""
     message: str = ""
     refused: list[str] = field(default_factory=list)
+    whole: bool = True
 
 
 def sync(
@@ -362,6 +364,7 @@ class _Exchange:
                 continue
             try:
                 whole = self._pull(one, outcome, begun)
+                outcome.whole &= whole
             except UnreachableError:
                 raise
             except AlliedError as problem:
@@ -485,6 +488,8 @@ class _Exchange:
             with self._node.store.read() as reading:
                 folded = self._node.folds.of(reading, agreement)
                 needed = missing.lacking(reading, folded) if again else missing.NOTHING
+            if again and not needed:
+                return False
             now = self._node.clock.now()
             question = Heads(agreement, visibility.heads(folded, self._peer.id, now))
             theirs = Heads.decode(self.ask(messages.HEADS, question.encode()))
@@ -497,7 +502,7 @@ class _Exchange:
                 if self._holds_all(agreement, theirs):
                     return True
                 again = False
-            elif again or not self._parked(agreement):
+            elif again:
                 return False
             else:
                 again = True  # something arrived that continues no chain as it is held here
@@ -527,10 +532,6 @@ class _Exchange:
         if set(ours.heads) == set(theirs.heads):
             self._node.hearing.compared(peer, folded.row.id, now)
         comparing.compare(self._node.store, folded, mine, peer, ours.heads, theirs, now)
-
-    def _parked(self, agreement: AgreementId) -> bool:
-        with self._node.store.read() as reading:
-            return bool(reading.parked(agreement))
 
     def _fetch(self, agreement: AgreementId, spans: Sequence[Span]) -> RecordsAnswer:
         return gathering.whole(lambda left: self._page(agreement, left), spans)
