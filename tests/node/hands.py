@@ -13,15 +13,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import text as sql
 
 from allied.agreement import sameness
 from allied.agreement.state import State
-from allied.node import agreements, incidents, items, journal, sharing
+from allied.node import agreements, incidents, items, journal, keeping, sharing
 from allied.node.folds import Folded, Folds
+from allied.node.ports import Reading, Store
 from allied.record.canonical import Json
 from allied.record.circle import Circle
+from allied.record.ids import AgreementId
 from allied.record.kinds import rule
 from allied.record.record import Dep, Header, Record, sorted_deps, whole_milliseconds, written
 from tests.node.network import House, Network
@@ -58,9 +62,57 @@ def propose(house: House, text: bytes = DEMO, given: Mapping[str, str] | None = 
 
 
 def folded(house: House, agreement: str) -> Folded:
-    """The agreement as a house holds it, folded afresh."""
-    with house.node.store.read() as reading:
-        return Folds().of(reading, agreements.resolve(reading, agreement).id)
+    """The agreement as a house holds it, folded afresh.
+
+    Also from what would have been kept of it when this was asked before, and from what is kept now:
+    that has to come to the same.
+    """
+    store = house.node.store
+    with store.read() as reading:
+        found = Folds().of(reading, agreements.resolve(reading, agreement).id)
+        seen = Looking(reading, _PARTS.get(store, {}).get(found.row.id, ()))
+        looking = cast("Reading", seen)
+        require_alike(found, Folds().of(looking, found.row.id))
+        after, _, parts = keeping._made(looking, found, afresh=False)
+        seen.parts = (*seen.parts[:after], *parts)
+        folds = Folds()
+        require_alike(found, folds.of(looking, found.row.id))
+        assert folds.covered(found.row.id) == len(found.history.order)
+    _PARTS.setdefault(store, {})[found.row.id] = seen.parts
+    return found
+
+
+_PARTS: WeakKeyDictionary[Store, dict[AgreementId, tuple[bytes, ...]]] = WeakKeyDictionary()
+"""What would have been kept, by store and agreement."""
+
+
+class Looking:
+    """A reading of a store in which these parts of a fold are kept."""
+
+    def __init__(self, reading: Reading, parts: Sequence[bytes]) -> None:
+        self._reading = reading
+        self.parts = tuple(parts)
+
+    def kept_folds(self, _: AgreementId) -> Sequence[bytes]:
+        return self.parts
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._reading, name)
+
+
+def require_alike(one: Folded, other: Folded) -> None:
+    """Two folds of one agreement say the same of everything."""
+    assert one.state == other.state
+    assert one.history == other.history
+    assert (one.last_row, one.last_record) == (other.last_row, other.last_record)
+    if one.progress is not None and other.progress is not None:
+        assert one.progress.first.bounds == other.progress.first.bounds
+        assert (one.progress.second is None) == (other.progress.second is None)
+        assert one.progress.first.lines == other.progress.first.lines
+    for record in one.history.order:
+        assert one.history.clock(record.id) == other.history.clock(record.id)
 
 
 def state(house: House, agreement: str) -> State:

@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from allied.errors import UnverifiedError
 from allied.record import canonical, envelope, record
+from allied.record.kept import read_kept
 from allied.record.ids import RecordId
 from allied.record.record import Record
 from tests.record.cast import digest_of
@@ -30,7 +31,7 @@ CASES = [
 
 @pytest.mark.parametrize("one", CASES)
 def test_it_reads_the_same_as_at_first(one: Record) -> None:
-    again = record.read_kept(one.raw, one.id)
+    again = read_kept(one.raw, one.id)
     assert again == one
     assert again == record.read(one.raw)
     assert again.header.chain == one.header.chain
@@ -40,7 +41,7 @@ def test_it_reads_the_same_as_at_first(one: Record) -> None:
 @pytest.mark.parametrize("one", CASES)
 def test_another_id_is_refused(one: Record) -> None:
     with pytest.raises(UnverifiedError) as refusal:
-        record.read_kept(one.raw, RecordId(digest_of("another")))
+        read_kept(one.raw, RecordId(digest_of("another")))
     assert refusal.value.code == "record.not-its-bytes"
 
 
@@ -52,7 +53,7 @@ def test_bytes_that_a_disk_spoilt_are_refused_or_say_the_same(
     changed = bytearray(one.raw)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        again = record.read_kept(bytes(changed), one.id)
+        again = read_kept(bytes(changed), one.id)
     except UnverifiedError:
         return
     # What the digest does not cover: signatures, assertions.
@@ -62,7 +63,7 @@ def test_bytes_that_a_disk_spoilt_are_refused_or_say_the_same(
 @given(st.binary(max_size=200))
 def test_noise_is_refused(raw: bytes) -> None:
     with pytest.raises(UnverifiedError):
-        record.read_kept(raw, RECEIPT.id)
+        read_kept(raw, RECEIPT.id)
 
 
 @pytest.mark.parametrize(
@@ -71,5 +72,5 @@ def test_noise_is_refused(raw: bytes) -> None:
 def test_what_never_was_a_record_is_refused_also_under_its_own_digest(payload: bytes) -> None:
     raw = envelope.encode(envelope.Envelope(envelope.RECORD_TYPE, payload, ()))
     with pytest.raises(UnverifiedError) as refusal:
-        record.read_kept(raw, RecordId(canonical.digest(payload)))
+        read_kept(raw, RecordId(canonical.digest(payload)))
     assert refusal.value.code == "record.not-its-bytes"

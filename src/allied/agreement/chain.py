@@ -264,12 +264,14 @@ class Texts:
         """Note under which version a record with effect in the circle of all was written."""
         self.spoken.setdefault(record.header.chain, {})[record.header.version] = record.id
 
-    def open(self, record: Record) -> None:
-        """Note which text a question is about."""
+    def open(self, record: Record) -> bool:
+        """Note which text a question is about; whether it is about one."""
         matter = record.body.get("matter")
         version = matter.get("version") if isinstance(matter, Mapping) else None
-        if isinstance(version, str):
-            self.tabled.setdefault(version, []).append(record.id)
+        if not isinstance(version, str):
+            return False
+        self.tabled.setdefault(version, []).append(record.id)
+        return True
 
     def word(
         self,

@@ -212,13 +212,22 @@ class Assessed:
 
 
 def assess(
-    instrument: Instrument, history: History, custodian: FindCustodian, point: Point
+    instrument: Instrument,
+    history: History,
+    custodian: FindCustodian,
+    point: Point,
+    known: Progress | None = None,
 ) -> Assessed:
     """Fold the records up to a checkpoint that `holds`.
 
-    Cost: as `fold`.
+    Args:
+        known: the fold of all of `history`, where there is one.
+
+    Cost: as `fold`; a fourth of that with `known`.
     """
-    made, word = come_to(instrument, history, custodian, point.circle, point.heads)
+    if known is not None and not holds(history, point.heads):
+        known = None
+    made, word = come_to(instrument, history, custodian, point.circle, point.heads, known)
     members = shared_circles(instrument)[point.circle].members
     said = [
         each.header.claimed_at
@@ -293,12 +302,16 @@ def come_to(
     custodian: FindCustodian,
     circle: CircleId,
     heads: Heads,
+    known: Progress | None = None,
 ) -> tuple[Progress, Digest]:
     """The fold of the records up to `heads`, and its state in one word.
 
-    Cost: as `fold`.
+    Args:
+        known: the fold of all of `history`, where `heads` are closed.
+
+    Cost: as `fold`; a fourth of that with `known`.
     """
-    found = upto(instrument, history, custodian, heads)
+    found = upto(instrument, history, custodian, heads, known)
     return found, state_digest(history, found.state, view(instrument, circle), heads)
 
 

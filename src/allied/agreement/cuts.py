@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from allied.agreement.effects import is_cut_off
+from allied.agreement.knowing import is_contradicted
+from allied.record.ids import PartyId
 
-    from allied.record.ids import CircleId, RecordId
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping, Sequence
+
+    from allied.agreement.certified import Certified
+    from allied.agreement.genesis import Instrument
+    from allied.record.ids import CircleId, OrganisationId, RecordId
     from allied.record.record import ChainKey, Record
 
     Knows = Callable[[RecordId, RecordId], bool]
@@ -59,3 +65,31 @@ class Removal:
             and not any(knows(record.id, each) for each in self.certificates)
             and not any(knows(each, record.id) for each in self.rests_on)
         )
+
+
+def removals(
+    instrument: Instrument,
+    decided: Mapping[RecordId, Sequence[Certified]],
+    judged: Container[RecordId],
+) -> dict[OrganisationId, list[Removal]]:
+    """How far each party that a decision put out, or suspended, was counted.
+
+    Args:
+        decided: by question, what certificates prove.
+        judged: the records that were judged, as far as the fold has come.
+    """
+    found: dict[OrganisationId, list[Removal]] = {}
+    for opening, its in decided.items():
+        party = is_cut_off(its[0])
+        if not party or is_contradicted(its):
+            continue
+        counted: dict[ChainKey, int] = {}
+        for dep in (dep for each in its for dep in each.result.cut):
+            counted[dep.chain] = max(dep.sequence, counted.get(dep.chain, 0))
+        certificates = tuple(each.certificate for each in its)
+        organisation = instrument.organisation(PartyId(party))
+        everybody = instrument.circles.all.id
+        rests_on = (opening,) if opening in judged else certificates
+        removal = Removal(everybody, certificates, rests_on, counted)
+        found.setdefault(organisation, []).append(removal)
+    return found

@@ -45,10 +45,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from allied.agreement import chain
 from allied.agreement.certificate import OF_PARTY
 from allied.agreement.certified import certified, opening_of, read_proof, without
-from allied.agreement.cuts import Cut, Removal
-from allied.agreement.effects import events_of, is_cut_off
+from allied.agreement.cuts import Cut, Removal, removals
+from allied.agreement.effects import events_of
 from allied.agreement.events import INVITED
-from allied.agreement.knowing import custodians_of, is_contradicted, known_events
+from allied.agreement.knowing import custodians_of, known_events
 from allied.agreement.listings import read_listing, read_opening
 from allied.agreement.matters import OF_THE_REGISTER
 from allied.agreement.noticed import Notice, acknowledged
@@ -123,6 +123,7 @@ class Judging:
     outlined: set[RecordId] = field(default_factory=set)
     verdicts: dict[RecordId, Verdict] = field(default_factory=dict)
     lines: dict[ChainKey, bytes] = field(default_factory=dict)
+    traced: set[RecordId] = field(default_factory=set)  # statements that are more than that
     cuts: dict[OrganisationId, list[Cut]] = field(default_factory=dict)
     known_cuts: Mapping[OrganisationId, Cut] = field(default_factory=dict)
     known_removals: Mapping[OrganisationId, Sequence[Removal]] = field(default_factory=dict)
@@ -168,6 +169,7 @@ class Judging:
             outlined={*self.outlined},
             verdicts={**self.verdicts},
             lines={**self.lines},
+            traced={*self.traced},
             cuts={organisation: [*its] for organisation, its in self.cuts.items()},
             decided={question: [*its] for question, its in self.decided.items()},
             custody={party: [*its] for party, its in self.custody.items()},
@@ -200,13 +202,26 @@ class Judging:
                 verdict = self._verdict(record)
             if verdict.effect:
                 self._take_effect(record)
-                if record.header.circle == self.instrument.circles.all.id:
-                    self.texts.speak(record)
+                self._speak(record)
         except AlliedError as refusal:
             verdict = Verdict(effect=False, code=refusal.code, reason=refusal.message)
         self.verdicts[record.id] = verdict
         line = self.lines.get(record.header.chain, b"")
         self.lines[record.header.chain] = lengthened(line, record, verdict)
+
+    def repeat(self, record: Record, verdict: Verdict) -> None:
+        """Take over what a record was judged to be, that is at most a statement.
+
+        The line of its chain is for the caller.
+        """
+        if verdict.effect:
+            self.statements.append(record)
+            self._speak(record)
+        self.verdicts[record.id] = verdict
+
+    def _speak(self, record: Record) -> None:
+        if record.header.circle == self.instrument.circles.all.id:
+            self.texts.speak(record)
 
     def state(self) -> State:
         """The frozen result."""
@@ -270,21 +285,7 @@ class Judging:
 
     def removals(self) -> dict[OrganisationId, list[Removal]]:
         """How far each party that a decision put out, or suspended, was counted."""
-        found: dict[OrganisationId, list[Removal]] = {}
-        for opening, its in self.decided.items():
-            party = is_cut_off(its[0])
-            if not party or is_contradicted(its):
-                continue
-            counted: dict[ChainKey, int] = {}
-            for dep in (dep for each in its for dep in each.result.cut):
-                counted[dep.chain] = max(dep.sequence, counted.get(dep.chain, 0))
-            certificates = tuple(each.certificate for each in its)
-            organisation = self.instrument.organisation(PartyId(party))
-            everybody = self.instrument.circles.all.id
-            rests_on = (opening,) if opening in self.verdicts else certificates
-            removal = Removal(everybody, certificates, rests_on, counted)
-            found.setdefault(organisation, []).append(removal)
-        return found
+        return removals(self.instrument, self.decided, self.verdicts)
 
     def _sourced(self) -> Iterable[tuple[RecordId, Event]]:
         return ((source.id, event) for source, event in self.events)
@@ -437,8 +438,7 @@ class Judging:
                 self.revocations.append((record, self._revocation(record)))
                 self.statements.append(record)
             case _:
-                self.texts.open(record)
-                self._acknowledge(record, party)
+                self._note(record, party)
                 self.statements.append(record)
 
     def _list(self, record: Record) -> None:
@@ -465,13 +465,16 @@ class Judging:
         of = self.instrument.party(OrganisationId(said))
         return said if of is None else f"{OF_PARTY}{of}"
 
-    def _acknowledge(self, record: Record, party: PartyId) -> None:
-        """Note which notices of leaving a receipt names that all parties read."""
+    def _note(self, record: Record, party: PartyId) -> None:
+        """Note which text a question is about, and which notices a receipt for all names."""
+        if self.texts.open(record):
+            self.traced.add(record.id)
         everybody = self.instrument.circles.all.id
         if record.header.kind == "receipt" and self.notices and record.header.circle == everybody:
             for each in acknowledged(record):
                 notice = self.notices.get(RecordId(each))
                 if notice is not None and self.history.knows(record.id, RecordId(each)):
+                    self.traced.add(record.id)
                     notice.hear(record, party, self._knowing(record.id))
 
     def _revocation(self, record: Record) -> Revocation:

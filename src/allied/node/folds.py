@@ -3,7 +3,8 @@
 A fold is derived: it depends on the set of records and nothing else, so it may be thrown
 away at any time, and two processes over one store get the same. Here the last fold of each
 agreement is remembered with the last record it includes; newer records extend the history,
-and the fold is made again only then.
+and the fold is made again only then. A process that starts takes what another one has kept of it
+in the store (`allied.node.keeping`), if that fits.
 
 A unit that is left by an exception takes its records with it, and their numbers are given
 again to others. So a fold made inside a unit counts only for a reader who sees the same
@@ -12,7 +13,9 @@ record under the same number.
 
 from __future__ import annotations
 
+import gc
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +24,13 @@ from allied.agreement.fold import Progress, begun, further
 from allied.agreement.genesis import Instrument, open_instrument
 from allied.agreement.state import State
 from allied.errors import NotFoundError
+from allied.node import keeping
 from allied.record.descriptor import read as read_descriptor
 from allied.record.history import History, history
 from allied.record.outline import KIND as OUTLINE, read_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from allied.agreement.checkpoints import Assessed, Point
@@ -94,7 +98,7 @@ class Folded:
         name = (point.record, tuple(sorted(past.frozen.items())), past.kept)
         found = self.memory.get(name)
         if found is None:
-            found = checkpoints.assess(self.instrument, past, self._custodian, point)
+            found = checkpoints.assess(self.instrument, past, self._custodian, point, self.progress)
             for old in list(self.memory)[: 1 - _REMEMBERED]:
                 self.memory.pop(old, None)
             self.memory[name] = found
@@ -134,6 +138,7 @@ class Folds:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[AgreementId, Folded] = {}
+        self._covered: dict[AgreementId, int] = {}
 
     def of(self, reading: Reading, agreement: AgreementId) -> Folded:
         """The fold over exactly the records that `reading` sees.
@@ -145,16 +150,29 @@ class Folds:
         with self._lock:
             kept = self._kept.get(agreement)
         if kept is None or not _is_seen(kept, reading):
-            folded = _fresh(reading, agreement)
+            folded, covered = _fresh(reading, agreement)
+            self.cover(agreement, covered)
         elif kept.last_row == last:
             return kept
         else:
-            folded = _extended(kept, reading)
+            folded, covered = _extended(kept, reading)
+            if not covered:
+                self.cover(agreement, 0)
         with self._lock:
             newest = self._kept.get(agreement)
             if newest is None or newest is kept or newest.last_row <= folded.last_row:
                 self._kept[agreement] = folded
         return folded
+
+    def covered(self, agreement: AgreementId) -> int:
+        """How many records in order are in what is kept in the store, as far as was seen."""
+        with self._lock:
+            return self._covered.get(agreement, 0)
+
+    def cover(self, agreement: AgreementId, count: int) -> None:
+        """Note how many are."""
+        with self._lock:
+            self._covered[agreement] = count
 
 
 def _is_seen(kept: Folded, reading: Reading) -> bool:
@@ -165,22 +183,51 @@ def _is_seen(kept: Folded, reading: Reading) -> bool:
     return row is not None and row.row == kept.last_row
 
 
-def _fresh(reading: Reading, agreement: AgreementId) -> Folded:
+def _fresh(reading: Reading, agreement: AgreementId) -> tuple[Folded, int]:
+    """The fold from what is stored, and how much of it was kept (`allied.node.keeping`)."""
     row = reading.agreement(agreement)
     if row is None:
         raise NotFoundError("agreement.unknown", "no agreement here goes by that id")
     instrument = open_instrument(row.genesis, row.text, bytes.fromhex(row.salt))
-    rows = reading.records(agreement)
-    past = history((read_stored(stored.raw, stored.id) for stored in rows), instrument.circles.size)
-    progress = begun(instrument, past, Keepers(reading).of)
-    number, last = (rows[-1].row, rows[-1].id) if rows else (0, None)
-    return Folded(row, instrument, past, progress.state, number, last, progress)
+    custodian = Keepers(reading).of
+    with _undisturbed():
+        rows = reading.record_bytes(agreement)
+        kept = keeping.restored(reading, instrument, custodian, rows)
+        tail = (read_stored(raw, record) for _, record, raw in rows[kept.count if kept else 0 :])
+        if kept is None:
+            past = history(tail, instrument.circles.size)
+            progress = begun(instrument, past, custodian)
+        elif kept.count == len(rows):
+            past, progress = kept.history, kept.progress
+        else:
+            past = kept.history.extended(tail)
+            progress = further(kept.progress, past, custodian)
+    number, last = (rows[-1][0], rows[-1][1]) if rows else (0, None)
+    folded = Folded(row, instrument, past, progress.state, number, last, progress)
+    return folded, len(kept.progress.order) if kept else 0
 
 
-def _extended(kept: Folded, reading: Reading) -> Folded:
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Look for no garbage meanwhile: of what a fold is made nothing becomes any.
+
+    Looking through it again and again takes as long as making it.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _extended(kept: Folded, reading: Reading) -> tuple[Folded, bool]:
+    """The fold with what is new, and whether what was kept of it in the store fits still."""
     rows = reading.records(kept.row.id, after_row=kept.last_row)
-    if any(stored.kind == OUTLINE and kept.holds(stored.id) for stored in rows):
-        return _fresh(reading, kept.row.id)  # what was whole went into an archive
+    again = [stored for stored in rows if kept.holds(stored.id)]
+    if any(stored.kind == OUTLINE for stored in again):
+        return _fresh(reading, kept.row.id)[0], False  # what was whole went into an archive
     past = kept.history.grown({stored.raw for stored in rows})
     if past is None:
         past = kept.history.extended(read_stored(stored.raw, stored.id) for stored in rows)
@@ -190,10 +237,11 @@ def _extended(kept: Folded, reading: Reading) -> Folded:
     else:
         progress = further(kept.progress, past, custodian)
     last = rows[-1]
-    return Folded(
+    folded = Folded(
         kept.row, kept.instrument, past, progress.state, last.row, last.id, progress,
         memory=kept.memory,
     )  # fmt: skip
+    return folded, not again
 
 
 class Keepers:

@@ -31,6 +31,7 @@ from allied.node.ledger_store import ReadingRoots, WritingRoots
 from allied.node.neighbour_rows import ReadingNeighbours, WritingNeighbours
 from allied.node.pairing import ReadingPairs, WritingPairs
 from allied.node.parcel_store import ReadingParcels, WritingParcels
+from allied.node.record_store import ReadingRecords, WritingRecords
 from allied.node.rows import (
     AgreementRow,
     Feed,
@@ -44,7 +45,6 @@ from allied.node.rows import (
     Organisation,
     Peer,
     Person,
-    RecordRow,
     StatusRow,
     Token,
     Version,
@@ -54,12 +54,10 @@ from allied.node.seals import Seals
 from allied.node.text_store import ReadingTexts, WritingTexts
 from allied.record.ids import (
     AgreementId,
-    CircleId,
     Digest,
     KeyId,
     OrganisationId,
     PersonId,
-    RecordId,
 )
 from allied.record.keys import PublicKey, Signer
 
@@ -91,6 +89,7 @@ class Reading(
     ReadingNeighbours,
     ReadingTexts,
     ReadingParcels,
+    ReadingRecords,
     Protocol,
 ):
     """Everything a use case can ask of the store inside one snapshot."""
@@ -116,33 +115,6 @@ class Reading(
         ...
 
     def agreement(self, agreement: AgreementId) -> AgreementRow | None: ...
-
-    def records(self, agreement: AgreementId, *, after_row: int = 0) -> Sequence[RecordRow]:
-        """The records of an agreement in the order in which they were stored."""
-        ...
-
-    def record(self, record: RecordId) -> RecordRow | None: ...
-
-    def records_range(
-        self,
-        circle: CircleId,
-        issuer: OrganisationId,
-        incarnation: int,
-        first: int,
-        last: int,
-        *,
-        limit: int,
-    ) -> Sequence[RecordRow]:
-        """Records of one chain with first <= sequence <= last, by sequence then id."""
-        ...
-
-    def last_row(self, agreement: AgreementId) -> int:
-        """The highest `RecordRow.row` of an agreement; 0 when there is none. Cheap."""
-        ...
-
-    def parked(self, agreement: AgreementId) -> Sequence[tuple[RecordId, OrganisationId, bytes]]:
-        """Records that wait for their past: id, issuer, envelope bytes."""
-        ...
 
     def handling_classes(self, agreement: AgreementId) -> Sequence[HandlingClassRow]: ...
 
@@ -290,14 +262,6 @@ class Reading(
         """How many own records each hosted organisation has numbered."""
         ...
 
-    def unclaimed(self, organisation: OrganisationId) -> Sequence[RecordRow]:
-        """Records in an organisation's chains whose number it did not claim here for them.
-
-        They were signed before this database was put back, or by somebody else with its keys.
-        By chain, then sequence, then id.
-        """
-        ...
-
     def changes(self) -> int:
         """Grows with every write unit that changed something; cheap, across processes."""
         ...
@@ -312,6 +276,7 @@ class Writing(
     WritingNeighbours,
     WritingTexts,
     WritingParcels,
+    WritingRecords,
     Protocol,
 ):
     """A write unit: a `Reading` that sees its own writes."""
@@ -335,49 +300,6 @@ class Writing(
     def add_person(self, person: Person) -> None: ...
 
     def add_agreement(self, agreement: AgreementRow) -> None: ...
-
-    def add_records(self, records: Iterable[RecordRow]) -> Sequence[RecordRow]:
-        """Store verified records; known ones are passed over, but not outlines. Returns the new."""
-        ...
-
-    def claim_sequence(
-        self,
-        circle: CircleId,
-        issuer: OrganisationId,
-        incarnation: int,
-        sequence: int,
-        record: RecordId,
-    ) -> None:
-        """Fence for own chains.
-
-        Raises:
-            ConflictError: `store.sequence-taken`, that number was used before.
-        """
-        ...
-
-    def number_past(self, organisation: OrganisationId, count: int) -> None:
-        """Let the count of own records be at least `count`, and the fence know it."""
-        ...
-
-    def park(
-        self,
-        agreement: AgreementId,
-        record: RecordId,
-        issuer: OrganisationId,
-        raw: bytes,
-        *,
-        limit: int,
-        limit_bytes: int,
-    ) -> bool:
-        """Keep a record that waits for its past.
-
-        Returns:
-            False when `limit` records of that issuer wait already, or with this one more than
-            `limit_bytes` of them would.
-        """
-        ...
-
-    def unpark(self, records: Iterable[RecordId]) -> None: ...
 
     def handling_class(
         self, agreement: AgreementId, key: Digest, value: bytes, needs: tuple[int, ...] = ()

@@ -40,6 +40,7 @@ from allied.node import (
     gathering,
     hub_rounds,
     incoming,
+    keeping,
     ledger_roots,
     messages,
     missing,
@@ -166,6 +167,7 @@ def settle(node: Node, keys: Keys, *, scrub: bool = True) -> None:
         witnessing.sign_due(node, keys, organisation)
         checkpointing.sign_due(node, keys, organisation)
     deciding.decide(node, keys, organisations)
+    keeping.keep_due(node)
 
 
 def tell(node: Node, keys: Keys) -> int:

@@ -18,10 +18,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from allied.errors import MalformedError, UnverifiedError
 from allied.record import canonical
 from allied.record.ids import RecordId, digest_text
-from allied.record.record import MAX_PAYLOAD_BYTES, Record, read, read_header, read_kept
+from allied.record.kept import read_kept
+from allied.record.record import MAX_PAYLOAD_BYTES, Record, read, read_header
 
 if TYPE_CHECKING:
     from allied.record.canonical import Json
@@ -116,6 +119,11 @@ def read_stored(raw: bytes, record: RecordId) -> Record:
     if found.id != record:
         raise UnverifiedError("record.not-its-bytes", "a record does not match its own bytes")
     return found
+
+
+def verdict_kept(raw: bytes) -> dict[str, Json]:
+    """What stands in place of a body in an outline that was kept since it was read."""
+    return {"verdict": str(orjson.loads(raw)["verdict"])}
 
 
 def verdict_in(record: Record) -> str:

@@ -18,15 +18,12 @@ which the agreement was signed, never local settings.
 
 from __future__ import annotations
 
-import binascii
 import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-import orjson
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allied.errors import MalformedError, UnverifiedError
 from allied.record import canonical
@@ -189,6 +186,14 @@ class Record:
         """By id, which covers header and body."""
         return hash(self.id)
 
+    def __eq__(self, other: object) -> bool:
+        """By what was received: all else is read from it; so it need not be read for that."""
+        if not isinstance(other, Record):
+            return NotImplemented
+        return self is other or (self.id, self.raw, self.header) == (
+            other.id, other.raw, other.header
+        )  # fmt: skip
+
 
 def payload(header: Header, body: Mapping[str, Json], *, rules: int = RULES) -> bytes:
     """The canonical payload of a record, checked as `read` will check it.
@@ -265,51 +270,8 @@ def read_with_envelope(raw: bytes, *, rules: int = RULES) -> tuple[Record, Envel
     return record, envelope
 
 
-def read_kept(raw: bytes, record: RecordId) -> Record:
-    """Read a record again that `read` had accepted and that was kept under its id since.
-
-    Whatever bytes have that digest were checked then, so nothing about them is checked again
-    but the digest.
-
-    Raises:
-        UnverifiedError: `record.not-its-bytes`: they are not what was kept under that id.
-
-    Cost: half of `read`.
-    """
-    try:
-        envelope = orjson.loads(raw)
-        content = binascii.a2b_base64(envelope["payload"])
-        if RecordId(canonical.digest(content)) != record:
-            raise _not_its_bytes()
-        payload = orjson.loads(content)
-        header = _header_kept(payload["header"])
-        # Assertions stand beside what the digest covers, so they are read like new ones.
-        assertions = parse(raw, limit=MAX_ENVELOPE_BYTES).assertions if len(envelope) > 3 else ()
-    except (ValueError, KeyError, TypeError, MalformedError) as error:
-        raise _not_its_bytes() from error
-    return Record(header, payload["body"], record, raw, assertions)
-
-
-def _header_kept(value: Mapping[str, Any]) -> Header:
-    return Header(
-        agreement=value["agreement"],
-        circle=value["circle"],
-        issuer=value["issuer"],
-        key=value["key"],
-        incarnation=value["incarnation"],
-        sequence=value["sequence"],
-        previous=value["previous"],
-        deps=tuple([
-            Dep(each["circle"], each["issuer"], each["incarnation"], each["sequence"], each["id"])
-            for each in value["deps"]
-        ]),
-        version=value["version"],
-        kind=value["kind"],
-        claimed_at=datetime.fromisoformat(value["claimed_at"]),
-    )  # fmt: skip
-
-
-def _not_its_bytes() -> UnverifiedError:
+def not_its_bytes() -> UnverifiedError:
+    """The refusal of bytes that are not those of the record that they are kept for."""
     return UnverifiedError("record.not-its-bytes", "a record does not match its own bytes")
 
 
@@ -374,7 +336,7 @@ def require_assented(
     """
     envelope = parse(record.raw, limit=MAX_ENVELOPE_BYTES)
     if envelope.payload_type != RECORD_TYPE or RecordId(envelope.digest) != record.id:
-        raise _not_its_bytes()
+        raise not_its_bytes()
     _require_assented(record, envelope, persons, rules)
 
 
@@ -471,7 +433,7 @@ def require_signature(record: Record, envelope: Envelope, *, signed: bool) -> No
         UnverifiedError: `record.not-its-bytes`, `record.signature`.
     """
     if envelope.payload_type != RECORD_TYPE or RecordId(envelope.digest) != record.id:
-        raise _not_its_bytes()
+        raise not_its_bytes()
     if not signed:
         raise UnverifiedError("record.signature", "the signature on a record does not hold")
 

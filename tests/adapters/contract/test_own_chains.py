@@ -46,3 +46,31 @@ def test_a_chain_of_descriptors_is_replaced_whole(store: SqlStore) -> None:
         writing.add_descriptors(RIVER, [b"1", b"other", b"4"])
     with store.read() as reading:
         assert list(reading.descriptors(RIVER)) == [b"1", b"other", b"4"]
+
+
+def test_records_as_bytes_are_those_that_were_stored(store: SqlStore) -> None:
+    with store.write() as writing:
+        one, two, three = writing.add_records(
+            [rows.record("a", 1), rows.record("b", 2), rows.record("c", 3)]
+        )
+        writing.add_records([rows.record("x", under=rows.TREATY)])
+    with store.read() as reading:
+        found = [(each.row, each.id, each.raw) for each in (one, two, three)]
+        assert list(reading.record_bytes(rows.PACT)) == found
+        assert list(reading.record_bytes(rows.PACT, after_row=two.row)) == found[2:]
+        assert list(reading.record_bytes(rows.AgreementId(rows.hexed("none")))) == []
+
+
+def test_parts_of_a_fold_take_the_place_of_those_that_stood_there(store: SqlStore) -> None:
+    with store.write() as writing:
+        writing.keep_fold(rows.PACT, 0, [b"one", b"\x00two", b"three"])
+        writing.keep_fold(rows.TREATY, 0, [b"other"])
+        assert list(writing.kept_folds(rows.PACT)) == [b"one", b"\x00two", b"three"]
+    with store.write() as writing:
+        writing.keep_fold(rows.PACT, 1, [b"new"])
+    with store.read() as reading:
+        assert list(reading.kept_folds(rows.PACT)) == [b"one", b"new"]
+    with store.write() as writing:
+        writing.keep_fold(rows.PACT, 0, [])
+        assert list(writing.kept_folds(rows.PACT)) == []
+        assert list(writing.kept_folds(rows.TREATY)) == [b"other"]

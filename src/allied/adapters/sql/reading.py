@@ -19,6 +19,7 @@ from allied.adapters.sql.correlation import PairReading
 from allied.adapters.sql.dialect import ask, placed
 from allied.adapters.sql.hub import HubReading
 from allied.adapters.sql.joined import Wanted, joined
+from allied.adapters.sql.kept import KeptReading
 from allied.adapters.sql.names import NameBook, Names
 from allied.adapters.sql.neighbours import NeighbourReading
 from allied.adapters.sql.parcels import ParcelReading
@@ -55,7 +56,9 @@ _COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 _CURSOR: Final = "SELECT value FROM cursors WHERE name = ?"  # asked many times in a round
 
 
-class SqlReading(PairReading, RootReading, HubReading, NeighbourReading, ParcelReading):
+class SqlReading(
+    PairReading, RootReading, HubReading, NeighbourReading, ParcelReading, KeptReading
+):
     """One consistent snapshot."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

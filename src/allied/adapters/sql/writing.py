@@ -24,6 +24,7 @@ from allied.adapters.sql.correlation import PairWriting
 from allied.adapters.sql.dialect import among, ask, change, insert
 from allied.adapters.sql.hub import HubWriting
 from allied.adapters.sql.intake import Intake, batched
+from allied.adapters.sql.kept import KeptWriting
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.neighbours import NeighbourWriting
 from allied.adapters.sql.parcels import ParcelWriting
@@ -64,7 +65,9 @@ _SET_CURSOR: Final = (
 _CLASS: Final = "SELECT id FROM classes WHERE agreement = ? AND key = ?"
 
 
-class SqlWriting(SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWriting, ParcelWriting):
+class SqlWriting(
+    SqlReading, PairWriting, RootWriting, HubWriting, NeighbourWriting, ParcelWriting, KeptWriting
+):
     """One write unit: everything in it happens, or nothing."""
 
     def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:

@@ -542,3 +542,10 @@ def _make_hub_tables() -> None:
         sa.PrimaryKeyConstraint("place", name="pk_parcels"),
     )
     op.create_index("ix_parcels_recipient", "parcels", ["recipient"])
+    op.create_table(
+        "kept_folds",
+        sa.Column("agreement", WORDS, nullable=False),
+        sa.Column("place", WHOLE, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("agreement", "place", name="pk_kept_folds"),
+    )
