@@ -35,6 +35,7 @@ PUBLIC: Mapping[tuple[str, str], str] = {
     ("POST", "/login/{secret}"): "the one-time secret in the path is what is shown",
     ("GET", "/static/{name}"): "style, script and drawings of the program",
     ("GET", "/federation/v1/{verb}"): "`identities` alone: the hosted public keys",
+    ("GET", "/{path}"): "404 for everything else; who has logged in is told so on a page",
     ("GET", "/api/v1"): "the reference of the interface; nothing of the node",
     ("GET", "/api/v1/openapi.json"): "the same as a document",
     ("GET", "/api/v1/reference.css"): "its style",
@@ -136,7 +137,7 @@ def test_the_walk_finds_the_doors_that_there_are(house: Stand) -> None:
     subtrees = {path.split("/")[1] for _, path in found}
     assert subtrees == {
         "", "agreements", "api", "events", "federation", "feeds", "incidents", "items", "login",
-        "logout", "proposals", "static", "taxii2",
+        "logout", "proposals", "static", "taxii2", "{path}",
     }, "a new door: say in PUBLIC why it is open, or let it refuse"  # fmt: skip
 
 

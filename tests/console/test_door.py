@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from allied.entrypoints.console import door
 from allied.entrypoints.console.routes import (
     NOTHING,
+    NOWHERE,
     READ,
     STATIC,
     STREAM,
@@ -37,7 +38,34 @@ def test_the_table_is_all_there_is(stage: Stage) -> None:
     assert routed == {(page.path, page.method) for page in TABLE} | {
         (STREAM, "GET"),
         (STATIC, "GET"),
+        (NOWHERE.path, "GET"),
     }
+
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_who_has_logged_in_is_told_where_nothing_is_and_how_to_go_on(river: TestClient) -> None:
+    answer = river.get("/nothing-like-it", headers=BROWSER)
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+    assert "To the overview" in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers", [pytest.param(BROWSER, id="a browser"), pytest.param({}, id="a program")]
+)
+def test_a_stranger_is_not_told_that_there_is_a_console(
+    headers: dict[str, str], stranger: TestClient
+) -> None:
+    answer = stranger.get("/nothing-like-it", headers=headers)
+    assert (answer.status_code, answer.text) == (404, "Not Found")
+
+
+def test_a_program_with_a_session_gets_what_strangers_get(river: TestClient) -> None:
+    answer = river.get("/nothing-like-it", headers={"accept": "application/json"})
+    assert (answer.status_code, answer.text) == (404, "Not Found")
+    assert river.post("/nothing-like-it", headers=BROWSER).status_code == 404
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda page: f"{page.method} {page.path}")

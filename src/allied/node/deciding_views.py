@@ -8,7 +8,7 @@ chosen between.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certificate import certificate_size, hands
@@ -233,7 +233,7 @@ def _standing(found: VersionView) -> str:
 
 
 def _instant(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _undecidable(code: str) -> DecidingView:

@@ -221,6 +221,11 @@ def _link_secret(visit: Visit) -> str:
 # --- refusals ---------------------------------------------------------------------------
 
 
+def nowhere(visit: Visit) -> Response:  # noqa: ARG001 - as every page
+    """No page; for an address with a slip in it."""
+    raise NotFoundError("console.no-page", "there is no such page")
+
+
 def refused(visit: Visit, refusal: AlliedError, status: int) -> Response:
     """The page that says what was refused and what to do about it."""
     return visit.page("refused.html", status=status, refusal=refusal, code=status)

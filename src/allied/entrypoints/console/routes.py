@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from allied.entrypoints.console import cases, door, pages, proposals
 from allied.entrypoints.console.assets import Assets, load
@@ -34,7 +34,7 @@ from allied.node import people, roles
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.requests import Request
+    from starlette.types import Scope
 
     from allied.node.node import Node
 
@@ -73,6 +73,8 @@ TABLE: Final = (
 )
 STREAM: Final = "/events"
 STATIC: Final = "/static/{name}"
+NOWHERE: Final = Page("/{path:path}", "GET", READ, pages.nowhere)
+"""Every other path, for the browser of somebody who has logged in; see `_Nowhere`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Console:
         ]
         found.append(Route(STREAM, self._stream, methods=["GET"], name=STREAM))
         found.append(Route(STATIC, self._static, methods=["GET"], name=STATIC))
+        found.append(_Nowhere(NOWHERE.path, self._answering(NOWHERE), methods=["GET"]))
         return found
 
     def _answering(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -187,6 +190,21 @@ class Console:
         response = Response(asset.content, media_type=asset.media)
         response.headers["Cache-Control"] = _YEAR
         return _guarded(response)
+
+
+class _Nowhere(Route):
+    """What no other route answers, asked for by a browser with a session of the console.
+
+    To everybody else, programs and strangers, such a path is what it is without this route.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Fully or not at all."""
+        if scope["type"] == "http" and scope["method"] == "GET":
+            request = Request(scope)
+            if "text/html" in request.headers.get("accept", "") and door.session_secret(request):
+                return super().matches(scope)
+        return Match.NONE, {}
 
 
 class _NoSessionError(NotAuthorisedError):
