@@ -17,10 +17,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from allied.adapters import hpke
 from allied.adapters.outgoing import Outgoing
 from allied.adapters.peers import HttpPeers
 from allied.entrypoints.federation import Limits, routes
-from allied.errors import NotFoundError
+from allied.errors import NotFoundError, UnverifiedError
 from allied.node.ports import Introduction, Listener, Speaker
 from allied.record.canonical import digest
 from allied.record.ids import KeyId, OrganisationId
@@ -42,6 +43,10 @@ class House:
         return PrivateKey.from_seed(self.alg, bytes.fromhex(digest(self.name.encode())))
 
     @property
+    def seal_key(self) -> PrivateKey:
+        return PrivateKey.from_seed("x25519", bytes.fromhex(digest(b"seal " + self.name.encode())))
+
+    @property
     def id(self) -> OrganisationId:
         return OrganisationId(digest(b"organisation " + self.name.encode()))
 
@@ -53,7 +58,7 @@ class House:
         return Speaker(self.id, self.key)
 
     def listener(self, url: str, *, allowed_private: bool = True) -> Listener:
-        return Listener(self.id, url, self.keys, allowed_private=allowed_private)
+        return Listener(self.id, url, self.keys, self.seal_key.public, allowed_private)
 
 
 RIVER = House("river")
@@ -115,6 +120,17 @@ class Home(Clock):
             if house.id == organisation:
                 return house.key
         raise NotFoundError("organisation.unknown", "nobody here goes by that name")
+
+    def seal(self, to: PublicKey, plain: bytes, context: bytes) -> bytes:
+        return hpke.seal(to, plain, context)
+
+    def unseal(
+        self, organisation: OrganisationId, key: KeyId, sealed: bytes, context: bytes
+    ) -> bytes | None:
+        for house in self.hosts:
+            if house.id == organisation and house.seal_key.public.key_id == key:
+                return hpke.unseal(house.seal_key, sealed, context)
+        raise UnverifiedError("sealing.other-key", "that is sealed to another key")
 
     def answer(
         self, caller: OrganisationId, addressee: OrganisationId, path: str, body: bytes

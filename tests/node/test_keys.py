@@ -144,6 +144,31 @@ def test_a_peer_that_nothing_failed_with_learns_of_it_within_the_hour(tmp_path: 
     assert chain_of(harbour, river) == chain_of(river, river)
 
 
+def test_a_peer_that_seals_to_a_key_that_is_gone_learns_the_new_one_at_once(
+    tmp_path: Path,
+) -> None:
+    network, _ = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    rotate(river, "sealing")
+    usual = harbour.node.peers
+
+    class Sealed:
+        """What River answers where it has thrown its old key away."""
+
+        def ask(self, speaker: Any, listener: Any, *rest: Any, **limits: Any) -> bytes:
+            now = open_chain(chain_of(river, river)).key("sealing")
+            if listener.organisation == river.organisation.id and listener.sealing != now:
+                raise UnverifiedError("peer.sealing-key", "it does not have that key")
+            return usual.ask(speaker, listener, *rest, **limits)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(usual, name)
+
+    harbour.node = replace(harbour.node, peers=Sealed())
+    assert problems(harbour) == set()
+    assert chain_of(harbour, river) == chain_of(river, river)
+
+
 def test_an_answer_under_keys_that_prove_nothing_is_not_believed(tmp_path: Path) -> None:
     """Somebody else answers at the address: its chain is another's, or does not hold."""
     network, _ = allied(tmp_path)

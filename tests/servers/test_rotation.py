@@ -26,9 +26,10 @@ def asked(folder: Path, keys: Path, mine: Any, theirs: Any) -> bytes:
     node = open_node(folder)
     try:
         with node.store.read() as reading:
-            key = open_chain(reading.descriptors(theirs["organisation"])).key("transport")
+            identity = open_chain(reading.descriptors(theirs["organisation"]))
+        key, sealing = identity.key("transport"), identity.key("sealing")
         speaker = Speaker(mine["organisation"], signer.signer(mine["organisation"], "transport"))
-        listener = Listener(theirs["organisation"], theirs["url"], {key.key_id: key}, True)
+        listener = Listener(theirs["organisation"], theirs["url"], {key.key_id: key}, sealing, True)
         return node.peers.ask(
             speaker, listener, messages.AGREEMENTS, messages.NOTHING, limit=100_000
         )

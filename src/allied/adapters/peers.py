@@ -4,6 +4,7 @@ One question is one POST (`allied.wire`) through the one way out (`allied.adapte
 What is asked and what an answer means are for the use cases.
 
 Words used here:
+    sealed      a question that nobody on the way can read, nor its answer (`allied.wire.sealed`)
     offset      seconds by which a peer's clock is ahead of ours, as it told us itself, signed;
                 remembered in memory only, and used for nothing but that peer's questions
 
@@ -11,7 +12,10 @@ Rules. An answer counts if one of the listener's transport keys signed it for th
 and this very question; anything else is UnverifiedError, or UnreachableError where nothing
 claims to be signed. A question that was refused for its time is asked once more by the
 peer's clock. One that got no answer on a connection is asked once more on another, under a
-new nonce: questions change nothing at the other side, so asking twice is harmless.
+new nonce: questions change nothing at the other side, so asking twice is harmless. No TLS key
+is pinned, for certificates come and go, and TLS often ends before the node; so every question
+over https is sealed, and an answer in clear to it is refused. In clear goes what goes over plain
+http, which does not leave this machine.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from allied.adapters import hpke
 from allied.adapters.outgoing import Call, Origin, Outgoing, Reply, origin
 from allied.errors import (
     AlliedError,
@@ -32,8 +37,10 @@ from allied.errors import (
 )
 from allied.node.ports import Chance, Clock, Introduction, Listener, Speaker
 from allied.record.ids import OrganisationId
+from allied.record.keys import X25519, PrivateKey
 from allied.wire import paths
 from allied.wire.messages import WRONG_TIME, Refusal, decode_identities
+from allied.wire.sealed import OTHER_KEY, OVERHEAD, Bound, SealedQuestion
 from allied.wire.signatures import (
     METHOD,
     NONCE_BYTES,
@@ -45,6 +52,8 @@ from allied.wire.signatures import (
 
 SECONDS: Final = 30.0
 """How long one question may take, answer included."""
+
+_SEED: Final = 32
 
 VALID_SECONDS: Final = 120
 """How long a question is valid; longer than it may take, shorter than the other side allows."""
@@ -118,7 +127,8 @@ class HttpPeers:
                 `peer.not-found` (it does not know us, or what we ask for), `peer.clock`,
                 `peer.says` (trouble of its own; `facts["code"]`).
             UnverifiedError: `peer.certificate`, `peer.bad-signature`,
-                `peer.wrong-answerer`, `peer.replayed`.
+                `peer.wrong-answerer`, `peer.replayed`; `peer.sealing-key`, it has not the key
+                that we sealed to; `peer.answer-in-clear`, `peer.answer-sealed-otherwise`.
             RefusedError: `peer.says`; `facts["code"]` is what it gave as the reason.
 
         Cost: one request; at most three, if the connection was stale and the clocks differ.
@@ -171,6 +181,11 @@ class HttpPeers:
         nonce = self._chance.token(NONCE_BYTES).hex()
         offset = self._offsets.get(listener.organisation, 0.0)
         created = math.floor(self._clock.now().timestamp() + offset)
+        bound = Bound(speaker.organisation, listener.organisation, paths.path(path), nonce)
+        reply_key: PrivateKey | None = None
+        if target.scheme == "https":
+            reply_key = PrivateKey.from_seed(X25519, self._chance.token(_SEED))
+            body = _sealed(bound, listener, reply_key, body)
         signed = sign_request(
             speaker.signer,
             paths.path(path),
@@ -180,6 +195,7 @@ class HttpPeers:
             nonce=nonce,
             created=created,
             expires=created + VALID_SECONDS,
+            sealed=reply_key is not None,
         )
         reply = self._send(
             Call(
@@ -188,12 +204,12 @@ class HttpPeers:
                 target=paths.path(path),
                 headers=[("content-type", "application/octet-stream"), *signed],
                 body=body,
-                limit=max(limit, paths.MAX_ERROR),
+                limit=max(limit, paths.MAX_ERROR) + OVERHEAD,
                 seconds=self._seconds,
                 allowed_private=listener.allowed_private,
             )
         )
-        return _verified(reply, speaker, listener, nonce)
+        return _verified(reply, speaker, listener, bound, reply_key)
 
     def _send(self, call: Call) -> Reply:
         try:
@@ -202,8 +218,19 @@ class HttpPeers:
             raise _mapped(error) from error
 
 
-def _verified(reply: Reply, speaker: Speaker, listener: Listener, nonce: str) -> _Answer:
-    """What the listener answered to the question called `nonce`."""
+def _sealed(bound: Bound, listener: Listener, reply: PrivateKey, body: bytes) -> bytes:
+    """The body of a question that the listener alone can read."""
+    to, raw = listener.sealing, reply.public.raw
+    return SealedQuestion(to.key_id, raw, hpke.seal(to, body, bound.question(raw))).encode()
+
+
+def _verified(
+    reply: Reply, speaker: Speaker, listener: Listener, bound: Bound, reply_key: PrivateKey | None
+) -> _Answer:
+    """What the listener answered to a question, opened with the key made for it if it was sealed.
+
+    What is refused before a question is opened comes in clear: it is a code, and signed.
+    """
     _require_direct(reply)
     if not is_signed(reply.headers):
         if reply.status == 404:
@@ -217,10 +244,23 @@ def _verified(reply: Reply, speaker: Speaker, listener: Listener, nonce: str) ->
         signed = read_answer(reply.headers, reply.status)
     except MalformedError as error:
         raise _bad_signature() from error
-    _require_for_us(signed, speaker, listener, nonce)
+    _require_for_us(signed, speaker, listener, bound.nonce)
     if not signed.carries(reply.body):
         raise _bad_signature()
-    return _Answer(reply.status, reply.body)
+    if not signed.sealed:
+        if reply_key is not None and reply.status == 200:
+            raise UnverifiedError(
+                "peer.answer-in-clear",
+                "it answered so that everybody on the way could read it",
+                hint="its program is not one that we can speak with",
+            )
+        return _Answer(reply.status, reply.body)
+    body = None
+    if reply_key is not None:
+        body = hpke.unseal(reply_key, reply.body, bound.answer(reply.status))
+    if body is None:
+        raise UnverifiedError("peer.answer-sealed-otherwise", "its answer is not sealed to us")
+    return _Answer(reply.status, body)
 
 
 def _require_for_us(signed: SignedAnswer, speaker: Speaker, listener: Listener, nonce: str) -> None:
@@ -249,6 +289,8 @@ def _refusal(answer: _Answer) -> Refusal:
 def _raise(status: int, refusal: Refusal) -> NoReturn:
     if refusal.code == WRONG_TIME:
         raise UnreachableError("peer.clock", "it refuses the time that it told us itself")
+    if refusal.code == OTHER_KEY:
+        raise UnverifiedError("peer.sealing-key", "it does not have the key that we sealed to")
     facts = {"code": refusal.code}
     if status == 429 or status >= 500:
         raise UnreachableError("peer.says", "it cannot answer now", facts=facts)

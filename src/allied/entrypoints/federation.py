@@ -6,11 +6,14 @@ signs what they say. What a caller may know is decided by `Answers`, never here.
 Words used here:
     stranger    whoever is not proved to be a confirmed peer asking a hosted organisation
     caller      a confirmed peer, proved by its signature
+    sealed      a question that nobody on the way can read, nor its answer (`allied.wire.sealed`)
 
 Rules. A stranger gets one answer whatever is wrong: 404, unsigned, the same few bytes, not
 earlier than `Limits.floor_seconds`; no byte of its body is read, since the signature is over
 the headers. A caller gets signed answers, its refusals carry a code and nothing else; what
-it may not know is the stranger's 404. Bodies are bounded while they are read, in size and
+it may not know is the stranger's 404. Whoever asks sealed is answered sealed, refusals too as
+soon as the question is open. In clear is answered only what comes from this very machine and
+was forwarded by nobody. Bodies are bounded while they are read, in size and
 in time, and so are the number of a caller's questions at once and the time that it takes to
 fetch an answer. Use cases run in threads, a bounded number at a time. Logs carry ids and
 codes.
@@ -18,6 +21,7 @@ codes.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
 import time
@@ -34,14 +38,30 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from allied.entrypoints.statuses import http_status
-from allied.errors import AlliedError, MalformedError, NotAuthorisedError, NotFoundError
+from allied.errors import (
+    AlliedError,
+    MalformedError,
+    NotAuthorisedError,
+    NotFoundError,
+    UnverifiedError,
+    UsageError,
+)
 from allied.node.messages import QUESTION_LIMITS
 from allied.node.ports import Introduction
+from allied.node.seals import Seals
 from allied.record.ids import KeyId, OrganisationId
-from allied.record.keys import ED25519, PrivateKey, PublicKey, Signer
+from allied.record.keys import ED25519, X25519, PrivateKey, PublicKey, Signer
 from allied.wire import paths
 from allied.wire.freshness import Freshness, Nonces
 from allied.wire.messages import WRONG_TIME, Refusal, encode_identities
+from allied.wire.sealed import (
+    HEAD,
+    NOT_SEALED,
+    OTHER_BYTES,
+    OTHER_KEY,
+    Bound,
+    SealedQuestion,
+)
 from allied.wire.signatures import METHOD, SignedRequest, read_request, sign_answer
 
 _T = TypeVar("_T")
@@ -49,12 +69,19 @@ _T = TypeVar("_T")
 _LOG: Final = logging.getLogger("allied.federation")
 _CHUNK: Final = 256 * 1024
 _UNIFORM: Final = b"Not Found"
+_FORWARDED: Final = frozenset(
+    {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
+)
+"""What proxies write into a request that they pass on."""
 _WAKES_EARLY: Final = 0.005
 """Seconds by which sleeping may end too soon."""
 
 
-class Answers(Protocol):
-    """What use cases say to other nodes; blocking, called from several threads."""
+class Answers(Seals, Protocol):
+    """What use cases say to other nodes; blocking, called from several threads.
+
+    What is sealed to us is sealed to hosted organisations.
+    """
 
     def hosted(self) -> Sequence[Introduction]:
         """Whom this node hosts, for everybody to know."""
@@ -131,6 +158,15 @@ class _Caller:
     signer: Signer
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The answer to a caller; `sealed` says that the body is."""
+
+    status: int
+    body: bytes
+    sealed: bool = False
+
+
 class _StrangerError(Exception):
     """Whoever asks gets the uniform answer."""
 
@@ -201,18 +237,18 @@ class _Federation:
         who = caller.request.sender
         try:
             self._busy[who] += 1
-            status, body = await self._attend(caller, verb, scope, receive)
+            said = await self._attend(caller, verb, scope, receive)
         except _RefusedError as refused:
-            status, body = refused.status, refused.refusal.encode()
+            said = _Said(refused.status, refused.refusal.encode())
         finally:
             self._busy[who] -= 1
             if not self._busy[who]:
                 del self._busy[who]
-        headers = await self._at_a_desk(self._sign, caller, status, body)
-        if status in {408, 413, 429}:  # the rest of the body is not waited for
+        headers = await self._at_a_desk(self._sign, caller, said)
+        if said.status in {408, 413, 429}:  # the rest of the body is not waited for
             headers.append(("connection", "close"))
         with anyio.move_on_after(self.limits.answer_seconds):
-            await _send(send, status, body, headers)
+            await _send(send, said.status, said.body, headers)
 
     def _prove(self, verb: str, headers: Sequence[tuple[bytes, bytes]]) -> _Caller:
         """The caller, if it is one. A stranger costs as much as a caller, as far as possible."""
@@ -231,10 +267,8 @@ class _Federation:
             raise _StrangerError
         return _Caller(request, signer)
 
-    async def _attend(
-        self, caller: _Caller, verb: str, scope: Scope, receive: Receive
-    ) -> tuple[int, bytes]:
-        """Status and body of the answer to a proved caller."""
+    async def _attend(self, caller: _Caller, verb: str, scope: Scope, receive: Receive) -> _Said:
+        """The answer to a proved caller."""
         request = caller.request
         if self._busy[request.sender] > self.limits.per_caller:
             raise _RefusedError(429, Refusal("peer.too-many-requests"))
@@ -251,15 +285,20 @@ class _Federation:
             raise _StrangerError
         if fresh is Freshness.TOO_MANY:
             raise _RefusedError(429, Refusal("peer.too-many-requests"))
-        body = await self._body(scope, receive, QUESTION_LIMITS[verb])
+        limit = QUESTION_LIMITS[verb] + (HEAD if request.sealed else 0)
+        body = await self._body(scope, receive, limit)
         if not request.carries(body):
             raise _StrangerError
+        if not request.sealed and not _is_from_here(scope):
+            raise _RefusedError(400, Refusal(NOT_SEALED))
         if fresh is Freshness.WRONG_TIME:
             early = self._nonces.ready - self.now()
             if early > 0:
                 await anyio.sleep(early + _WAKES_EARLY)
             raise _RefusedError(400, Refusal(WRONG_TIME, math.floor(self.now() * 1000)))
-        return 200, await self._at_a_desk(self._answer, request, verb, body, now)
+        if request.sealed:
+            return await self._at_a_desk(self._answer_sealed, request, verb, body, now)
+        return _Said(200, await self._at_a_desk(self._answer, request, verb, body, now))
 
     async def _body(self, scope: Scope, receive: Receive, limit: int) -> bytes:
         """The request's body, bounded in size and in time."""
@@ -281,6 +320,28 @@ class _Federation:
                         return bytes(body)
         except TimeoutError as error:
             raise _RefusedError(408, Refusal("peer.too-slow")) from error
+
+    def _answer_sealed(self, request: SignedRequest, verb: str, body: bytes, now: float) -> _Said:
+        bound = Bound(request.sender, request.recipient, paths.path(verb), request.nonce)
+        try:
+            asked = SealedQuestion.decode(body)
+            reply = PublicKey(X25519, asked.reply)
+            context = bound.question(asked.reply)
+            question = self.answers.unseal(request.recipient, asked.key, asked.sealed, context)
+        except MalformedError as error:
+            raise _RefusedError(400, Refusal(OTHER_BYTES)) from error
+        except (NotAuthorisedError, UnverifiedError) as error:
+            raise _RefusedError(400, Refusal(OTHER_KEY)) from error
+        if question is None:
+            raise _RefusedError(400, Refusal(OTHER_BYTES))
+        try:
+            status, answer = 200, self._answer(request, verb, question, now)
+        except _RefusedError as refused:
+            status, answer = refused.status, refused.refusal.encode()
+        try:
+            return _Said(status, self.answers.seal(reply, answer, bound.answer(status)), True)
+        except UsageError as error:  # a point of small order
+            raise _RefusedError(400, Refusal(OTHER_BYTES)) from error
 
     def _answer(self, request: SignedRequest, verb: str, body: bytes, now: float) -> bytes:
         whose = (request.sender, request.nonce, request.expires)
@@ -309,17 +370,18 @@ class _Federation:
         _LOG.warning("request of %s replayed at another process", request.sender)
         raise _StrangerError
 
-    def _sign(self, caller: _Caller, status: int, body: bytes) -> list[tuple[str, str]]:
+    def _sign(self, caller: _Caller, said: _Said) -> list[tuple[str, str]]:
         return [
             ("content-type", "application/octet-stream"),
             *sign_answer(
                 caller.signer,
-                status,
-                body,
+                said.status,
+                said.body,
                 answerer=caller.request.recipient,
                 caller=caller.request.sender,
                 nonce=caller.request.nonce,
                 created=math.floor(self.now()),
+                sealed=said.sealed,
             ),
         ]
 
@@ -334,6 +396,19 @@ class _Federation:
         if self._desks is None:
             self._desks = anyio.CapacityLimiter(self.limits.threads)
         return await anyio.to_thread.run_sync(work, *arguments, limiter=self._desks)
+
+
+def _is_from_here(scope: Scope) -> bool:
+    """Whether a request comes from this very machine, as far as can be seen."""
+    client = scope.get("client")
+    if client is None or any(name in _FORWARDED for name, _ in scope["headers"]):
+        return False
+    try:
+        address = ipaddress.ip_address(client[0])
+    except ValueError:
+        return False
+    wrapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (wrapped or address).is_loopback
 
 
 async def _send(send: Send, status: int, body: bytes, headers: Sequence[tuple[str, str]]) -> None:

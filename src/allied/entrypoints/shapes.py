@@ -88,12 +88,14 @@ class PeerSummary:
         id: what it is called here; `organisation` is what it is.
         failures: failed tries in a row.
         last_problem: stable code of the last failure.
+        protection: `sealed` for it alone, or `loopback`, in clear on this machine.
     """
 
     id: str
     organisation: str
     name: str
     url: str
+    protection: str
     fingerprint: str
     confirmed: bool
     seen_at: datetime | None
@@ -103,6 +105,7 @@ class PeerSummary:
 
 def peer_summary(peer: Peer) -> PeerSummary:
     """The line of a peer."""
+    from allied.node.peers import protection
     from allied.record.identity import fingerprint
 
     return PeerSummary(
@@ -110,6 +113,7 @@ def peer_summary(peer: Peer) -> PeerSummary:
         organisation=peer.id,
         name=peer.name,
         url=peer.url,
+        protection=protection(peer.url),
         fingerprint=fingerprint(peer.id),
         confirmed=peer.confirmed_at is not None,
         seen_at=peer.seen_at,

@@ -41,6 +41,7 @@ from allied.node.messages import (
 from allied.node.pages import BlobsPage, RecordsPage
 from allied.node.peers import introductions
 from allied.node.renewals import parting
+from allied.node.seals import SealsWith
 from allied.record.identity import open_chain
 from allied.record.outline import outline_of
 from allied.record.record import ChainKey
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 _CHUNK = 500
 
 
-class Answers:
+class Answers(SealsWith):
     """The answering side of one serving node."""
 
     def __init__(
@@ -69,6 +70,7 @@ class Answers:
         fellows: Fellows | None = None,
     ) -> None:
         """Answer for `node`; `hinted` is called with a caller that says it has something new."""
+        super().__init__(keys)
         self._fellows = fellows or Alone()
         self._node = node
         self._keys = keys

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allied.agreement import checkpoints
 from allied.agreement.sameness import state_digest
@@ -25,6 +25,7 @@ from allied.node import (
 )
 from allied.node.account import StoreAccount
 from allied.node.checkups import Around, Examined
+from allied.node.peers import protection
 from allied.record.identity import open_chain
 
 if TYPE_CHECKING:
@@ -168,6 +169,9 @@ def _witnessed(node: Node, reading: Reading) -> Iterator[Examined]:
         )
 
 
+_WAYS: Final = {"sealed": "sealed to it", "loopback": "in clear on this machine"}
+
+
 def _peers(node: Node, reading: Reading) -> Iterator[Examined]:
     now = node.clock.now()
     for peer in reading.peers():
@@ -187,7 +191,8 @@ def _peers(node: Node, reading: Reading) -> Iterator[Examined]:
                 name, "warning", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC", "peer"
             )
         else:
-            yield Examined(name, "ok", f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC", "peer")
+            text = f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC, {_WAYS[protection(peer.url)]}"
+            yield Examined(name, "ok", text, "peer")
 
 
 def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:

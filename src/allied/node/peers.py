@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from allied.errors import NotAuthorisedError, NotFoundError, UnverifiedError, UsageError
 from allied.node import renewals
 from allied.node.people import check_label
-from allied.node.ports import Introduction
+from allied.node.ports import Introduction, Listener
 from allied.node.rows import Peer
 from allied.record.identity import Identity, fingerprint, matches, open_chain
 
@@ -235,6 +235,22 @@ def is_private(url: str) -> bool:
     except ValueError:
         return False
     return address.is_private or address.is_loopback
+
+
+def listener(peer: Peer, identity: Identity) -> Listener:
+    """Whom a question to a peer is for, with the keys that its identity names now."""
+    transport = identity.key("transport")
+    keys = {transport.key_id: transport}
+    return Listener(peer.id, peer.url, keys, identity.key("sealing"), peer.allowed_private)
+
+
+def protection(url: str) -> str:
+    """How what is said to a peer at `url` is kept from whoever is on the way.
+
+    Returns:
+        `sealed`, to its sealing key, whoever ends TLS; `loopback`, in clear on this machine.
+    """
+    return "sealed" if urlsplit(url).scheme == "https" else "loopback"
 
 
 def _checked(url: str) -> str:

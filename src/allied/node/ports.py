@@ -485,11 +485,12 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Whom a request is for, and the keys that may sign the answer."""
+    """Whom a request is for, the keys that may sign the answer, and the one to seal to."""
 
     organisation: OrganisationId
     url: str
     keys: Mapping[KeyId, PublicKey]
+    sealing: PublicKey
     allowed_private: bool
 
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 EVERY: Final = timedelta(hours=1)
 """How often a peer is asked for its chain although nothing has failed."""
 
+OTHER_KEYS: Final = frozenset({"peer.bad-signature", "peer.sealing-key"})
+"""The codes by which a peer shows that it has other keys than those known here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parting:

@@ -63,7 +63,7 @@ from allied.node.messages import (
     Span,
 )
 from allied.node.pages import RecordsAnswer
-from allied.node.ports import Listener, Speaker
+from allied.node.ports import Speaker
 from allied.node.rows import AgreementRow
 from allied.record.canonical import digest, encode
 from allied.record.identity import open_chain
@@ -269,7 +269,7 @@ def _with_renewed(
     try:
         exchange().run(outcome, begun)
     except UnverifiedError as problem:
-        if problem.code != "peer.bad-signature" or not renewals.refresh(node, peer):
+        if problem.code not in renewals.OTHER_KEYS or not renewals.refresh(node, peer):
             raise
         exchange().run(outcome, begun)
 
@@ -333,11 +333,8 @@ class _Exchange:
         self._given = given
         with node.store.read() as reading:
             identity = open_chain(reading.descriptors(peer.id))
-        transport = identity.key("transport")
         self._speaker = Speaker(organisation.id, keys.signer(organisation.id, "transport"))
-        self._listener = Listener(
-            peer.id, peer.url, {transport.key_id: transport}, peer.allowed_private
-        )
+        self._listener = peers.listener(peer, identity)
 
     def ask(self, verb: str, question: bytes) -> bytes:
         """One signed question, its verified answer."""

@@ -20,7 +20,8 @@ Rules. Each covered header stands exactly once. There is one signature, labelled
 and it is spelled in exactly one way: other orders, other parameters and further signatures
 are refused, so that no two readers can see two different messages. The algorithm follows
 from the key, never from the message. `@authority` is not covered, since reverse proxies
-rewrite it: `allied-to` binds the addressee by key instead.
+rewrite it: `allied-to` binds the addressee by key instead. The tag says whether the body is
+sealed (`allied.wire.sealed`); nobody on the way can make the one of the other.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ from allied.record.ids import KeyId, OrganisationId
 from allied.record.keys import PublicKey, Signer, verify
 
 TAG: Final = "allied-federation-1"
+SEALED_TAG: Final = "allied-federation-1-sealed"
+"""The tag where the body is sealed."""
 METHOD: Final = "POST"
 NONCE_BYTES: Final = 16
 
@@ -61,12 +64,12 @@ def _covered(names: tuple[str, ...]) -> str:
 _ASKED_INPUT: Final = re.compile(
     rf"allied=(?P<params>{re.escape(_covered(_ASKED))};created=(?P<created>{_SECONDS})"
     rf';keyid="(?P<key>{_ID})";expires=(?P<expires>{_SECONDS})'
-    rf';nonce="(?P<nonce>[0-9a-f]{{32}})";tag="{TAG}")',
+    rf';nonce="(?P<nonce>[0-9a-f]{{32}})";tag="{TAG}(?P<sealed>-sealed)?")',
     re.ASCII,
 )
 _ANSWERED_INPUT: Final = re.compile(
     rf"allied=(?P<params>{re.escape(_covered(_ANSWERED))};created=(?P<created>{_SECONDS})"
-    rf';keyid="(?P<key>{_ID})";tag="{TAG}")',
+    rf';keyid="(?P<key>{_ID})";tag="{TAG}(?P<sealed>-sealed)?")',
     re.ASCII,
 )
 _SIGNATURE: Final = re.compile(r"allied=:(?P<bytes>[A-Za-z0-9+/]{86}==):", re.ASCII)
@@ -88,6 +91,7 @@ class _Signed:
         digest: the `content-digest` header as it was sent.
         base: what is signed.
         signature: 64 bytes.
+        sealed: whether the body is.
     """
 
     sender: OrganisationId
@@ -98,6 +102,7 @@ class _Signed:
     digest: str
     base: bytes
     signature: bytes
+    sealed: bool
 
     def holds(self, keys: Mapping[KeyId, PublicKey]) -> bool:
         """Whether one of `keys` made the signature. Says nothing about the body: `carries`."""
@@ -146,18 +151,20 @@ def sign_request(
     nonce: str,
     created: int,
     expires: int,
+    sealed: bool = False,
 ) -> list[tuple[str, str]]:
     """The headers that make `body`, POSTed to `path`, a question of `caller` to `addressee`.
 
     `nonce` is 32 lowercase hex digits, never used before. `created` and `expires` are
     seconds since 1970 by the addressee's clock, as far as it is known; the second is later.
+    `sealed` says that `body` is.
     """
     if _NONCE.fullmatch(nonce) is None:
         raise ValueError("a nonce is 32 lowercase hex digits")
     digest = content_digest(body)
     params = (
         f'{_covered(_ASKED)};created={created};keyid="{signer.public.key_id}"'
-        f';expires={expires};nonce="{nonce}";tag="{TAG}"'
+        f';expires={expires};nonce="{nonce}";tag="{_tag(sealed)}"'
     )
     base = _base(_ASKED, (METHOD, path, digest, caller, addressee), params)
     return [
@@ -177,10 +184,14 @@ def sign_answer(
     caller: OrganisationId,
     nonce: str,
     created: int,
+    sealed: bool = False,
 ) -> list[tuple[str, str]]:
     """The headers that make `body` the answer of `answerer` to the request called `nonce`."""
     digest = content_digest(body)
-    params = f'{_covered(_ANSWERED)};created={created};keyid="{signer.public.key_id}";tag="{TAG}"'
+    params = (
+        f'{_covered(_ANSWERED)};created={created};keyid="{signer.public.key_id}"'
+        f';tag="{_tag(sealed)}"'
+    )
     base = _base(_ANSWERED, (str(status), digest, answerer, caller, nonce), params)
     return [
         ("content-digest", digest),
@@ -212,6 +223,7 @@ def read_request(headers: Headers, path: str) -> SignedRequest:
         digest=digest,
         base=base,
         signature=_bytes(_SIGNATURE, found, "signature"),
+        sealed=match["sealed"] is not None,
         expires=int(match["expires"]),
     )
 
@@ -236,6 +248,7 @@ def read_answer(headers: Headers, status: int) -> SignedAnswer:
         digest=digest,
         base=base,
         signature=_bytes(_SIGNATURE, found, "signature"),
+        sealed=match["sealed"] is not None,
         status=status,
     )
 
@@ -249,6 +262,10 @@ def _base(names: tuple[str, ...], values: tuple[str, ...], params: str) -> bytes
     lines = [f'"{name}": {value}' for name, value in zip(names, values, strict=True)]
     lines.append(f'"@signature-params": {params}')
     return "\n".join(lines).encode("ascii")
+
+
+def _tag(sealed: bool) -> str:
+    return SEALED_TAG if sealed else TAG
 
 
 def _signature(params: str, signature: bytes) -> list[tuple[str, str]]:

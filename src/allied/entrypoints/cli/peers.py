@@ -71,23 +71,25 @@ def show_all(folder: Folder = None, as_json: AsJson = False) -> None:
 
     with opened(folder) as node:
         found = list_peers(node)
+    summaries = [peer_summary(peer) for peer in found]
     if as_json:
-        give([peer_summary(peer) for peer in found], as_json=True)
+        give(summaries, as_json=True)
         return
     if not found:
         say("No peers yet: `allied peer add URL`, with the address that they tell you.")
         return
     table(
-        ("id", "name", "url", "confirmed", "last answer", "problem"),
+        ("id", "name", "url", "way", "confirmed", "last answer", "problem"),
         [
             (
-                peer.label,
+                peer.id,
                 peer.name,
                 peer.url,
-                "yes" if peer.confirmed_at else "no",
+                peer.protection,
+                "yes" if peer.confirmed else "no",
                 peer.seen_at or "-",
                 peer.last_problem or "-",
             )
-            for peer in found
+            for peer in summaries
         ],
     )
