@@ -256,7 +256,8 @@ def _require_bindable(terms: Agreement, identities: Mapping[PartyId, Organisatio
         raise RefusedError(
             "agreement.unbound-party",
             f"no one identity stands behind {', '.join(unbound)}",
-            hint="add the peer first, or give --party LABEL=FINGERPRINT",
+            hint="the file calls parties as peers are called here (`allied peer list`): change it,"
+            " add the peer first, or give --party LABEL=FINGERPRINT",
             facts={"parties": unbound},
         )
     if len(set(identities.values())) != len(identities):
