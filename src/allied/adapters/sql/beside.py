@@ -7,6 +7,7 @@ lies in a table of its own, its bytes too until they are erased.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -36,6 +37,10 @@ _REMARK: Final = [column for column in remarks.columns if column.name != "place"
 _PASSED_ON: Final = (
     "SELECT seq FROM passed_on WHERE organisation = ? AND agreement = ? AND recipient = ?"
     " ORDER BY seq"
+)
+_WITHDRAWN: Final = (
+    "SELECT originator, id, modified FROM withdrawn"
+    " WHERE holder = ? AND agreement = ? AND reason <> ? AND id "
 )
 _ANOTHER: Final = "SELECT seq FROM items WHERE key BETWEEN ? AND ? AND body = ? LIMIT 1"
 
@@ -78,13 +83,15 @@ def withdrawn_names(
     connection: Connection, agreement: AgreementId, holder: OrganisationId, objects: Iterable[str]
 ) -> frozenset[tuple[OrganisationId, str, str]]:
     """See `Reading.withdrawn_names`."""
-    query = select(withdrawn.c.originator, withdrawn.c.id, withdrawn.c.modified).where(
-        withdrawn.c.holder == holder,
-        withdrawn.c.agreement == agreement,
-        withdrawn.c.reason != SPOILT,
-        among(connection, withdrawn.c.id, sorted(set(objects))),
-    )
-    return frozenset((row[0], row[1], row[2]) for row in connection.execute(query))
+    wanted = sorted(set(objects))
+    if not wanted:
+        return frozenset()
+    given: object = wanted
+    among_them = "= ANY(?)"
+    if connection.dialect.name == "sqlite":
+        given, among_them = json.dumps(wanted), "IN (SELECT value FROM json_each(?))"
+    found = placed(connection, _WITHDRAWN + among_them, (holder, agreement, SPOILT, given))
+    return frozenset((row[0], row[1], row[2]) for row in found)
 
 
 def find_remarks(
