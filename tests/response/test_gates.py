@@ -459,6 +459,30 @@ versions:
 
 
 @pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        pytest.param("against: italy", "met", id="on one who is bound"),
+        pytest.param("against: belgium", "not-met", id="on somebody else"),
+        pytest.param("target: territory", "undetermined", id="on whom is not stated"),
+    ],
+)
+def test_who_struck_somebody_not_stated_is_no_second_attacker_yet(
+    second: str, outcome: str
+) -> None:
+    text = f"""
+id: it
+versions:
+  - known_at: 1900-01-01
+    facts:
+      kind: attack.armed
+      occurred_at: 1900-01-01
+      unprovoked: yes
+      acts: [{{by: france, against: italy}}, {{by: russia, {second}}}]
+"""
+    assert verdict(ask(text, "triple-alliance-1882"), "3")[0] == outcome
+
+
+@pytest.mark.parametrize(
     ("act", "expected"),
     [
         pytest.param("by: germany, against: france", ("met", ""), id="case 1"),

@@ -720,5 +720,7 @@ def test_every_answer_is_explained_and_says_what_is_missing(world: World) -> Non
 @SOME
 @given(incidents("it", 2))
 def test_p21_an_incident_is_read_back_from_its_print(incident: Incident) -> None:
+    moments = [(each.agreement, each.field, each.at) for each in incident.findings]
+    assume(len(set(moments)) == len(moments))  # two of one moment are refused in a file
     text = write({"format": "incident/1", **show_group(incident)})
     assert load_incidents(text.encode(), "it") == (incident,)

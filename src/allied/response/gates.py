@@ -144,15 +144,18 @@ def g6(
     gates = []
     if condition.severity is not None:
         gates.append(_severity(condition, condition.severity, said))
-    mine = [act for act in acts if act.against is None or act.against in bound]
+    sure = [act for act in acts if act.against in bound]
+    # Whom else they may have struck is not stated: they count once it is.
+    open_ = [act for act in acts if act.against is None]
     if condition.victims_at_least:
-        gates.append(
-            _number("victims", [act.against for act in mine], condition.victims_at_least, "against")
-        )
+        victims = [act.against for act in sure]
+        unstated = ["against"] if open_ else []
+        gates.append(_number("victims", victims, condition.victims_at_least, unstated))
     if condition.attackers_at_least:
-        gates.append(
-            _number("attackers", [act.by for act in mine], condition.attackers_at_least, "by")
-        )
+        attackers = [act.by for act in sure]
+        unstated = ["by"] if None in attackers or any(act.by is None for act in open_) else []
+        unstated += ["against"] if {act.by for act in open_} - {*attackers, None} else []
+        gates.append(_number("attackers", attackers, condition.attackers_at_least, unstated))
     return tuple(gates) or (Gate("G6", Answer.YES, "no threshold is asked for"),)
 
 
@@ -238,18 +241,23 @@ def _near(occurred: datetime | None, condition: Condition, said: Matter) -> Answ
     return Answer.of(occurred <= said.occurred and (last is None or said.occurred <= last))
 
 
-def _number(what: str, names: Iterable[str | None], least: int, field: str) -> Gate:
-    given = list(names)
-    known = {name for name in given if name is not None}
+def _number(what: str, names: Iterable[str | None], least: int, unstated: Iterable[str]) -> Gate:
+    """Ask for a number of different names.
+
+    Args:
+        unstated: fields of acts that would decide and are not stated of all.
+    """
+    known = {name for name in names if name is not None}
     if len(known) >= least:
         return Gate("G6", Answer.YES, f"{len(known)} {what} are at least {least}")
-    if None in given:
+    missing = tuple(Missing(what.removesuffix("s"), f"acts.{field}") for field in unstated)
+    if missing:
         return Gate(
             "G6",
             Answer.UNKNOWN,
             f"{len(known)} of at least {least} {what} are known",
             "below-threshold",
-            (Missing(what.removesuffix("s"), f"acts.{field}"),),
+            missing,
             (f"{what}: at least {least}",),
         )
     return Gate(
