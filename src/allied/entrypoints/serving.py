@@ -114,7 +114,7 @@ class Keeper:
                     self._wait(_LOOK_SECONDS)
                     continue
                 asked = self._pull_hinted()
-                if self._is_time(next_round):
+                if not self._left and self._is_time(next_round):
                     self._left = self._turn()
                     next_round = self._after_a_while()
                     asked = True  # also where there is nobody to ask, time has passed
@@ -162,11 +162,13 @@ class Keeper:
             self._ask(organisation, due_only=False)
         return bool(hinted)
 
-    def _ask(self, peer: OrganisationId, *, due_only: bool) -> None:
+    def _ask(self, peer: OrganisationId, *, due_only: bool) -> bool:
+        """Ask a peer; False where it was not its time yet."""
         now = self._node.clock.now()
         outcomes = sync.ask_all(self._node, self._keys, only=peer, due_only=due_only)
         whole = all(each.whole and not each.problem for each in outcomes)
         self._turns.asked(peer, now, whole=whole and bool(outcomes))
+        return bool(outcomes)
 
     def _turn(self) -> list[OrganisationId]:
         with self._node.store.read() as reading:
@@ -179,9 +181,9 @@ class Keeper:
         """Ask those whose turn it is in the round; who has hinted meanwhile goes first."""
         asked = False
         while self._left and not self._stopping.is_set():
-            self._ask(self._left.pop(0), due_only=True)
+            was_time = self._ask(self._left.pop(0), due_only=True)
             asked = True
-            if self._hint_came.is_set():
+            if was_time and self._hint_came.is_set():
                 break
         return asked
 

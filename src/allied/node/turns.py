@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from allied.agreement.sharing import InformationSharing
 from allied.agreement.values import Tlp
+from allied.errors import AlliedError
 from allied.exchange.limits import fresh_until
 
 if TYPE_CHECKING:
@@ -74,8 +75,12 @@ class Turns:
                 return True
             return not (last <= now < last + longest and by_itself <= now < by_itself + silent)
 
-        due = [each for each in confirmed if is_due(each)]
-        others = sorted(set(confirmed) - set(due), key=lambda each: (self._asked[each], each))
+        def asked(peer: OrganisationId) -> tuple[bool, datetime, OrganisationId]:
+            last = self._asked.get(peer)
+            return last is not None, last or now, peer
+
+        due = sorted((each for each in confirmed if is_due(each)), key=asked)
+        others = sorted(set(confirmed) - set(due), key=asked)
         return due + others[:few]
 
 
@@ -84,7 +89,10 @@ def longest(node: Node, now: datetime, every: timedelta) -> timedelta:
     least = timedelta(days=1)
     with node.store.read() as reading:
         for row in reading.agreements():
-            terms = node.folds.of(reading, row.id).terms(now)
+            try:
+                terms = node.folds.of(reading, row.id).terms(now)
+            except AlliedError:
+                continue  # one that cannot be read here says nothing about the others
             for clause in terms.clauses(InformationSharing):
                 until = fresh_until(now, Tlp.RED, clause.freshness)
                 if until is not None:
