@@ -47,6 +47,7 @@ MAY_ASK_RELEASE = {
     "node/sync.py": "a neighbour hosted on the same node, by the same path",
     "node/carriage.py": "a party's pages in a file, in the ledger as by file",
     "node/pushing.py": "a party's pages added to its TAXII server, in the ledger as by taxii",
+    "node/mailing.py": "a party's pages by mail, readable on the way, in the ledger as by mail",
 }
 MAY_ASK_WITHDRAWN = {
     "adapters/sql/writing.py": "the store, to erase what is kept of them",
@@ -87,6 +88,7 @@ MAY_BUNDLE_MISP = {
 MAY_CARRY = {
     "entrypoints/cli/carrying.py": "who has the folder and the keys; pages of the path",
     "node/parcels.py": "the same file, left with a relay, sealed",
+    "node/mailing.py": "the same file, attached to a mail, sealed",
 }
 MAY_FEED = {"entrypoints/feeds.py": "whoever knows the secret address"}
 
@@ -221,6 +223,7 @@ REST_MAY_USE = {
     "overview": "a shape",
     "erasing_views": "a shape",
     "recall_views": "a shape",
+    "tightening": "a shape",
     "receipts": "a shape",
     "sharing": "shapes, and a wish",
     "sync": "a shape",

@@ -25,6 +25,7 @@ from allied.adapters.bundles import source
 from allied.adapters.certificate import certificate_ends
 from allied.adapters.clock import SystemChance, SystemClock
 from allied.adapters.folder import DataFolder, default_root
+from allied.adapters.mail import SmtpPost
 from allied.adapters.outgoing import Outgoing
 from allied.adapters.peers import HttpPeers
 from allied.adapters.scratch import file_scratch
@@ -185,6 +186,7 @@ def assemble(
         scratch=lambda: file_scratch(folder.root),
         examiner=_examiner,
         servers=HttpServers(outgoing),
+        post=SmtpPost(),
     )
     return Opened(node, store, folder, settings, wakening, fellows)
 

@@ -18,7 +18,7 @@ from tests.taxii.certificates import made_certificate
 HERE = Around(1 << 40, (), None, "")
 CODES = {
     "agreement", "backup", "bytes", "certificate", "checkpoints", "clock", "database",
-    "decisions", "disk", "identity", "keys", "ledger", "organisations", "partners-ledgers",
+    "decisions", "disk", "identity", "keys", "ledger", "mail", "organisations", "partners-ledgers",
     "peer", "people", "recovery-file", "signing", "states", "store",
 }  # fmt: skip
 

@@ -11,16 +11,15 @@ bounded, and put into no message. No redirect is followed: it would carry the se
 from __future__ import annotations
 
 import base64
-import stat
 from pathlib import Path
 from typing import Final
 
 from allied.adapters.outgoing import Call, Outgoing, Reply, origin
+from allied.adapters.secret_file import one_line
 from allied.errors import AlliedError, RefusedError, UnreachableError, UnverifiedError, UsageError
 from allied.node.servers import MEDIA_TYPE, MISP, Server, Told
 
 SECONDS: Final = 120.0
-_MOST_SECRET: Final = 4_096
 _DATED: Final = b"x-taxii-date-added-last"
 _LONGEST_DATE: Final = 64
 
@@ -80,20 +79,13 @@ def _secret(path: Path) -> str:
     Raises:
         UsageError: `neighbour.secret-file`.
     """
-    problem = UsageError(
-        "neighbour.secret-file",
-        "the file with the secret of a neighbour cannot be used",
-        hint="a file of one line that only its owner may read (chmod 600)",
-    )
-    try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            raw = file.read(_MOST_SECRET + 1)
-        text = raw.decode("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise problem from None
-    if not text or len(raw) > _MOST_SECRET or not text.isprintable() or mode & 0o077:
-        raise problem
+    text = one_line(path)
+    if not text:
+        raise UsageError(
+            "neighbour.secret-file",
+            "the file with the secret of a neighbour cannot be used",
+            hint="a file of one line that only its owner may read (chmod 600)",
+        )
     return text
 
 

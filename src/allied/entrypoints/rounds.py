@@ -2,7 +2,7 @@
 
 Each neighbour says how often it is asked; after a failure it is asked less often. One after the
 other: a slow neighbour keeps the others waiting, and never the server or the peers. Once a minute
-parcels are left with relays and fetched from them, where people have said so.
+parcels are left with relays and fetched from them, and letters sent, where people have said so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import AlliedError
-from allied.node import neighbours, parcels
+from allied.node import mailing, neighbours, parcels
 
 if TYPE_CHECKING:
     from allied.node.node import Node
@@ -67,8 +67,11 @@ class Rounds:
                     if outcome.problem:
                         _LOG.warning("neighbour %s: %s", each.id, outcome.problem)
                 if self._may() and self._steady() >= due:
-                    parcels.go_round(self._node, self._keys)
                     due = self._steady() + _PARCEL_SECONDS
+                    parcels.go_round(self._node, self._keys)
+                    for sent in mailing.go_round(self._node, self._keys):
+                        if sent.problem:
+                            _LOG.warning("mail %s: %s", sent.route, sent.problem)
             except AlliedError as problem:
                 _LOG.warning("asking neighbours failed: %s", problem.code)
             except Exception:  # noqa: BLE001 - the thread outlives whatever goes wrong once

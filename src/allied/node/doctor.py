@@ -20,6 +20,7 @@ from allied.node import (
     comparing,
     integrity,
     ledger_proofs,
+    mail_routes,
     scrubbing,
     witness,
 )
@@ -55,6 +56,7 @@ def examine(
         findings += checkups.look(node, reading, around)
         findings += _organisations(node, reading)
         findings += _peers(node, reading)
+        findings += _mail(reading)
         findings += _agreements(node, reading)
         findings += _witnessed(node, reading)
     findings += checkups.decisions(node)
@@ -193,6 +195,18 @@ def _peers(node: Node, reading: Reading) -> Iterator[Examined]:
         else:
             text = f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC, {_WAYS[protection(peer.url)]}"
             yield Examined(name, "ok", text, "peer")
+
+
+def _mail(reading: Reading) -> Iterator[Examined]:
+    for route in mail_routes.routes(reading):
+        how = mail_routes.served(reading, route.id)
+        name = f"mail to {route.to}"
+        if how.failures:
+            text = f"{how.failures} failures in a row [{how.problem}]"
+            yield Examined(name, "warning", text, "mail")
+        else:
+            last = f"{how.digest_at:%Y-%m-%d %H:%M} UTC" if how.digest_at else "never yet"
+            yield Examined(name, "ok", f"last digest {last}", "mail")
 
 
 def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:

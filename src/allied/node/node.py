@@ -22,12 +22,14 @@ from allied.errors import NotFoundError, UsageError
 from allied.exchange.scratch import Scratch
 from allied.node.folds import Folds
 from allied.node.hearing import Hearing
+from allied.node.post import NoPost
 from allied.node.servers import Nobody
 from allied.node.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from allied.exchange.examining import Examiner
     from allied.node.ports import Chance, Clock, Keys, Notifier, Peers, Reading, Store, Vault
+    from allied.node.post import Post
     from allied.node.rows import Organisation
     from allied.node.servers import Servers
 
@@ -48,6 +50,7 @@ class Node:
     verdicts: Verdicts = field(default_factory=Verdicts)
     hearing: Hearing = field(default_factory=Hearing)
     servers: Servers = field(default_factory=Nobody)
+    post: Post = field(default_factory=NoPost)
 
     def close(self) -> None:
         """Let go of the store and of open connections."""

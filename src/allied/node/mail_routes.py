@@ -1,0 +1,237 @@
+"""Who is served by mail, where letters are handed in, and how far each was served.
+
+Words used here:
+    route     that letters for one party of one agreement go to an address, in the name of a hosted
+              organisation
+    matter    something that a party has to do, known by a digest; see `allied.node.mailing`
+
+Rules. A matter is told once for each route: what was told is remembered as long as it is there,
+and thirty days longer. What waits to be told is not kept as letters but found anew in each round,
+so that nothing is sent that may not be sent any more, and a process that is killed forgets nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from allied.errors import ConflictError, NotFoundError, RefusedError
+from allied.node.agreements import resolve
+from allied.node.peers import require_confirmed
+from allied.node.post import MailServer, require_address, require_server
+from allied.record.canonical import Json, decode, digest, encode
+from allied.record.ids import AgreementId, OrganisationId, PartyId
+
+if TYPE_CHECKING:
+    from allied.node.node import Node
+    from allied.node.ports import Reading, Writing
+    from allied.node.rows import Organisation
+
+MOST: Final = 500
+_KEPT: Final = 8 * 2**20
+_SERVER: Final = "mail:server"
+_ROUTES: Final = "mail:routes"
+_FORGET: Final = timedelta(days=30)
+_FIRST: Final = timedelta(minutes=1)
+_LONGEST: Final = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Letters for a party go to an address.
+
+    Attributes:
+        sender: the hosted organisation in whose name.
+        to: the party.
+        recipient: its organisation; hosted here, or a confirmed peer.
+        every_hours: how often it gets what is new.
+    """
+
+    id: str
+    sender: OrganisationId
+    agreement: AgreementId
+    to: str
+    recipient: OrganisationId
+    address: str
+    every_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How far a route was served.
+
+    Attributes:
+        told: when each matter was last there, of those that were told.
+        place: where the next items begin, or what there was to have at the last file.
+        digest_at: when it last got what is new; None before the first time.
+        failures: letters that could not be handed in, in a row.
+    """
+
+    told: Mapping[str, datetime] = field(default_factory=dict)
+    place: str = ""
+    digest_at: datetime | None = None
+    failures: int = 0
+    next_try_at: datetime | None = None
+    problem: str = ""
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it may be tried; a moment too far off was written under a wrong clock."""
+        later = self.next_try_at
+        return later is None or not now < later <= now + _LONGEST
+
+    def failed(self, now: datetime, problem: str) -> Served:
+        """After a letter that was not taken: tried again after a minute, at last every 6 hours."""
+        wait = min(_LONGEST, _FIRST * 2 ** min(self.failures, 10))
+        return replace(self, failures=self.failures + 1, next_try_at=now + wait, problem=problem)
+
+    def went_well(self) -> Served:
+        """After a letter that was taken."""
+        return replace(self, failures=0, next_try_at=None, problem="")
+
+    def still(self, matters: Iterable[str], now: datetime) -> Served:
+        """With the told matters that are there still seen now, and the long gone ones forgotten."""
+        there = set(matters)
+        told = {each: now if each in there else at for each, at in self.told.items()}
+        return replace(self, told={k: at for k, at in told.items() if now - at < _FORGET})
+
+
+def set_server(node: Node, server: MailServer) -> None:
+    """Hand letters in there from now on.
+
+    Raises:
+        UsageError: `mail.server`, `mail.plain`, `mail.address`.
+    """
+    found = require_server(server)
+    value: dict[str, Json] = {
+        "console": found.console, "host": found.host, "port": found.port,
+        "secret_file": found.secret_file, "sender": found.sender, "tls": found.tls,
+        "user": found.user,
+    }  # fmt: skip
+    with node.store.write() as writing:
+        writing.set_cursor(_SERVER, encode(value).decode())
+
+
+def server_of(reading: Reading) -> MailServer | None:
+    """Where letters are handed in; None while nobody has said."""
+    kept = reading.cursor(_SERVER)
+    return MailServer(**_read(kept)) if kept else None
+
+
+def add(
+    node: Node,
+    organisation: Organisation,
+    agreement: str,
+    to: str,
+    address: str,
+    *,
+    every_hours: int = 24,
+) -> Route:
+    """Serve a party by mail, or change how.
+
+    Raises:
+        UsageError: `mail.address`.
+        NotFoundError: no such agreement, or `mail.no-such-party`.
+        NotAuthorisedError: `peer.unconfirmed` and whatever else keeps things from it.
+        ConflictError: `mail.too-many-routes`.
+    """
+    require_address(address)
+    with node.store.write() as writing:
+        row = resolve(writing, agreement)
+        instrument = node.folds.of(writing, row.id).instrument
+        named = any(each.id == to for each in instrument.terms.parties)
+        recipient = instrument.organisation(PartyId(to)) if named else None
+        mine = instrument.party(organisation.id)
+        if recipient is None or recipient == organisation.id or mine is None:
+            raise NotFoundError(
+                "mail.no-such-party", "that agreement names no other party of that id"
+            )
+        require_confirmed(writing, recipient)
+        id_ = digest(f"{organisation.id} {row.id} {to}".encode())[:12]
+        hours = max(1, every_hours)
+        route = Route(id_, organisation.id, row.id, to, recipient, address, hours)
+        others = [each for each in routes(writing) if each.id != id_]
+        if len(others) >= MOST:
+            raise ConflictError("mail.too-many-routes", f"a node serves {MOST} by mail at most")
+        _keep_routes(writing, [*others, route])
+    return route
+
+
+def remove(node: Node, id_: str) -> None:
+    """Send nothing there any more.
+
+    Raises:
+        NotFoundError: `mail.unknown`.
+    """
+    with node.store.write() as writing:
+        known = routes(writing)
+        left = [each for each in known if each.id != id_]
+        if len(left) == len(known):
+            raise NotFoundError(
+                "mail.unknown", "nobody is served that way", hint="`allied mail list`"
+            )
+        _keep_routes(writing, left)
+        writing.set_cursor(_of(id_), "")
+
+
+def routes(reading: Reading) -> Sequence[Route]:
+    """Who is served by mail."""
+    kept = reading.cursor(_ROUTES)
+    return [Route(**each) for each in _read(kept)["routes"]] if kept else []
+
+
+def served(reading: Reading, id_: str) -> Served:
+    """How far a route was served."""
+    kept = reading.cursor(_of(id_))
+    if not kept:
+        return Served()
+    value = _read(kept)
+    return Served(
+        {each: datetime.fromisoformat(at) for each, at in value["told"].items()},
+        value["place"],
+        _moment(value["digest_at"]),
+        value["failures"],
+        _moment(value["next_try_at"]),
+        value["problem"],
+    )
+
+
+def keep(writing: Writing, id_: str, found: Served) -> None:
+    """Remember how far a route was served."""
+    value: dict[str, Json] = {
+        "digest_at": found.digest_at.isoformat() if found.digest_at else "",
+        "failures": found.failures,
+        "next_try_at": found.next_try_at.isoformat() if found.next_try_at else "",
+        "place": found.place,
+        "problem": found.problem,
+        "told": {each: at.isoformat() for each, at in found.told.items()},
+    }
+    raw = encode(value)
+    if len(raw) > _KEPT:
+        raise RefusedError("mail.too-many-matters", "more awaits that party than can be told")
+    writing.set_cursor(_of(id_), raw.decode())
+
+
+def _keep_routes(writing: Writing, kept: Sequence[Route]) -> None:
+    rows: list[Json] = [
+        {
+            "address": each.address, "agreement": each.agreement, "every_hours": each.every_hours,
+            "id": each.id, "recipient": each.recipient, "sender": each.sender, "to": each.to,
+        }
+        for each in kept
+    ]  # fmt: skip
+    writing.set_cursor(_ROUTES, encode({"routes": rows}).decode())
+
+
+def _read(kept: str) -> dict[str, Any]:
+    value = decode(kept.encode(), limit=_KEPT)  # what this module wrote itself
+    return value if isinstance(value, dict) else {}
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _of(id_: str) -> str:
+    return f"mail:route:{id_}"

@@ -1,0 +1,326 @@
+"""Serving parties by mail: what they have to do, at once, and what is new, now and then.
+
+A party without a node is hosted on the node of somebody else, a secretariat's for example; another
+has a node of its own that nothing but mail reaches. Whom letters go to is for
+`allied.node.mail_routes`, how they leave for `allied.node.post`.
+
+Words used here:
+    matter    an obligation that a party has to answer or perform, a question that it has not
+              voted on, a recall that it has not answered
+    digest    what is new for a party: to who is hosted here a STIX bundle, to who has a node a
+              sealed file
+
+Rules. Letters are read on their way, so what a matter is about stands in none: its kind, until
+when, and its number. A bundle holds what the one path of release gives to that party now and what
+may be read by others on its way (`readable`); how much was left out is said. A file is sealed, as
+by `allied export`. Both are in the disclosure ledger before they leave. An answer by mail is no
+act. A letter that is not taken is tried again, more and more rarely; what waits is found anew each
+time, so nothing leaves that may not leave any more. If the process ends between a letter and the
+note that it was taken, that letter comes twice, under the same name (`Message-ID`).
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from allied.agreement.values import Tlp
+from allied.errors import AlliedError, ExhaustedError, NotFoundError, RefusedError
+from allied.exchange.marking import WELL_KNOWN
+from allied.exchange.stix import read_head
+from allied.node import carriage, mail_routes, messages, peers, release, visibility
+from allied.node.messages import ItemsQuestion
+from allied.node.obligations import list_obligations
+from allied.node.pages import ItemsAnswer
+from allied.node.post import Letter
+from allied.node.proposals import list_proposals
+from allied.node.recall_views import list_recalls
+from allied.record.canonical import digest
+from allied.record.ids import PartyId
+
+if TYPE_CHECKING:
+    from allied.node.mail_routes import Route, Served
+    from allied.node.node import Node
+    from allied.node.ports import Keys, Reading
+    from allied.node.post import MailServer
+    from allied.node.rows import Organisation
+
+BY_MAIL: Final = "mail"
+"""The way out that stands in the ledger."""
+MOST_AT_ONCE: Final = 50
+"""Letters for one route in one round."""
+_PAGE: Final = 10
+_MOST_ITEMS: Final = 1_000
+_ENOUGH: Final = 4 * 2**20
+_TO_ANSWER: Final = frozenset({"owed", "acknowledged", "overdue-answer"})
+_TO_PERFORM: Final = frozenset({"accepted", "overdue"})
+_UNANSWERED: Final = frozenset({"owed", "overdue"})
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something that a party has to do.
+
+    Attributes:
+        kind: in words that tell nothing of what it is about.
+        number: by which it is found in the console.
+    """
+
+    kind: str
+    number: str
+    by: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others."""
+        return digest(f"{self.kind} {self.number}".encode())
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one round did for one route.
+
+    Attributes:
+        held_back: items that may go to the party, and not where others can read them.
+        problem: stable code of what stopped it, or an empty string.
+    """
+
+    route: str
+    to: str
+    letters: int = 0
+    items: int = 0
+    held_back: int = 0
+    problem: str = ""
+
+
+def go_round(node: Node, keys: Keys, *, now_all: bool = False) -> Sequence[Outcome]:
+    """Send what is due, by every route.
+
+    Args:
+        now_all: also to those that were tried not long ago, and digests before their time.
+
+    Raises:
+        NotFoundError: `mail.no-server`, there are routes, and nobody said where mail goes.
+        ExhaustedError: the store cannot go on.
+    """
+    with node.store.read() as reading:
+        known, server = mail_routes.routes(reading), mail_routes.server_of(reading)
+        hosted = {each.id: each for each in reading.organisations()}
+    if known and server is None:
+        raise NotFoundError(
+            "mail.no-server", "nobody has said where mail is handed in", hint="`allied mail server`"
+        )
+    outcomes = []
+    for route in known:
+        with node.store.read() as reading:
+            served = mail_routes.served(reading, route.id)
+        due = now_all or served.is_due(node.clock.now())
+        if server is None or not due or route.sender not in hosted:
+            continue
+        round_ = _Round(node, keys, server, route, hosted[route.sender], served)
+        round_.neighbour = hosted.get(route.recipient)
+        outcomes.append(round_.run(now_all=now_all))
+    return outcomes
+
+
+@dataclass(slots=True)
+class _Round:
+    """One route in one round."""
+
+    node: Node
+    keys: Keys
+    server: MailServer
+    route: Route
+    sender: Organisation
+    served: Served
+    neighbour: Organisation | None = None
+
+    def run(self, *, now_all: bool) -> Outcome:
+        outcome = Outcome(self.route.id, self.route.to)
+        now = self.node.clock.now()
+        try:
+            with self.node.store.read() as reading:
+                peers.require_confirmed(reading, self.route.recipient)
+            matters = {each.name: each for each in self._matters()}
+            self.served = self.served.still(matters, now)
+            new = [each for name, each in matters.items() if name not in self.served.told]
+            for each in new[:MOST_AT_ONCE]:
+                self._send(outcome, self._notice(each, now))
+                told = {**self.served.told, each.name: now}
+                self._keep(replace(self.served, told=told))
+            since = self.served.digest_at
+            every = timedelta(hours=self.route.every_hours)
+            due = now_all or since is None or not since <= now < since + every
+            if due or (new and self.neighbour is None):
+                self._digest(outcome, now)
+            self._keep(self.served)
+        except ExhaustedError:
+            raise
+        except AlliedError as problem:
+            outcome.problem = problem.code
+            self._keep(self.served.failed(now, problem.code))
+        return outcome
+
+    def _keep(self, served: Served) -> None:
+        self.served = served
+        with self.node.store.write() as writing:
+            mail_routes.keep(writing, self.route.id, served)
+
+    def _send(self, outcome: Outcome, letter: Letter) -> None:
+        self.node.post.send(self.server, letter)
+        outcome.letters += 1
+        self.served = self.served.went_well()
+
+    # --- what awaits the party --------------------------------------------------------------
+
+    def _matters(self) -> Iterator[Matter]:
+        """What awaits it: as it sees that itself where it is hosted here, else as we do."""
+        eyes, party = self.neighbour or self.sender, self.route.to
+        for owed in list_obligations(self.node, eyes):
+            if owed.agreement != self.route.agreement or owed.debtor != party:
+                continue
+            if owed.state in _TO_ANSWER:
+                by = owed.answer_by or owed.perform_by
+                yield Matter("an obligation is to be answered", owed.key[:12], by)
+            elif owed.state in _TO_PERFORM:
+                yield Matter("an obligation is to be performed", owed.key[:12], owed.perform_by)
+        for asked in list_proposals(self.node, eyes, open_only=True):
+            if asked.agreement == self.route.agreement and party in asked.count.awaited:
+                yield Matter("a question is to be voted on", asked.id[:12], asked.count.deadline)
+        for said in list_recalls(self.node, eyes):
+            if said.agreement != self.route.agreement:
+                continue
+            for holder in said.holders:
+                if holder.party == party and holder.state in _UNANSWERED:
+                    yield Matter("a recall is to be answered", said.id[:12], holder.due)
+
+    def _notice(self, matter: Matter, now: datetime) -> Letter:
+        until = f" until {matter.by:%Y-%m-%d %H:%M} UTC" if matter.by else ""
+        text = [
+            f"For your organisation {matter.kind}{until}.",
+            f"Its number is {matter.number}.",
+            "What it is about does not stand in this mail, which others can read on its way.",
+            *self._answering(),
+        ]
+        return Letter(
+            self.route.address,
+            digest(f"{self.route.id} {matter.name}".encode()),
+            now,
+            f"[allied] {matter.kind}{until}",
+            "\n".join(text),
+        )
+
+    def _answering(self) -> list[str]:
+        """Where an answer is given."""
+        text = ["", "An answer to this mail is not an act, and nobody reads it as one."]
+        if self.neighbour is None:
+            return [
+                *text,
+                "Take the file in with `allied import`, answer on your node, and send a file of",
+                "`allied export` back.",
+            ]
+        where = f" at {self.server.console}" if self.server.console else ""
+        return [*text, f"Answer in the console of the node that serves you{where}."]
+
+    # --- what is new for it -----------------------------------------------------------------
+
+    def _digest(self, outcome: Outcome, now: datetime) -> None:
+        made = self._bundle(outcome, now) if self.neighbour else self._file(now)
+        place = self.served.place
+        if made is not None:
+            letter, place = made
+            self._send(outcome, letter)
+        self._keep(replace(self.served, place=place, digest_at=now))
+
+    def _file(self, now: datetime) -> tuple[Letter, str] | None:
+        """All that a party with a node may have, sealed; None if it got that last time."""
+        with self.node.store.read() as reading:
+            mark = self._mark(reading)
+        if mark in ("0", self.served.place):
+            return None
+        out = io.BytesIO()
+        carriage.write(self.node, self.sender, self.keys, self.route.agreement, self.route.to, out)
+        raw = out.getvalue()
+        if len(raw) > messages.MAX_PARCEL:
+            raise RefusedError(
+                "mail.too-large", "that is more than a letter holds", hint="`allied export`"
+            )
+        text = [
+            "Attached is what is new for your organisation, sealed to it.",
+            *self._answering(),
+        ]
+        return (
+            self._letter(now, "[allied] a sealed file", text, f"{now:%Y%m%dT%H%M}.allied",
+                         "application/octet-stream", raw),
+            mark,
+        )  # fmt: skip
+
+    def _mark(self, reading: Reading) -> str:
+        folded = self.node.folds.of(reading, self.route.agreement)
+        mine, theirs = self.sender.id, self.route.recipient
+        return str(visibility.mark(self.node, reading, folded, mine, theirs))
+
+    def _bundle(self, outcome: Outcome, now: datetime) -> tuple[Letter, str] | None:
+        """The items that are new for who is hosted here, and may be read on their way."""
+        found: list[bytes] = []
+        place, size = self.served.place, 0
+        while size < _ENOUGH and len(found) < _MOST_ITEMS:
+            question = ItemsQuestion(self.route.agreement, place, _PAGE)
+            page = ItemsAnswer.decode(
+                release.page(
+                    self.node, self.route.recipient, self.sender.id, question,
+                    via=BY_MAIL, readable=True,
+                )
+            )  # fmt: skip
+            found += [each.raw for each in page.items]
+            size += sum(len(each.raw) for each in page.items)
+            if page.next == place or not page.items:
+                break
+            place = page.next
+        with self.node.store.read() as reading:
+            folded = self.node.folds.of(reading, self.route.agreement)
+            outcome.held_back = release.kept_back(
+                self.node, reading, folded, self.sender.id, PartyId(self.route.to)
+            )
+        if not found:
+            return None
+        outcome.items = len(found)
+        marked = f"TLP:{_marking(found)}"
+        text = [marked, "", f"Attached are {len(found)} objects, new for your organisation."]
+        if outcome.held_back:
+            text.append(
+                f"{outcome.held_back} more have to be encrypted on their way and are not in this"
+                " mail [exchange.not-encrypted]; they lie where you answer, and in TAXII."
+            )
+        text += ["What other parties have shared lies there as well.", *self._answering()]
+        name = uuid.UUID(bytes=self.node.chance.token(16), version=4)
+        raw = b'{"type":"bundle","id":"bundle--%b","objects":[\n%b\n]}\n' % (
+            str(name).encode(),
+            b",\n".join(found),
+        )
+        subject = f"[allied] [{marked}] {len(found)} new objects"
+        media_type = "application/stix+json"
+        return self._letter(now, subject, text, "new.stix.json", media_type, raw), place
+
+    def _letter(
+        self, now: datetime, subject: str, text: Sequence[str], file: str, media: str, raw: bytes
+    ) -> Letter:
+        name = digest(f"{self.route.id} {digest(raw)}".encode())
+        address, words = self.route.address, "\n".join(text)
+        return Letter(address, name, now, subject, words, file, media, raw)
+
+
+def _marking(objects: Sequence[bytes]) -> Tlp:
+    """The most that any of some objects is marked with; AMBER where one is not marked."""
+    found = []
+    for raw in objects:
+        head = read_head(raw)
+        refs = {*head.object_marking_refs, *(each.marking_ref for each in head.granular_markings)}
+        marks = [WELL_KNOWN[each] for each in refs if each in WELL_KNOWN]
+        plain = head.type == "marking-definition" or bool(marks)
+        found.append(max(marks, default=Tlp.CLEAR) if plain else Tlp.AMBER)
+    return max(found)
