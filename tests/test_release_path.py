@@ -27,6 +27,7 @@ MAY_READ_BYTES = {
     "node/listing.py": "an organisation's own feeds of what it holds, by an address of their own",
     "node/outsiders.py": "after the verdict of the path, with the ledger: to who is no party",
     "node/scrubbing.py": "whether they are still what was stored; nothing is handed out",
+    "node/tightening.py": "what own links connect, to mark them with it; nothing is handed out",
     "adapters/sql/reading.py": "the store answering the port",
     "adapters/sql/writing.py": "the store giving items another number; nothing is handed out",
 }
@@ -36,6 +37,7 @@ MAY_DECIDE = {
     "node/release.py": "the path itself, over one item and over the classes of one recipient",
     "node/arrivals.py": "whether who passed an item on was allowed to; nothing leaves by it",
     "entrypoints/cli/passing.py": "an originator's answer to a question; a use case of that name",
+    "node/tightened.py": "whether a marking takes a copy from its holder; nothing leaves by it",
     "node/sharing.py": "the verdicts shown to the author and written down before anything leaves",
     "node/sync.py": "what was voted on is decided; a use case of that name",
     "exchange/policy.py": "what goes along with something is decided as that is",
@@ -62,6 +64,7 @@ MAY_ASK_WITHDRAWN = {
     "node/remarks.py": "whether an object of that name was here",
     "node/scrubbing.py": "how many were spoilt and have not come again",
     "node/sight_exchange.py": "whether a token would have seen it",
+    "node/tightened.py": "to whom a version went under its old numbers, and since when it is new",
 }
 MAY_COLLECT = {
     "entrypoints/rest/door.py": "for the sight of the token that was shown",

@@ -25,6 +25,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "item receipts": "GET /items/{name}/receipts",
     "item recall": "POST /items/{name}/recall",
     "item recalls": "GET /recalls",
+    "item tighten": "POST /items/{name}/tighten",
     "item answer-recall": "POST /recalls/{recall}/answer",
     "erasure list": "GET /erasures",
     "item ask": "POST /items/{name}/requests",

@@ -40,7 +40,7 @@ from allied.exchange.statement import (
 )
 from allied.exchange.stix import read_head, version_of
 from allied.exchange.validity import problems
-from allied.node import called, journal, offering, verdicts
+from allied.node import called, journal, offering, tightened, verdicts
 from allied.node.asked import require_consent
 from allied.node.messages import ItemsQuestion
 from allied.node.node import Actor
@@ -73,6 +73,7 @@ _ACKNOWLEDGED = frozenset(
         "agreement.withdraw",
         "exchange.recall",
         "exchange.recall-answer",
+        "exchange.tighten",
         "incident.report",
         "incident.facts",
         "incident.invoke",
@@ -233,6 +234,9 @@ class _Arrival:
             ]
             if added.stored:
                 self._acknowledge(writing, folded, [each.digest for each in held])
+            marked = called.calls_of(folded, self._organisation.id).marked
+            if {each.item.id for each in marked} & {each.item.id for each in held}:
+                tightened.comply(self._node, writing, self._agreement)
             for place, value in cursors.items():
                 writing.set_cursor(place, value)
         return added.stored

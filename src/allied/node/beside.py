@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from allied.node.rows import ItemRow, RemarkRow, WithdrawnRow
-from allied.record.ids import AgreementId, OrganisationId
+from allied.record.ids import AgreementId, Digest, OrganisationId
 
 
 class ReadingBeside(Protocol):
@@ -63,8 +63,18 @@ class WritingBeside(Protocol):
         """
         ...
 
-    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> int:
+    def relabel_items(
+        self,
+        rows: Sequence[ItemRow],
+        class_id: int,
+        at: datetime,
+        *,
+        statement: Digest | None = None,
+        proofs: Sequence[bytes] = (),
+    ) -> int:
         """Give items another handling class, under new numbers: whoever follows finds them.
+
+        With a statement, that one is theirs from now on, each with its proof of `proofs`.
 
         Under the old numbers they stand among the withdrawn ones as `rows.RELABELLED`, without
         bytes, so that what was released under these is found. Returns how many there were.

@@ -1,4 +1,4 @@
-"""What the records of a pair say about items: recalls, the answers to them, and when each was seen.
+"""What the records of a pair say about items: recalls, tighter markings, and the answers.
 
 Read from the fold of an agreement, for one hosted organisation; nothing is executed here
 (`allied.node.recalls`) and nothing is judged (`allied.exchange.recall`).
@@ -8,6 +8,9 @@ Words used here:
                finds together what belongs together
     called     one record of a call: the recall as it was said to one holder
     correction what is TLP:CLEAR is not taken back; its holders are told, and owe nothing
+    marking    an originator's further statement over a version, by which it is handled more
+               tightly (`allied.node.tightening`); with `gone`, its holder may not have it any
+               more, and then it is a recall of that version as well
 
 Rules. A record that is not of the form is passed over. Who forwarded an item passes the recall
 on in its own name, and names the originator; such a record counts for copies that came from it.
@@ -15,6 +18,7 @@ on in its own name, and names the originator; such a record counts for copies th
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -33,9 +37,15 @@ if TYPE_CHECKING:
     from allied.record.record import Record
 
 RECALL: Final = "exchange.recall"
+TIGHTEN: Final = "exchange.tighten"
+EXECUTED: Final = frozenset({RECALL, TIGHTEN})
+"""What a holder's node carries out in the unit in which it arrives."""
+
 ANSWER: Final = "exchange.recall-answer"
 DELETED, KEPT = "deleted", "kept"
 _LONGEST: Final = 512
+_LONGEST_STATEMENT: Final = 700_000
+_LONGEST_PROOF: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,9 @@ class Called:
         holder: whom it was said to.
         art: the clause under which it had been released.
         why: the blob with the reason; empty without one.
+        gone: its holder has to give it up; always, but for some markings.
+        statement: of a marking, the bytes of the originator's further statement; else empty.
+        proof: of the version's place in it.
     """
 
     record: RecordId
@@ -60,6 +73,14 @@ class Called:
     correction: bool
     why: str
     at: datetime
+    gone: bool = True
+    statement: bytes = b""
+    proof: bytes = b""
+
+    @property
+    def is_marking(self) -> bool:
+        """It marks a version more tightly."""
+        return bool(self.statement)
 
     @property
     def passed_on(self) -> bool:
@@ -90,7 +111,8 @@ class Calls:
     """All recalls of an agreement that one organisation has to do with.
 
     Attributes:
-        ours: said by it; theirs: said to it.
+        ours: said by it; theirs: said to it; with the markings by which something is gone.
+        marked_by_us, marked: all markings, said by it and to it.
         replies: by the record answered, the last of each.
         seen: by record, when its addressee signed that it holds it.
     """
@@ -99,13 +121,8 @@ class Calls:
     theirs: tuple[Called, ...]
     replies: Mapping[RecordId, Replied]
     seen: Mapping[RecordId, datetime]
-
-    def covering(self, item: ItemName) -> Called | None:
-        """The first recall of a version by whoever may recall it, corrections apart."""
-        for each in (*self.ours, *self.theirs):
-            if each.item.covers(item) and not each.correction:
-                return each
-        return None
+    marked_by_us: tuple[Called, ...] = ()
+    marked: tuple[Called, ...] = ()
 
 
 def calls_of(folded: Folded, organisation: OrganisationId) -> Calls:
@@ -119,6 +136,8 @@ def calls_of(folded: Folded, organisation: OrganisationId) -> Calls:
     pairs = pairs_of(folded, mine)
     ours: list[Called] = []
     theirs: list[Called] = []
+    marked_by_us: list[Called] = []
+    marked: list[Called] = []
     replies: dict[RecordId, Replied] = {}
     seen: dict[RecordId, datetime] = {}
     for record in folded.state.statements:
@@ -127,9 +146,11 @@ def calls_of(folded: Folded, organisation: OrganisationId) -> Calls:
             continue
         own = record.header.issuer == organisation
         match record.header.kind:
-            case "exchange.recall":
+            case "exchange.recall" | "exchange.tighten":
                 called = _called(record, mine if own else other, other if own else mine)
-                if called is not None:
+                if called is not None and called.is_marking:
+                    (marked_by_us if own else marked).append(called)
+                if called is not None and called.gone:
                     (ours if own else theirs).append(called)
             case "exchange.recall-answer":
                 reply = _replied(record, mine if own else other)
@@ -140,7 +161,7 @@ def calls_of(folded: Folded, organisation: OrganisationId) -> Calls:
                 for each in named if isinstance(named, list) else ():
                     if isinstance(each, str):
                         seen.setdefault(RecordId(each), record.header.claimed_at)
-    return Calls(tuple(ours), tuple(theirs), replies, seen)
+    return Calls(tuple(ours), tuple(theirs), replies, seen, tuple(marked_by_us), tuple(marked))
 
 
 def pairs_of(folded: Folded, mine: PartyId) -> dict[CircleId, PartyId]:
@@ -168,8 +189,24 @@ def body_of(
     return body if why is None else body | {"why": why}
 
 
+def marking_of(statement: bytes, proof: bytes, *, gone: bool) -> dict[str, Json]:
+    """What the body of a marking has besides that of a recall."""
+    return {
+        "gone": gone,
+        "proof": b64encode(proof).decode(),
+        "statement": b64encode(statement).decode(),
+    }
+
+
 def _called(record: Record, by: PartyId, holder: PartyId) -> Called | None:
     body = record.body
+    gone, statement, proof = True, b"", b""
+    if record.header.kind == TIGHTEN:
+        statement = _bytes(body.get("statement"), _LONGEST_STATEMENT)
+        proof = _bytes(body.get("proof"), _LONGEST_PROOF)
+        gone = body.get("gone") is True
+        if not statement or not proof or not body.get("version"):
+            return None
     texts = [body.get(each) for each in ("art", "call", "item", "originator", "version")]
     correction = body.get("correction")
     if not isinstance(correction, bool) or not all(
@@ -190,7 +227,20 @@ def _called(record: Record, by: PartyId, holder: PartyId) -> Called | None:
         correction,
         _blob(body.get("why")),
         record.header.claimed_at,
+        gone,
+        statement,
+        proof,
     )
+
+
+def _bytes(value: Json, longest: int) -> bytes:
+    """What stands in a text of base64; empty where nothing does."""
+    if not isinstance(value, str) or len(value) > longest:
+        return b""
+    try:
+        return b64decode(value, validate=True)
+    except ValueError:
+        return b""
 
 
 def _replied(record: Record, by: PartyId) -> Replied | None:

@@ -14,10 +14,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from allied.errors import NotAuthorisedError, NotFoundError
-from allied.node import doctor, incidents, obligations, recalls, sharing, sync as exchange
+from allied.node import (
+    doctor,
+    incidents,
+    obligations,
+    recalls,
+    sharing,
+    sync as exchange,
+    tightening,
+)
 from allied.node.node import Actor
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from allied.exchange.bundle import Refused, Row
     from allied.node.cases import ObligationView
     from allied.node.doctor import Examined
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
     from allied.node.sharing import Decision, Shared, Source, Wish, WithLast
     from allied.node.sight import Sight
     from allied.node.sync import Outcome
+    from allied.node.tightening import TightenedView
 
 
 def share(
@@ -61,6 +72,24 @@ def recall(sight: Sight, keys: Keys, name: str, why: str, *, dry_run: bool) -> R
     seen = sight.item(name).item
     actor = Actor(sight.organisation, keys)
     return recalls.recall(sight.node, actor, name, seen.agreement, why, dry_run=dry_run)
+
+
+def tighten(
+    sight: Sight,
+    keys: Keys,
+    name: str,
+    wish: Wish,
+    *,
+    expires: datetime | None,
+    why: str,
+    dry_run: bool,
+) -> TightenedView:
+    """Mark more tightly what the organisation shared and the token sees; see `tightening`."""
+    seen = sight.item(name).item
+    actor = Actor(sight.organisation, keys)
+    return tightening.tighten(
+        sight.node, actor, name, seen.agreement, wish, expires=expires, why=why, dry_run=dry_run
+    )
 
 
 def consider(sight: Sight, raw: bytes, source: str) -> Sequence[LocalEvaluation]:

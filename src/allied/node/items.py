@@ -20,7 +20,7 @@ import msgspec
 from allied.errors import NotFoundError
 from allied.exchange import limits
 from allied.exchange.limits import Warned
-from allied.node import ledger, provenance, release, sweeping
+from allied.node import ledger, provenance, release, sweeping, tightened
 from allied.node.additions import stream
 from allied.node.agreements import resolve
 from allied.node.provenance import DerivedView
@@ -79,6 +79,8 @@ class RecipientView:
         released_at: when its bytes last left for that party; None if they never did.
         receipt_at: when the party says that it holds it; None without its signed receipt.
         warnings: what people should know about a release that is permitted all the same.
+        statement: the originator's signed statement that counts, by its digest.
+        tightened_at: when it took the place of the one before here; None for the first one.
     """
 
     party: PartyId
@@ -90,6 +92,8 @@ class RecipientView:
     released_at: datetime | None
     receipt_at: datetime | None
     warnings: tuple[Warned, ...] = ()
+    statement: str = ""
+    tightened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +272,7 @@ def _require_not_gone(reading: Reading, organisation: Organisation, name: str) -
     """Say why an item that was here is not here any more; nothing where it never was."""
     for row in reading.agreements():
         for gone in reading.withdrawn(row.id, organisation.id, item=name, limit=1):
-            recalled = gone.reason == "recalled"
+            recalled = gone.reason in ("recalled", "tightened")
             raise NotFoundError(
                 "item.withdrawn",
                 f"this organisation held it until {gone.at:%Y-%m-%d %H:%M} UTC:"
@@ -283,6 +287,7 @@ _GONE: Final = {
     "retention": "the time for which the clause lets it be kept was over",
     "deleted": "it was deleted here",
     "relabelled": "it got another marking",
+    "tightened": "its originator has marked it so that this organisation may not have it",
     "spoilt": "its bytes were spoilt on disk",
 }
 """Why an item left, in words; the keys are those of `WithdrawnRow`."""
@@ -331,6 +336,7 @@ def _recipients(
         return ()
     found = []
     now = node.clock.now()
+    tightened_at = tightened.since(reading, folded, row)
     for party in folded.instrument.terms.parties:
         if party.id in (releaser, folded.instrument.party(row.originator)):
             continue
@@ -355,6 +361,8 @@ def _recipients(
                 warnings=limits.warnings(folded.terms(now), {verdict.art}, now)
                 if verdict.permitted
                 else (),
+                statement=row.statement,
+                tightened_at=tightened_at,
             )
         )
     return tuple(found)

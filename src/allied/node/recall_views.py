@@ -65,6 +65,7 @@ class RecallView:
         holders: everybody whom its author told; for a holder, itself alone.
         products: ids of what was made from it here; to be looked at again.
         outside: who got it from here and is no party: people tell them.
+        marking: it was marked more tightly, and these may not have it any more.
     """
 
     id: str
@@ -82,6 +83,7 @@ class RecallView:
     holders: tuple[HolderView, ...]
     products: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    marking: bool = False
 
     @property
     def silent(self) -> tuple[PartyId, ...]:
@@ -234,6 +236,7 @@ def _shown(
         why=words_of(reading, recall.why),
         holders=holders,
         products=products,
+        marking=recall.is_marking,
     )
 
 
@@ -253,7 +256,7 @@ def holder_view(
     reply = calls.replies.get(recall.record)
     clause = clause_of(folded, recall.art, recall.at)
     within = clause.recall.comply_within if clause and clause.recall else Duration(0, "hours")
-    confirm = clause.recall.confirm if clause and clause.recall else True
+    confirm = clause.recall.confirm if clause and clause.recall else not recall.is_marking
     by = recall.item.originator
     said = rules.Recall(recall.item, by, recall.at, "", within, confirm)
     copies = [rules.Copy(recall.item, recall.holder, recall.by, recall.at, Tlp.RED)]

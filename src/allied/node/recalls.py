@@ -45,6 +45,7 @@ from allied.node.texts import text_of
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from allied.node.called import Called
@@ -186,7 +187,7 @@ def recalled_here(
     """The objects that an organisation took back: their versions, or "" for all of them."""
     found: dict[str, set[str]] = {}
     for each in called.calls_of(folded, organisation).ours:
-        if not each.passed_on:
+        if not each.passed_on and not each.is_marking:
             found.setdefault(each.item.id, set()).add(each.item.version)
     after = 0
     while page := reading.withdrawn(folded.row.id, organisation, after=after, limit=_PAGE):
@@ -213,6 +214,8 @@ def comply(node: Node, writing: Writing, agreement: AgreementId) -> int:
     gone = 0
     for organisation in writing.organisations():
         for each in called.calls_of(folded, organisation.id).theirs:
+            if each.is_marking:  # `allied.node.tightening`
+                continue
             rows = _copies(writing, folded, organisation.id, each)
             if each.correction:
                 for item in {row.id for row in rows}:
@@ -259,14 +262,14 @@ def pass_along(node: Node, keys: Keys, organisation: Organisation) -> int:
     for agreement in agreements:
         with node.store.read() as reading:
             folded = node.folds.of(reading, agreement)
-        if not called.calls_of(folded, organisation.id).theirs:  # nothing was called back
+        if not _recalls(called.calls_of(folded, organisation.id).theirs):  # nothing to pass on
             node.hearing.look(_told(organisation, agreement), str(folded.last_row))
             continue
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
             calls = called.calls_of(folded, organisation.id)
-            said = {(each.holder, each.item) for each in calls.ours}
-            for each in calls.theirs:
+            said = {(each.holder, each.item) for each in _recalls(calls.ours)}
+            for each in _recalls(calls.theirs):
                 for party, art in _onward(writing, folded, organisation.id, each):
                     if (party, each.item) in said:
                         continue
@@ -283,6 +286,11 @@ def pass_along(node: Node, keys: Keys, organisation: Organisation) -> int:
     if told:
         node.notifier.changed(None)
     return told
+
+
+def _recalls(calls: Sequence[Called]) -> list[Called]:
+    """Those that are no markings."""
+    return [each for each in calls if not each.is_marking]
 
 
 def _told(organisation: Organisation, agreement: AgreementId) -> str:

@@ -16,6 +16,7 @@ from allied.record.ids import AgreementId, CircleId, Digest, OrganisationId, Par
 RELABELLED: Final = "relabelled"
 """Why an item stands among the withdrawn ones that goes on under another number and class."""
 
+TIGHTENED: Final = "tightened"
 SPOILT: Final = "spoilt"
 """Why an item stands among the withdrawn ones whose bytes were spoilt; it may come again."""
 
@@ -268,8 +269,9 @@ class WithdrawnRow:
 
     Attributes:
         item: as it was.
-        reason: `recalled`, `expired`, `retention`, `deleted` or `relabelled`.
-        record: the record that recalled it, or an empty string.
+        reason: `recalled`, `expired`, `retention`, `deleted`, `relabelled` or `tightened`
+            (it was marked so that its holder may not have it).
+        record: the record that recalled or marked it, or an empty string.
         raw: its bytes; None once they are erased.
     """
 

@@ -458,17 +458,28 @@ def _relax(
     agreement, holder = folded.row.id, rows[0].holder
     number = writing.handling_class(agreement, relaxed.key, relaxed.canonical())
     moved = writing.relabel_items(rows, number, at)
-    before = step.handling.key
+    let_along(writing, agreement, holder, step.handling.key, relaxed.key, at)
+    return moved
+
+
+def let_along(
+    writing: Writing,
+    agreement: AgreementId,
+    holder: OrganisationId,
+    before: Digest,
+    after: Digest,
+    at: datetime,
+) -> None:
+    """Let what goes along with one class go along with another, too, that came of it."""
     classes = verdicts.classes_of(writing, agreement).by_id
     for other in writing.item_counts(agreement, holder):
         along = classes[other].along
-        if along is None or before not in along or relaxed.key in along:
+        if along is None or before not in along or after in along:
             continue
-        wider = replace(classes[other], along=along | {relaxed.key})
+        wider = replace(classes[other], along=along | {after})
         wide = writing.handling_class(agreement, wider.key, wider.canonical())
         while companions := writing.items(agreement, holder, limit=_PAGE, classes=[other]):
             writing.relabel_items(companions, wide, at)
-    return moved
 
 
 def _told(folded: Folded, party: PartyId, steps: Sequence[_Step]) -> Sequence[Swept]:

@@ -45,12 +45,12 @@ from allied.node import (
     messages,
     missing,
     peers,
-    recalls,
     release,
     renewals,
     scrubbing,
     sweeping,
     telling,
+    tightened,
     visibility,
     witnessing,
 )
@@ -158,7 +158,7 @@ def settle(node: Node, keys: Keys, *, scrub: bool = True) -> None:
         organisations = reading.organisations()
     for organisation in organisations:
         _from_neighbours(node, keys, organisation)
-        recalls.pass_along(node, keys, organisation)
+        tightened.pass_along(node, keys, organisation)
         hub_rounds.sweep(node, keys, organisation)
         erasing.answer(node, keys, organisation)
         arrivals.acknowledge(node, keys, organisation)
@@ -544,8 +544,8 @@ class _Exchange:
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
             taken = incoming.take_in(writing, folded, answer.records, answer.identities)
-            if any(record.header.kind == called.RECALL for record in taken.stored):
-                recalls.comply(node, writing, agreement)
+            if any(record.header.kind in called.EXECUTED for record in taken.stored):
+                tightened.comply(node, writing, agreement)
             if erasing.is_due(writing, agreement, taken.stored):
                 erasing.comply(node, writing, agreement)
         outcome.records += len(taken.stored)

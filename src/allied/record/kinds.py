@@ -171,6 +171,8 @@ _ROWS: Final = (
          "recipient", at=("pair",), when=_SINCE_FORCE, key="automatic"),
     _row("exchange.recall", "the releaser calls items back",
          "releaser", at=("pair",), when=_SINCE_FORCE, size=512 * _KIB),
+    _row("exchange.tighten", "the releaser marks what is out more tightly",
+         "releaser", at=("pair",), when=_SINCE_FORCE, size=1024 * _KIB),
     _row("exchange.recall-answer", "deleted, or kept with a reason",
          "recipient", at=("pair",), when=_SINCE_FORCE, size=512 * _KIB),
     _row("exchange.ask", "the issuer asks the originator to let an item go to somebody else",

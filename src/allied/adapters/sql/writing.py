@@ -379,14 +379,34 @@ class SqlWriting(
             self._changed = True
             self.erased = self.erased or erase
 
-    def relabel_items(self, rows: Sequence[ItemRow], class_id: int, at: datetime) -> int:
+    def relabel_items(
+        self,
+        rows: Sequence[ItemRow],
+        class_id: int,
+        at: datetime,
+        *,
+        statement: Digest | None = None,
+        proofs: Sequence[bytes] = (),
+    ) -> int:
         """See `Writing.relabel_items`."""
         raws = self.item_bytes(rows)
         here = [row for row in rows if row.digest in raws]
         if not here:
             return 0
         self.withdraw_items(here, RELABELLED, "", at, erase=True)
-        added = self.add_items((replace(row, class_id=class_id), raws[row.digest]) for row in here)
+        proved = dict(zip((row.seq for row in rows), proofs, strict=bool(statement)))
+        added = self.add_items(
+            (
+                replace(
+                    row,
+                    class_id=class_id,
+                    statement=statement or row.statement,
+                    proof=proved.get(row.seq, row.proof),
+                ),
+                raws[row.digest],
+            )
+            for row in here
+        )
         numbers = {row.seq: added.first + place for place, row in enumerate(here)}
         beside.renumber_passed_on(self._connection, numbers)
         return len(here)

@@ -334,6 +334,8 @@ def explain(
         f"{'permitted' if found.permitted else 'refused'} to {found.party}"
         + (f" by Art {found.art}" if found.art else ""),
         f"because {found.reason} [{found.code}]",
+        f"handled by statement {found.statement[:16]}"
+        + (f", marked more tightly {instant(found.tightened_at)}" if found.tightened_at else ""),
         *(f"would change it: {change}" for change in found.would_change),
         *(f"warning: {warned.text} [{warned.code}]" for warned in found.warnings),
     ]

@@ -1,8 +1,9 @@
-"""Taking items back, and who has them: `allied item recall`, `recalls`, `receipts` ..."""
+"""Taking items back, marking them anew, and who has them: `allied item recall`, `tighten` ..."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,7 @@ ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="Its STIX id, or i
 def add_to(items: typer.Typer) -> None:
     """Add the verbs to `allied item`."""
     items.command("recall")(recall)
+    items.command("tighten")(tighten)
     items.command("recalls")(recalls)
     items.command("answer-recall")(answer_recall)
     items.command("receipts")(receipts)
@@ -61,6 +63,65 @@ def recall(
         return
     _tell([found])
     say("Nothing was recalled." if dry_run else "It is gone here, and its holders are told.")
+
+
+def tighten(
+    name: ItemName,
+    agreement: Annotated[str, typer.Option("--agreement", "-a", help="Under which agreement.")],
+    tlp: Annotated[str, typer.Option("--tlp", help="Mark it at least so strictly.")] = "",
+    caveat: Annotated[
+        list[str] | None, typer.Option("--caveat", help="Add a caveat (repeatable).")
+    ] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="Only for this party (repeatable).")
+    ] = None,
+    expires: Annotated[
+        datetime | None,
+        typer.Option("--expires", help="Nobody is given it from then on (UTC)."),
+    ] = None,
+    why: Annotated[str, typer.Option("--why", help="For those who hold it.")] = "",
+    dry_run: DryRun = False,
+    organisation: ActingOrganisation = "",
+    person: ActingPerson = "",
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Mark what you shared more tightly: by STIX id all versions, by number that one.
+
+    Everybody whom it was released to is told; their nodes handle it so at once, and who may not
+    have it any more is asked to delete it, as in a recall. A looser marking is a new version.
+    """
+    from allied.node.shared import Wish
+    from allied.node.tightening import tighten as mark
+
+    with opened(folder) as node:
+        acting = actor(node, organisation, person, passphrase_file, act=False)
+        wish = Wish(tlp=tlp, caveats=tuple(caveat or ()), to=tuple(to or ()))
+        until = expires.replace(tzinfo=UTC) if expires else None
+        found = mark(node, acting, name, agreement, wish, expires=until, why=why, dry_run=dry_run)
+    if as_json:
+        give(found, as_json=True)
+        return
+    handled = [f"TLP:{found.tlp}", *found.caveats]
+    handled += [f"only for {', '.join(found.audience)}"] if found.audience is not None else []
+    handled += [f"until {instant(found.expires)}"] if found.expires else []
+    say(f"{found.item}: {', '.join(handled)}")
+    if found.links:
+        say(f"  with {len(found.links)} links of it: {', '.join(found.links)}")
+    table(
+        ("holder", "since", "from now on", "why"),
+        [
+            (
+                each.party,
+                instant(each.since),
+                "has to delete it" if each.gone else "handles it so",
+                f"{each.reason} [{each.code}]" if each.code else "",
+            )
+            for each in found.holders
+        ],
+    )
+    say("Nothing was marked." if dry_run else "It is handled so here, and its holders are told.")
 
 
 def recalls(
@@ -159,7 +220,7 @@ def _tell(found: Sequence[RecallView]) -> None:
                     holder.party,
                     holder.state + (" (late)" if holder.late else ""),
                     instant(holder.due),
-                    holder.reason or each.why,
+                    holder.reason or each.why or ("marked more tightly" if each.marking else ""),
                 )
                 for holder in each.holders
             ]

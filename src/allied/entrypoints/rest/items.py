@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Final, Literal
 
@@ -33,6 +34,7 @@ from allied.node.items import ItemView, RecipientView
 from allied.node.recall_views import RecallView
 from allied.node.receipts import ReceiptView
 from allied.node.sharing import Decision, Wish
+from allied.node.tightening import TightenedView
 
 _IN_MEMORY: Final = 2**20
 _PIECE: Final = 256 * 1024
@@ -78,6 +80,10 @@ Recipients = Annotated[
 ]
 Why = Annotated[
     str, Query(min_length=1, max_length=2_000, description="The reason, for those who hold it.")
+]
+Told = Annotated[str, Query(max_length=2_000, description="The reason, for those who hold it.")]
+Expires = Annotated[
+    datetime | None, Query(description="Nobody is given it from then on; UTC, if it says no zone.")
 ]
 DryRun = Annotated[bool, Query(description="Decide, and store nothing.")]
 
@@ -169,6 +175,29 @@ def recall_item(visit: Here, name: ItemName, why: Why, dry_run: DryRun = False) 
     return given(errands.recall(visit.sight, visit.keys, name, why, dry_run=dry_run))
 
 
+def tighten_item(
+    visit: Here,
+    name: ItemName,
+    tlp: Marked = None,
+    caveats: Caveats = [],  # noqa: B006 - FastAPI copies it
+    to: Recipients = [],  # noqa: B006 - FastAPI copies it
+    expires: Expires = None,
+    why: Told = "",
+    dry_run: DryRun = False,
+) -> Response:
+    """Mark what the organisation shared more tightly: by STIX id all versions, by number one.
+
+    Everybody whom it was released to is told; their nodes handle it so, and who may not have it
+    any more is asked to delete it, as in a recall. A looser marking is a new version.
+    """
+    wish = Wish(tlp=tlp or "", caveats=tuple(caveats), to=tuple(to))
+    until = expires.replace(tzinfo=UTC) if expires and expires.tzinfo is None else expires
+    found = errands.tighten(
+        visit.sight, visit.keys, name, wish, expires=until, why=why, dry_run=dry_run
+    )
+    return given(found)
+
+
 async def share_items(
     request: Request,
     visit: Here,
@@ -246,6 +275,7 @@ TABLE: Final = (
     Way("GET", "/items/{name}/explanation", roles.ITEMS_READ, explain_item, RecipientView),
     Way("GET", "/items/{name}/receipts", roles.ITEMS_READ, receipts_of_item, Receipts),
     Way("POST", "/items/{name}/recall", roles.ITEMS_RECALL, recall_item, RecallView),
+    Way("POST", "/items/{name}/tighten", roles.ITEMS_RECALL, tighten_item, TightenedView),
     Way(
         "POST",
         "/shares",
