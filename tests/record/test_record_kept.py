@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 
 from allied.errors import UnverifiedError
 from allied.record import canonical, envelope, record
-from allied.record.kept import read_kept
 from allied.record.ids import RecordId
+from allied.record.kept import read_kept
 from allied.record.record import Record
 from tests.record.cast import digest_of
 from tests.record.test_record import RECEIPT, SIGNING, dep, payload_json, resigned

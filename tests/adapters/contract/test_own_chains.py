@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from allied.adapters.sql import SqlStore
+from allied.record.ids import AgreementId
 from tests.adapters.contract import rows
 from tests.adapters.contract.rows import ALL, RIVER
 
@@ -58,7 +59,7 @@ def test_records_as_bytes_are_those_that_were_stored(store: SqlStore) -> None:
         found = [(each.row, each.id, each.raw) for each in (one, two, three)]
         assert list(reading.record_bytes(rows.PACT)) == found
         assert list(reading.record_bytes(rows.PACT, after_row=two.row)) == found[2:]
-        assert list(reading.record_bytes(rows.AgreementId(rows.hexed("none")))) == []
+        assert list(reading.record_bytes(AgreementId(rows.hexed("none")))) == []
 
 
 def test_parts_of_a_fold_take_the_place_of_those_that_stood_there(store: SqlStore) -> None:
