@@ -30,7 +30,7 @@ class Fuse:
                 raise Killed
 
 
-@dataclass
+@dataclass(eq=False)
 class Fragile:
     """A store whose process dies at one of its writes, or right after one of its commits."""
 

@@ -7,17 +7,22 @@ agreement; here is what is believed, and what is not.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from allied.agreement.state import Verdict
 from allied.errors import UnverifiedError
-from allied.node import keeping, sync
+from allied.node import integrity, keeping, sync
 from allied.node.folds import Folded, Folds
+from allied.node.journal import as_row
 from allied.record.ids import AgreementId
+from allied.record.record import Record
 from tests.node.hands import (
     HARBOUR,
+    NORTHGATE,
     RIVER,
     allied,
     attack,
@@ -266,6 +271,72 @@ def test_bytes_that_are_not_a_records_own_are_refused_as_ever(
     with pytest.raises(UnverifiedError) as refusal:
         started(river, agreement)
     assert refusal.value.code == "record.not-its-bytes"
+
+
+def test_bytes_that_were_spoilt_since_they_were_read_are_not_kept(
+    pact: tuple[Network, House, AgreementId],
+) -> None:
+    _, river, agreement = pact
+    attack(river, agreement)
+    with river.node.store.read() as reading:
+        found = river.node.folds.of(reading, agreement)
+    (report,) = [each for each in found.history.order if each.header.kind == "incident.report"]
+    run_sql(river, "UPDATE records SET raw = x'7b7d' WHERE id = :id", id=report.id)
+    keeping.keep_due(river.node)
+    assert parts(river, agreement) == []
+    with pytest.raises(UnverifiedError) as refusal:
+        started(river, agreement)
+    assert refusal.value.code == "record.not-its-bytes"
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_what_somebody_with_the_database_forges_is_found(
+    pact: tuple[Network, House, AgreementId], monkeypatch: pytest.MonkeyPatch, *, forged: bool
+) -> None:
+    _, river, agreement = pact
+    attack(river, agreement)
+    folded = anew(river, agreement, monkeypatch)
+    (report,) = [each for each in folded.history.order if each.header.kind == "incident.report"]
+    assert folded.progress is not None
+    if forged:
+        no = Verdict(effect=False, code="effect.not-entitled", reason="forged")
+        folded.progress.first.verdicts[report.id] = no
+        folded = replace(
+            folded, state=replace(folded.state, verdicts=folded.progress.first.verdicts)
+        )
+    with river.node.store.read() as reading:
+        made = keeping._made(reading, folded, afresh=True)[2]
+    put(river, agreement, list(made))
+    restarted(river)
+    assert started(river, agreement)[0].state.verdicts[report.id].effect is not forged
+    codes = {each.code for each in integrity.check(river.node).findings}
+    assert codes == ({"store.kept-fold"} if forged else set())
+
+
+def test_records_of_a_unit_that_failed_are_in_no_fold(
+    pact: tuple[Network, House, AgreementId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though others stand under their numbers later, and the last one under its own again."""
+    network, river, agreement = pact
+
+    def said(label: str, title: str) -> Record:
+        body = {"title": title}
+        return crafted(network.houses[label], agreement, "incident.report", body, assent=False)
+
+    one, other, last = said(HARBOUR, "one"), said(HARBOUR, "other"), said(NORTHGATE, "last")
+    with suppress(ZeroDivisionError), river.node.store.write() as writing:
+        writing.add_records([as_row(one), as_row(last)])
+        assert river.node.folds.of(writing, agreement).holds(one.id)
+        raise ZeroDivisionError
+    with river.node.store.write() as writing:
+        writing.add_records([as_row(other), as_row(last)])
+        assert not river.node.folds.of(writing, agreement).holds(one.id)
+    with river.node.store.read() as reading:
+        found = river.node.folds.of(reading, agreement)
+    assert found.holds(other.id)
+    assert not found.undecided
+    require_alike(found, anew(river, agreement, monkeypatch))
+    assert keeping.keep_due(river.node) > 0
 
 
 def test_a_chain_that_parts_later_is_kept_anew(

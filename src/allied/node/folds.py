@@ -7,8 +7,8 @@ and the fold is made again only then. A process that starts takes what another o
 in the store (`allied.node.keeping`), if that fits.
 
 A unit that is left by an exception takes its records with it, and their numbers are given
-again to others. So a fold made inside a unit counts only for a reader who sees the same
-record under the same number.
+again to others. So what a fold made inside a unit includes counts only for a reader who sees the
+same records under the same numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import gc
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import checkpoints
@@ -54,6 +54,7 @@ class Folded:
         given: what parties that joined later are given, as last worked out.
         memory: what folds up to checkpoints came to; handed on to later folds.
         far: by shared circle, the last checkpoint that was reached.
+        undecided: rows and ids of what was read in a unit that may yet have failed.
     """
 
     row: AgreementRow
@@ -68,6 +69,7 @@ class Folded:
     )
     memory: dict[object, Assessed] = field(default_factory=dict, repr=False, compare=False)
     far: dict[CircleId, Point | None] = field(default_factory=dict, repr=False, compare=False)
+    undecided: tuple[tuple[int, RecordId], ...] = field(default=(), repr=False, compare=False)
 
     def terms(self, at: datetime) -> Agreement:
         """The text in force at `at`: the newest version that has taken effect."""
@@ -153,7 +155,9 @@ class Folds:
             folded, covered = _fresh(reading, agreement)
             self.cover(agreement, covered)
         elif kept.last_row == last:
-            return kept
+            if not kept.undecided or reading.may_be_undone():
+                return kept
+            folded = replace(kept, undecided=())
         else:
             folded, covered = _extended(kept, reading)
             if not covered:
@@ -177,14 +181,29 @@ class Folds:
 
 def _is_seen(kept: Folded, reading: Reading) -> bool:
     """Whether a fold kept here is of records that `reading` sees, under the same numbers."""
+    if kept.undecided:
+        rows = reading.record_bytes(kept.row.id, after_row=kept.undecided[0][0] - 1)
+        stands = tuple((row, record) for row, record, _ in rows[: len(kept.undecided)])
+        return stands == kept.undecided
     if kept.last_record is None:
         return True
     row = reading.record(kept.last_record)
     return row is not None and row.row == kept.last_row
 
 
-def _fresh(reading: Reading, agreement: AgreementId) -> tuple[Folded, int]:
-    """The fold from what is stored, and how much of it was kept (`allied.node.keeping`)."""
+def anew(reading: Reading, agreement: AgreementId) -> Folded:
+    """The fold from the records alone, whatever is kept of it."""
+    return _fresh(reading, agreement, believes=False)[0]
+
+
+def _fresh(
+    reading: Reading, agreement: AgreementId, *, believes: bool = True
+) -> tuple[Folded, int]:
+    """The fold from what is stored, and how much of it was kept (`allied.node.keeping`).
+
+    Args:
+        believes: takes what was kept, if it fits.
+    """
     row = reading.agreement(agreement)
     if row is None:
         raise NotFoundError("agreement.unknown", "no agreement here goes by that id")
@@ -192,7 +211,7 @@ def _fresh(reading: Reading, agreement: AgreementId) -> tuple[Folded, int]:
     custodian = Keepers(reading).of
     with _undisturbed():
         rows = reading.record_bytes(agreement)
-        kept = keeping.restored(reading, instrument, custodian, rows)
+        kept = keeping.restored(reading, instrument, custodian, rows) if believes else None
         tail = (read_stored(raw, record) for _, record, raw in rows[kept.count if kept else 0 :])
         if kept is None:
             past = history(tail, instrument.circles.size)
@@ -203,7 +222,10 @@ def _fresh(reading: Reading, agreement: AgreementId) -> tuple[Folded, int]:
             past = kept.history.extended(tail)
             progress = further(kept.progress, past, custodian)
     number, last = (rows[-1][0], rows[-1][1]) if rows else (0, None)
-    folded = Folded(row, instrument, past, progress.state, number, last, progress)
+    undecided = tuple(each[:2] for each in rows) if reading.may_be_undone() else ()
+    folded = Folded(
+        row, instrument, past, progress.state, number, last, progress, undecided=undecided
+    )
     return folded, len(kept.progress.order) if kept else 0
 
 
@@ -237,9 +259,12 @@ def _extended(kept: Folded, reading: Reading) -> tuple[Folded, bool]:
     else:
         progress = further(kept.progress, past, custodian)
     last = rows[-1]
+    undecided: tuple[tuple[int, RecordId], ...] = ()
+    if reading.may_be_undone():
+        undecided = (*kept.undecided, *((stored.row, stored.id) for stored in rows))
     folded = Folded(
         kept.row, kept.instrument, past, progress.state, last.row, last.id, progress,
-        memory=kept.memory,
+        memory=kept.memory, undecided=undecided,
     )  # fmt: skip
     return folded, not again
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import AlliedError, UnverifiedError
-from allied.node import ledger_proofs
+from allied.node import folds, ledger_proofs
 from allied.record.identity import Identity, open_chain
 from allied.record.outline import is_outline, read_either
 from allied.record.record import require_issued
@@ -121,10 +121,13 @@ def _records(
         except AlliedError as problem:
             note(problem.code, problem.message, row.id)
     try:
-        history = node.folds.of(reading, agreement.id).history
+        folded, whole = node.folds.of(reading, agreement.id), folds.anew(reading, agreement.id)
+        history = whole.history
     except AlliedError as problem:
         note(problem.code, problem.message, agreement.id)
     else:
+        if folded.history.heads != history.heads or folded.state.verdicts != whole.state.verdicts:
+            note("store.kept-fold", "what was kept of a fold is not what it comes to", agreement.id)
         for record, code in history.refused.items():
             note(code, "a record does not rest on what it says it rests on", record)
         for record in history.parked:

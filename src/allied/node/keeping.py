@@ -23,6 +23,9 @@ anew, and kept anew in its place:
   its outline, and a byte that was changed are all noticed;
 * the fold that is made from it comes to the state that it came to when it was kept.
 
+The seal bears accidents. Whoever can write the database can read its key as well, and have a part
+say what he likes; `allied.node.integrity` folds from the records alone and finds that.
+
 A part holds nothing that the records do not say, and no body: what was erased is not in it.
 """
 
@@ -268,6 +271,8 @@ def _made(reading: Reading, folded: Folded, *, afresh: bool) -> tuple[int, bytes
     key = reading.secret(FORMAT)
     kept: list[_Part] = []
     rows = reading.record_bytes(folded.row.id)
+    if not _are_of(rows, folded.history):
+        return 0, b"", []
     at = 0
     for part in () if afresh else _parts(reading, folded.row.id):
         its = rows[at : at + len(part.first)]
@@ -284,6 +289,14 @@ def _made(reading: Reading, folded: Folded, *, afresh: bool) -> tuple[int, bytes
         before = hashlib.blake2b(raw, key=key, digest_size=_SEAL).digest()
         parts.append(before + raw)
     return len(kept), seal, parts
+
+
+def _are_of(rows: Sequence[RowBytes], past: History) -> bool:
+    """Whether the store holds the very bytes that were folded; a disk may have spoilt some."""
+    held = (past.get(record) for _, record, _ in rows)
+    return all(
+        each is not None and each.raw == raw for each, (_, _, raw) in zip(held, rows, strict=True)
+    )
 
 
 def _fits(part: _Part, rows: Sequence[RowBytes], progress: Progress) -> bool:

@@ -19,6 +19,10 @@ RowBytes: TypeAlias = "tuple[int, RecordId, bytes]"
 class ReadingRecords(Protocol):
     """What can be asked of it inside one snapshot."""
 
+    def may_be_undone(self) -> bool:
+        """Whether this is a write unit, of which nothing stays if it fails."""
+        ...
+
     def records(self, agreement: AgreementId, *, after_row: int = 0) -> Sequence[RecordRow]:
         """The records of an agreement in the order in which they were stored."""
         ...

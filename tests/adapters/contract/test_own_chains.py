@@ -75,3 +75,10 @@ def test_parts_of_a_fold_take_the_place_of_those_that_stood_there(store: SqlStor
         writing.keep_fold(rows.PACT, 0, [])
         assert list(writing.kept_folds(rows.PACT)) == []
         assert list(writing.kept_folds(rows.TREATY)) == [b"other"]
+
+
+def test_what_a_unit_reads_may_be_undone_and_what_a_reader_reads_not(store: SqlStore) -> None:
+    with store.write() as writing:
+        assert writing.may_be_undone()
+    with store.read() as reading:
+        assert not reading.may_be_undone()

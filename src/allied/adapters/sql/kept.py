@@ -33,6 +33,10 @@ class KeptReading:
 
     _connection: Connection
 
+    def may_be_undone(self) -> bool:
+        """See `ReadingRecords.may_be_undone`."""
+        return False
+
     def record_bytes(self, agreement: AgreementId, *, after_row: int = 0) -> Sequence[RowBytes]:
         """See `ReadingRecords.record_bytes`."""
         rows = placed(self._connection, _BYTES, (agreement, after_row))
@@ -51,6 +55,10 @@ class KeptWriting(KeptReading):
         def _do(
             self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None
         ) -> int: ...
+
+    def may_be_undone(self) -> bool:
+        """See `ReadingRecords.may_be_undone`."""
+        return True
 
     def keep_fold(self, agreement: AgreementId, after: int, parts: Sequence[bytes]) -> None:
         """See `WritingRecords.keep_fold`."""
