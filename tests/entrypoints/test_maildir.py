@@ -34,9 +34,8 @@ def mail(*files: bytes, html: bool = False) -> bytes:
         pytest.param(mail(b"other"), [], id="none"),
         pytest.param(b"", [], id="an empty mail"),
         pytest.param(b"\x00\xff" * 1_000, [], id="bytes that are no mail"),
-        pytest.param(
-            b"Content-Type: multipart/mixed; boundary=a\n\n" * 33, None, id="too many parts"
-        ),
+        pytest.param(b"Content-Type: multipart/mixed; boundary=a\n\n" * 33, None, id="too deep"),
+        pytest.param(mail(*[FILE] * 3) + b"\n--a\n\n" * 1_001, None, id="too many parts"),
         pytest.param(b"\n" * 500_001, None, id="too many lines"),
     ],
 )

@@ -26,7 +26,8 @@ from allied.errors import NotFoundError
 MOST_MAILS: Final = 1_000
 MOST_BYTES: Final = 32 * 2**20
 _MOST_LINES: Final = 500_000
-_MOST_PARTS: Final = 32
+_MOST_NESTED: Final = 32
+_MOST_PARTS: Final = 1_000
 _BEGINNINGS: Final = (b"allied-sealed/1\n", b"allied-file/1\n")
 
 
@@ -74,8 +75,12 @@ def attached(raw: bytes) -> Sequence[bytes] | None:
 
     Cost: bounded by bytes, lines and parts; nothing is followed that stands in it.
     """
-    parts = raw.lower().count(b"boundary=") + raw.lower().count(b"message/")
-    if len(raw) > MOST_BYTES or raw.count(b"\n") > _MOST_LINES or parts > _MOST_PARTS:
+    lower = raw.lower()
+    nested = lower.count(b"multipart/") + lower.count(b"message/")
+    flat = raw.count(b"\n--")  # a part begins with such a line
+    if len(raw) > MOST_BYTES or raw.count(b"\n") > _MOST_LINES:
+        return None
+    if nested > _MOST_NESTED or flat > _MOST_PARTS:
         return None
     try:
         made = message_from_bytes(raw, policy=compat32)

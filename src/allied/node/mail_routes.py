@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from allied.errors import ConflictError, NotFoundError, RefusedError
+from allied.errors import ConflictError, NotFoundError
 from allied.node.agreements import resolve
 from allied.node.peers import require_confirmed
 from allied.node.post import MailServer, require_address, require_server
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 500
 _KEPT: Final = 8 * 2**20
+_MOST_TOLD: Final = 20_000
+"""Matters of one route; of more, those that were there last are remembered."""
 _SERVER: Final = "mail:server"
 _ROUTES: Final = "mail:routes"
 _FORGET: Final = timedelta(days=30)
@@ -199,18 +201,16 @@ def served(reading: Reading, id_: str) -> Served:
 
 def keep(writing: Writing, id_: str, found: Served) -> None:
     """Remember how far a route was served."""
+    latest = sorted(found.told.items(), key=lambda each: each[1])[-_MOST_TOLD:]
     value: dict[str, Json] = {
         "digest_at": found.digest_at.isoformat() if found.digest_at else "",
         "failures": found.failures,
         "next_try_at": found.next_try_at.isoformat() if found.next_try_at else "",
         "place": found.place,
         "problem": found.problem,
-        "told": {each: at.isoformat() for each, at in found.told.items()},
+        "told": {each: at.isoformat() for each, at in latest},
     }
-    raw = encode(value)
-    if len(raw) > _KEPT:
-        raise RefusedError("mail.too-many-matters", "more awaits that party than can be told")
-    writing.set_cursor(_of(id_), raw.decode())
+    writing.set_cursor(_of(id_), encode(value).decode())
 
 
 def _keep_routes(writing: Writing, kept: Sequence[Route]) -> None:
