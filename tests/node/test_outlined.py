@@ -11,10 +11,12 @@ import pytest
 from allied.agreement import checkpoints
 from allied.node import (
     checkpointing,
+    comparing,
     doctor,
     incidents,
     incoming,
     integrity,
+    joining,
     journal,
     messages,
     outlined,
@@ -147,6 +149,46 @@ def test_who_is_invited_and_has_not_joined_waits_an_hour_and_has_outlines_then(
     network.advance(outlined.INVITED_WAIT + timedelta(minutes=5))
     network.settle(3)
     assert in_outline(northgate, pact) == [each.id for each in content(river, pact)]
+
+
+@pytest.mark.parametrize("days", [0, 400], ids=["a right clock", "a clock that is behind"])
+def test_whoever_answers_under_whatever_clock_shows_nobody_more(tmp_path: Path, days: int) -> None:
+    network, pact, _ = before(tmp_path)
+    river, _, northgate = network.houses.values()
+    found, by = folded(river, pact), river.node.clock.now() - timedelta(days=days)
+    shown = outlined.shown(found, northgate.organisation.id, by)
+    assert shown is not None
+    assert shown.outlined == {each.id for each in content(river, pact)}
+    texts = joining.withheld(found, northgate.organisation.id, by)
+    assert texts == joining.withheld(found, northgate.organisation.id, river.node.clock.now())
+    assert outlined.shown(found, river.organisation.id, by) is None
+
+
+def test_no_state_is_said_to_whom_something_of_the_circle_of_all_is_kept_back_from(
+    tmp_path: Path,
+) -> None:
+    network, pact, _ = before(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    found = folded(river, pact)
+    with river.node.store.write() as writing:  # which rests on the report, and stands among all
+        journal.append(
+            river.node, writing, river.actor, found, found.instrument.circles.all,
+            "redaction.answer", {},
+        )  # fmt: skip
+    network.settle(2)
+    for house, other in ((river, harbour), (river, northgate), (northgate, river)):
+        with house.node.store.read() as reading:
+            said = comparing.compared(
+                reading, house.organisation.id, other.organisation.id, AgreementId(pact)
+            )
+        assert said is None or said.same
+    now, found = river.node.clock.now(), folded(river, pact)
+    assert comparing.state_for(found, northgate.organisation.id, now) == ""
+    assert comparing.state_for(found, harbour.organisation.id, now)
+    network.advance(outlined.INVITED_WAIT + timedelta(minutes=5))
+    network.settle(3)
+    found = folded(river, pact)
+    assert comparing.state_for(found, northgate.organisation.id, river.node.clock.now())
 
 
 def goes_on(house: House, pact: str, incident: str) -> None:

@@ -90,19 +90,21 @@ class Grove:
         tolerates: int = 1,
         text: bytes = b"",
         beside: Sequence[str] = (),
+        unsigned: Sequence[str] = (),
     ) -> Grove:
         """Found the parties, introduce all to all, and let all sign, or only propose.
 
         Args:
             text: of the agreement; by default `text_of` the parties.
             beside: others, who know all parties and are known to them, and sign nothing.
+            unsigned: parties that are invited, and have not signed.
         """
         network = Network(root)
         for tree in (*trees, *beside):
             network.found(tree, tree.title())
         network.introduce_all()
-        unsigned = (*(() if signed else trees), *beside)
-        pact = network.sign_all(text or text_of(trees, tolerates), trees[0], unsigned=unsigned)
+        silent = (*(unsigned if signed else trees), *beside)
+        pact = network.sign_all(text or text_of(trees, tolerates), trees[0], unsigned=silent)
         for house in network.houses.values():
             house.node.close()
         return cls(

@@ -68,6 +68,8 @@ class Lines:
             raise UnreachableError("peer.timeout", "the answer was lost")
         if house.label in world.liars and verb == messages.RECORDS and world.slipped:
             answer = with_more(answer, world.slipped, house.organisation.id)
+        if house.label in world.liars and verb == messages.RECORDS and world.spoil:
+            answer = world.spoil(answer)
         if house.label in world.liars and verb == messages.BLOBS and world.hoard:
             answer = with_texts(answer, world.hoard.values())
         if weather == STALE and late is not None:

@@ -14,22 +14,24 @@ Words used here:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certified import read_proof
 from allied.agreement.sameness import state_digest
-from allied.node import comparing, leaving, visibility
+from allied.node import comparing, joining, leaving, visibility
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode
 from allied.record.fork import carried
 from allied.record.history import history
+from allied.record.outline import read_either
 from allied.record.record import ChainKey, Record, read
 
 if TYPE_CHECKING:
     from allied.record.ids import CircleId, RecordId
+    from tests.node.network import House
     from tests.simulator.world import World
 
 LATE: Final = "effect.late-version"
@@ -93,6 +95,13 @@ def resting_on(folded: Folded, aside: Iterable[RecordId]) -> set[RecordId]:
     return shaken
 
 
+def all_of(world: World, house: House) -> Iterator[Record]:
+    """Every record that a node has stored, in order or aside, outlines too."""
+    with house.node.store.read() as reading:
+        for row in reading.records(world.pact):
+            yield read_either(row.raw)
+
+
 def settle(world: World) -> None:
     """Convergence: all lines healed, within a bounded number of rounds nothing new comes."""
     world.heal()
@@ -106,10 +115,14 @@ def settle(world: World) -> None:
     raise AssertionError("it never comes to rest")
 
 
-def require_whole(world: World) -> None:
-    """Everything that is promised of a world once it has settled."""
+def require_whole(world: World, waiting: Collection[str] = ()) -> None:
+    """Everything that is promised of a world once it has settled.
+
+    Args:
+        waiting: parties that may hold less than all others, and say less.
+    """
     watch(world, *world.up)
-    inside = [tree for tree in world.up if not has_left(world, tree)]
+    inside = [tree for tree in world.up if not has_left(world, tree) and tree not in waiting]
     for one, other in combinations(inside, 2):
         require_equal(world, one, other)
         require_same_state(world, one, other)
@@ -117,9 +130,10 @@ def require_whole(world: World) -> None:
         folded = world.folded(world.houses[tree])
         require_closed(folded)
         require_one_outcome(folded)
-        require_exposed(world, tree, folded)
-        require_nothing_waits(world, tree)
-        require_blobs(world, tree)
+        if tree not in waiting:
+            require_exposed(world, tree, folded)
+            require_nothing_waits(world, tree)
+            require_blobs(world, tree)
     for tree in world.up:
         if has_left(world, tree):
             require_cut(world, tree)
@@ -271,12 +285,16 @@ def require_nothing_waits(world: World, tree: str) -> None:
 
 
 def require_blobs(world: World, tree: str) -> None:
-    """What honest parties that run have put beside their records is with everybody."""
+    """What honest parties that run have put beside their records is with all who may have it."""
     if has_left(world, tree):
         return
-    with world.houses[tree].node.store.read() as reading:
-        wanted = [each.blob for each in reading.wanted_after(world.pact, 0, 10_000)]
+    house = world.houses[tree]
+    with house.node.store.read() as reading:
+        all_wanted = [each.blob for each in reading.wanted_after(world.pact, 0, 10_000)]
     for other in world.up:
+        folded = world.folded(world.houses[other])
+        withheld = joining.withheld(folded, house.organisation.id, world.now) if all_wanted else ()
+        wanted = [blob for blob in all_wanted if blob not in withheld]
         with world.houses[other].node.store.read() as reading:
             held = [blob for blob in wanted if reading.blob(blob) is not None]
         assert not held or has_left(world, other), f"{tree} lacks what {other} has"

@@ -9,7 +9,7 @@ from allied.node import messages
 from allied.node.messages import Heads
 from allied.node.pages import BlobsAnswer, BlobsPage, RecordsAnswer, RecordsPage
 from allied.record.ids import OrganisationId
-from allied.record.record import read
+from allied.record.outline import read_either
 
 FINE: Final = "fine"
 LOST_QUESTION: Final = "question lost"
@@ -38,7 +38,7 @@ def spoilt(answer: bytes, verb: str, weather: str) -> bytes:
         records = list(given.records)[::-1]
         page = RecordsPage()
         for raw in records if weather == MIXED else records[::2]:
-            issuer = read(raw).header.issuer
+            issuer = read_either(raw).header.issuer
             assert page.add(raw, issuer, given.identities.get(issuer, ()))
         return page.encode(more=given.more)
     if verb == messages.HEADS and weather == HALVED:
@@ -54,7 +54,7 @@ def with_more(answer: bytes, raws: Sequence[bytes], issuer: OrganisationId) -> b
     for raw in raws:
         assert page.add(raw, issuer, given.identities.get(issuer, ()))
     for raw in given.records:
-        whose = read(raw).header.issuer
+        whose = read_either(raw).header.issuer
         assert page.add(raw, whose, given.identities.get(whose, ()))
     return page.encode(more=given.more)
 

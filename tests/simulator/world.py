@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -53,7 +53,8 @@ from allied.node.rows import RecordRow
 from allied.record.canonical import Json
 from allied.record.circle import Circle
 from allied.record.ids import Digest, OrganisationId, RecordId
-from allied.record.record import ChainKey, Record, read
+from allied.record.outline import read_either
+from allied.record.record import ChainKey, Record
 from tests.node.fragile import Fragile, Fuse, Killed
 from tests.node.network import PASSPHRASE, House
 from tests.simulator.groves import LIAR, Grove
@@ -75,6 +76,11 @@ versions:
       acts:
         - {against: %(party)s, target: systems, systems: ["domain:%(party)s.example"]}
 """
+
+
+def attack_of(party: str, number: int) -> bytes:
+    """The file of an incident: a wiper at a party."""
+    return (_ATTACK % {"number": number, "party": party}).encode()
 
 
 @dataclass
@@ -118,6 +124,7 @@ class World:
         self._copies: dict[str, Path] = {}
         self.count = itertools.count(1)
         self.replaced: Mapping[tuple[str, str], bytes] = {}
+        self.spoil: Callable[[bytes], bytes] | None = None
         for tree in grove.trees:
             self.houses[tree] = self._open(tree, root / tree)
         self.labels: Mapping[OrganisationId, str] = {
@@ -186,6 +193,12 @@ class World:
         self.now += timedelta(days=days)
         self._set_clocks()
 
+    def time_passes(self, by: timedelta) -> None:
+        """Let less than a day pass for everybody."""
+        self.tell(f"{by} pass")
+        self.now += by
+        self._set_clocks()
+
     def clock_goes_wrong(self, tree: str, days: int) -> None:
         """Set one clock days ahead or back."""
         self.tell(f"the clock of {tree} is {abs(days)} days {'ahead' if days > 0 else 'behind'}")
@@ -212,6 +225,7 @@ class World:
         self.tell("all lines work again")
         self.cut = set(self.walls)
         self.plotting = False
+        self.spoil = None
         self.skew = dict.fromkeys(self.skew, timedelta(0))
         self._set_clocks()
 
@@ -245,7 +259,7 @@ class World:
     def reports(self, tree: str) -> None:
         """An attack is reported and the clause invoked, as far as the party may."""
         self.tell(f"{tree} reports an attack and calls for help")
-        raw = (_ATTACK % {"number": next(self.count), "party": tree}).encode()
+        raw = attack_of(tree, next(self.count))
         house = self.houses[tree]
         with suppress(AlliedError):
             (view,) = incidents.report(house.node, house.actor, raw, "incident.yaml", self.pact)
@@ -498,4 +512,4 @@ class World:
 
     def records(self, tree: str) -> list[Record]:
         """The same, read."""
-        return [read(row.raw) for row in self.rows(tree)]
+        return [read_either(row.raw) for row in self.rows(tree)]

@@ -4,7 +4,8 @@ Whenever a node finds that it holds the same heads in the circle of all as a par
 state against the partner's (`agreement.sameness`). It keeps only whether they are the same, and
 since when; nothing is decided by it. Where they differ, `allied doctor` says so.
 
-Rules. A state is said to a party that may read all of the circle of all, and to nobody else. A
+Rules. A state is said to a party that may read all of the circle of all, and to nobody else; also
+not while something there is kept back from it that rests on what it may not have yet. A
 comparison that cannot be made, since one of the two holds more, leaves what was found before.
 """
 
@@ -15,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement.sameness import state_digest
-from allied.node import leaving
+from allied.node import leaving, outlined
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,7 +47,14 @@ def state_for(folded: Folded, organisation: OrganisationId, at: datetime) -> str
     party = folded.instrument.party(organisation)
     if party is None or leaving.tops(folded, organisation, at) is not None:
         return ""
-    return state_digest(folded.history, folded.state, {folded.instrument.circles.all.id})
+    everybody, shown = folded.instrument.circles.all.id, outlined.shown(folded, organisation, at)
+    if shown is not None and any(
+        shown.tops.get(chain) != head
+        for chain, head in folded.history.heads.items()
+        if chain.circle == everybody
+    ):
+        return ""
+    return state_digest(folded.history, folded.state, {everybody})
 
 
 def compare(

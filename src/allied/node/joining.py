@@ -31,6 +31,7 @@ from allied.node.named_again import (
     is_late,
     note,
     signatures_of,
+    standing_at,
     still_withheld,
 )
 from allied.node.open_matters import matter_of, open_matters, stays
@@ -55,7 +56,7 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
     party = folded.instrument.party(organisation)
     if party is None:
         return _NONE
-    standing = folded.state.standing(folded.instrument, at)
+    standing = standing_at(folded, at)
     found = standing.parties.get(party)
     by_all = folded.instrument.terms.life.in_force_when.all
     if found is None or (by_all and not is_late(standing, found)):

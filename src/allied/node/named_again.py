@@ -22,6 +22,7 @@ from allied.record.blob import references
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
     from allied.agreement.standing import PartyStanding, Standing
     from allied.node.folds import Folded
@@ -50,6 +51,22 @@ def signatures_of(folded: Folded, party: PartyId) -> frozenset[RecordId]:
         for source, event in zip(state.sources, state.events, strict=True)
         if event.party == party and event.event in (SIGNED, RATIFIED)
     )
+
+
+def standing_at(folded: Folded, at: datetime) -> Standing:
+    """Who is bound at a moment, or when the agreement entered into force, if that is later.
+
+    So a clock that is behind shows nobody what it may not have.
+
+    Cost: one look at the register; one for each event beyond a clock that is behind.
+    """
+    found = folded.state.standing(folded.instrument, at)
+    if found.in_force_since is None:
+        for moment in sorted({each.at for each in folded.state.events if each.at > at}):
+            begun = folded.state.standing(folded.instrument, moment)
+            if begun.in_force_since is not None:
+                return begun
+    return found
 
 
 def is_late(standing: Standing, found: PartyStanding) -> bool:

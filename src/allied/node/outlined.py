@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final
 
 from allied.agreement import checkpoints
 from allied.agreement.fold import begun
-from allied.node.named_again import ALL, is_late, signatures_of
+from allied.node.named_again import ALL, is_late, signatures_of, standing_at
 from allied.node.open_matters import matter_of, named_in, open_matters, stays
 from allied.record.canonical import digest, encode
 from allied.record.outline import is_content, is_outline
@@ -118,7 +118,7 @@ def shown(folded: Folded, organisation: OrganisationId, at: datetime) -> Shown |
     Cost: one look at the register; two passes over the records for who is late, once for each
     state of the register.
     """
-    standing = folded.state.standing(folded.instrument, at)
+    standing = standing_at(folded, at)
     kept = folded.given.get(organisation)
     if kept is None or kept[0] != standing:
         seat = _seat(folded, organisation, standing, at)
