@@ -25,7 +25,6 @@ from allied.adapters.bundles import source
 from allied.adapters.certificate import certificate_ends
 from allied.adapters.clock import SystemChance, SystemClock
 from allied.adapters.folder import DataFolder, default_root
-from allied.adapters.mail import SmtpPost
 from allied.adapters.outgoing import Outgoing
 from allied.adapters.peers import HttpPeers
 from allied.adapters.scratch import file_scratch
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from allied.adapters.sealed import Hardness
     from allied.exchange.examining import Examiner
     from allied.node.ports import Chance, Clock, Reading
+    from allied.node.post import Letter, MailServer
     from allied.record.ids import AgreementId, KeyId, OrganisationId
 
 TEMPLATES = "allied.agreement"
@@ -186,9 +186,19 @@ def assemble(
         scratch=lambda: file_scratch(folder.root),
         examiner=_examiner,
         servers=HttpServers(outgoing),
-        post=SmtpPost(),
+        post=_Post(),
     )
     return Opened(node, store, folder, settings, wakening, fellows)
+
+
+class _Post:
+    """Hands letters in; SMTP is loaded when there is one."""
+
+    def send(self, server: MailServer, letter: Letter) -> None:
+        """See `post.Post.send`."""
+        from allied.adapters.mail import SmtpPost
+
+        SmtpPost().send(server, letter)
 
 
 def _examiner() -> AbstractContextManager[Examiner]:
