@@ -34,6 +34,7 @@ from allied.node.post import Letter, MailServer, require_address, require_server
 from allied.node.rows import LedgerRow
 from allied.record.identity import fingerprint
 from tests.exchange.samples import indicator, tlp
+from tests.node.fragile import Killed
 from tests.node.hands import HARBOUR, NAMES, NORTHGATE, OPEN, RIVER, attack, held, propose, share
 from tests.node.network import PASSPHRASE, START, House, Network
 
@@ -49,12 +50,15 @@ class Box:
 
     letters: list[Letter] = field(default_factory=list)
     broken: bool = False
+    killed: bool = False
 
     def send(self, server: MailServer, letter: Letter) -> None:
         assert server == SERVER
         if self.broken:
             raise UnreachableError("mail.timeout", "that mail server did not answer in time")
         self.letters.append(letter)
+        if self.killed:
+            raise Killed
 
 
 @dataclass
@@ -254,6 +258,23 @@ def test_a_letter_that_is_not_taken_is_tried_again_ever_more_rarely(here: Town) 
         assert mail_routes.served(reading, route.id).failures == 0
     found = doctor.examine(here.river.node, around=Around(1 << 40, (), None, ""))
     assert [each.state for each in found if each.code == "mail"] == ["ok"]
+
+
+@pytest.mark.parametrize("to", [DELTA, HARBOUR])
+def test_a_letter_of_which_nobody_could_note_that_it_was_taken_comes_again_by_the_same_name(
+    here: Town, to: str
+) -> None:
+    here.serve(to)
+    share(here.river, here.pact, GREEN)
+    here.box.killed = True
+    with pytest.raises(Killed):
+        mailing.go_round(here.river.node, here.river.keys)
+    here.box.killed = False
+    here.network.advance(timedelta(minutes=1))
+    (again,) = here.round()
+    first, _ = here.box.letters
+    assert first.name == again.name
+    assert here.round() == []
 
 
 def test_waits_double_up_to_six_hours() -> None:

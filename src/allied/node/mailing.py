@@ -16,7 +16,8 @@ may be read by others on its way (`readable`); how much was left out is said. A 
 by `allied export`. Both are in the disclosure ledger before they leave. An answer by mail is no
 act. A letter that is not taken is tried again, more and more rarely; what waits is found anew each
 time, so nothing leaves that may not leave any more. If the process ends between a letter and the
-note that it was taken, that letter comes twice, under the same name (`Message-ID`).
+note that it was taken, that letter comes twice, under the same name (`Message-ID`) unless there
+is more in it by then.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError, ExhaustedError, NotFoundError, RefusedError
@@ -78,6 +79,14 @@ class Matter:
     def name(self) -> str:
         """What tells it from all others."""
         return digest(f"{self.kind} {self.number}".encode())
+
+
+class Attached(NamedTuple):
+    """What goes with a letter."""
+
+    file: str
+    media_type: str
+    raw: bytes
 
 
 @dataclass(slots=True)
@@ -253,11 +262,8 @@ class _Round:
             "Attached is what is new for your organisation, sealed to it.",
             *self._answering(),
         ]
-        return (
-            self._letter(now, "[allied] a sealed file", text, f"{now:%Y%m%dT%H%M}.allied",
-                         "application/octet-stream", raw),
-            mark,
-        )  # fmt: skip
+        attached = Attached(f"{now:%Y%m%dT%H%M}.allied", "application/octet-stream", raw)
+        return self._letter(mark, now, "[allied] a sealed file", text, attached), mark
 
     def _mark(self, reading: Reading) -> str:
         folded = self.node.folds.of(reading, self.route.agreement)
@@ -297,30 +303,32 @@ class _Round:
                 " mail [exchange.not-encrypted]; they lie where you answer, and in TAXII."
             )
         text += ["What other parties have shared lies there as well.", *self._answering()]
-        name = uuid.UUID(bytes=self.node.chance.token(16), version=4)
+        what = digest(b" ".join(digest(each).encode() for each in found))
+        name = uuid.UUID(hex=digest(f"{self.route.id} {what}".encode())[:32], version=4)
         raw = b'{"type":"bundle","id":"bundle--%b","objects":[\n%b\n]}\n' % (
             str(name).encode(),
             b",\n".join(found),
         )
         subject = f"[allied] [{marked}] {len(found)} new objects"
-        media_type = "application/stix+json"
-        return self._letter(now, subject, text, "new.stix.json", media_type, raw), place
+        attached = Attached("new.stix.json", "application/stix+json", raw)
+        return self._letter(what, now, subject, text, attached), place
 
     def _letter(
-        self, now: datetime, subject: str, text: Sequence[str], file: str, media: str, raw: bytes
+        self, what: str, now: datetime, subject: str, text: Sequence[str], attached: Attached
     ) -> Letter:
-        name = digest(f"{self.route.id} {digest(raw)}".encode())
-        address, words = self.route.address, "\n".join(text)
-        return Letter(address, name, now, subject, words, file, media, raw)
+        """A digest; the same `what` before it is noted gives the same name."""
+        before = self.served.digest_at
+        name = digest(f"{self.route.id} {what} {before.isoformat() if before else ''}".encode())
+        return Letter(self.route.address, name, now, subject, "\n".join(text), *attached)
 
 
 def _marking(objects: Sequence[bytes]) -> Tlp:
-    """The most that any of some objects is marked with; AMBER where one is not marked."""
+    """The most that any of some objects is marked with; AMBER+STRICT where one has none."""
     found = []
     for raw in objects:
         head = read_head(raw)
         refs = {*head.object_marking_refs, *(each.marking_ref for each in head.granular_markings)}
         marks = [WELL_KNOWN[each] for each in refs if each in WELL_KNOWN]
         plain = head.type == "marking-definition" or bool(marks)
-        found.append(max(marks, default=Tlp.CLEAR) if plain else Tlp.AMBER)
+        found.append(max(marks, default=Tlp.CLEAR) if plain else Tlp.AMBER_STRICT)
     return max(found)
