@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ import pytest
 from allied.adapters.outgoing import Outgoing
 from allied.adapters.taxii import HttpServers
 from allied.errors import AlliedError, UsageError
-from allied.node import misp_servers
-from allied.node.misp import EventOutcome, Groups
+from allied.exchange.misp import read_events
+from allied.node import misp_servers, neighbours, recalls
+from allied.node.misp import EventOutcome, Groups, take_in
 from allied.node.shared import Wish
 from tests.exchange.test_misp import attribute, event, number
 from tests.federation.houses import serving
@@ -267,3 +270,145 @@ def test_what_is_no_address_of_a_misp(url: str) -> None:
         misp_servers.place_of(url)
     assert refusal.value.code == "misp.url"
     assert "secret" not in str(refusal.value)
+
+
+# --- what is deleted there ------------------------------------------------------------------
+
+
+def two(**more: Any) -> dict[str, Any]:
+    """The first event with a domain to watch for and one that was only seen."""
+    watched, seen = (
+        attribute("domain", f"{each}.misp.example", 70 + place, to_ids=not place, **more)
+        for place, each in enumerate("ws")
+    )
+    return event(watched, seen, uuid=number(1), Tag=[{"name": "tlp:green"}])
+
+
+@KINDS
+def test_an_event_that_is_gone_there_is_recalled_and_comes_again_with_it(
+    line: Line, kind: str
+) -> None:
+    line.misp.give(one(1), one(2))
+    line.pull(kind)
+    line.network.settle()
+    before = held(line.network.houses[HARBOUR], line.pact)
+    gone = line.misp.events.pop(number(1))
+    (told,) = line.pull(kind)
+    assert (told.event, told.refused, told.shared) == (number(1), "", None)
+    assert {each.reason for each in told.losses} == {"deleted there; recalled here"}
+    line.network.settle()
+    assert line.has() == line.has(HARBOUR) == {report(2)}
+    line.network.advance(timedelta(hours=1))
+    line.misp.give(gone)
+    (again,) = line.pull(kind)
+    assert again.shared is not None
+    assert not again.shared.refused
+    line.network.settle()
+    assert line.has(HARBOUR) == {report(1), report(2)}
+    assert len(held(line.network.houses[HARBOUR], line.pact)) == len(before)
+    assert line.pull(kind) == []
+
+
+@pytest.mark.parametrize("how", ["left out", "marked as deleted"])
+def test_an_attribute_that_is_deleted_there_is_recalled_and_the_rest_stays(
+    line: Line, how: str
+) -> None:
+    line.misp.give(two())
+    line.pull()
+    line.network.settle()
+    assert kinds_at(line) >= {"indicator", "observed-data", "domain-name", "report"}
+    later = two() | {"timestamp": LATER}
+    if how == "left out":
+        later["Attribute"] = later["Attribute"][:1]
+    else:
+        later["Attribute"][1]["deleted"] = True
+    line.misp.give(later)
+    (told,) = line.pull()
+    assert {each.what for each in told.losses if "recalled here" in each.reason} == {
+        "observed-data",
+        "domain-name",
+    }
+    line.network.settle()
+    assert kinds_at(line) >= {"indicator", "report"}
+    assert not kinds_at(line) & {"observed-data", "domain-name"}
+    line.misp.give(two() | {"timestamp": str(int(LATER) + 60)})
+    line.pull()
+    line.network.settle()
+    assert kinds_at(line) >= {"indicator", "observed-data", "domain-name", "report"}
+
+
+def kinds_at(line: Line) -> set[str]:
+    return {each.partition("--")[0] for each in held(line.network.houses[HARBOUR], line.pact)}
+
+
+def test_what_another_misp_or_people_assert_as_well_stays(line: Line) -> None:
+    line.misp.give(one(1), one(2), one(3))
+    line.pull()
+    line.pull("feed/manifest.json")  # another remote, with the same events
+    third = line.misp.events[number(3)]
+    line.misp.listing = [{name: third[name] for name in ("uuid", "timestamp", "published")}]
+    told = [each for each in line.pull() if not each.refused]
+    assert {each.reason for one_ in told for each in one_.losses} == {
+        "deleted there; others share it, so it stays"
+    }
+    assert line.has() == {report(1), report(2), report(3)}
+    line.misp.listing = None
+    del line.misp.events[number(1)]  # now nobody has it
+    line.pull("feed/manifest.json")
+    assert line.has() == {report(2), report(3)}
+    river = line.network.houses[RIVER]
+    list(
+        take_in(
+            river.node, river.organisation, river.keys,
+            read_events(json.dumps({"Event": one(2)}).encode()), line.pact, Wish(),
+            groups=Groups(),
+        )
+    )  # fmt: skip
+    del line.misp.events[number(2)]
+    line.pull()
+    line.pull("feed/manifest.json")
+    assert line.has() == {report(2), report(3)}
+
+
+def test_what_people_recalled_stays_so_and_a_dry_run_recalls_nothing(line: Line) -> None:
+    line.misp.give(one(1), one(2))
+    line.pull()
+    river = line.network.houses[RIVER]
+    recalls.recall(river.node, river.actor, report(1), line.pact, "wrong")
+    (told,) = line.pull()
+    assert told.shared is not None
+    assert told.shared.refused == {"exchange.recalled": 1}
+    del line.misp.events[number(2)]
+    said = [each for each in line.pull(dry=True) if each.event == number(2)]
+    assert {each.reason for each in said[0].losses} == {"deleted there; it would be recalled"}
+    assert line.has() == {report(2)}
+
+
+def test_a_misp_that_lists_less_than_half_is_not_believed_without_a_person(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(misp_servers, "FEW", 1)
+    line.misp.give(one(1), one(2), one(3))
+    line.pull()
+    line.misp.events.clear()
+    (told,) = line.pull()
+    assert "misp.vanished" in told.refused
+    assert len(line.has()) == 3
+    assert len(line.pull(believe=True)) == 3
+    assert line.has() == set()
+
+
+def test_a_misp_is_listed_and_forgotten_as_a_neighbour_and_never_asked_by_itself(
+    line: Line,
+) -> None:
+    line.misp.give(one(1))
+    line.pull()
+    river = line.network.houses[RIVER]
+    with river.node.store.read() as reading:
+        (known,) = reading.neighbours(river.organisation.id)
+    assert known.label.startswith("misp-127.0.0.1-")
+    assert neighbours.due(river.node) == []
+    neighbours.remove(river.node, river.organisation, known.label)
+    line.misp.events.clear()
+    assert line.pull() == []
+    assert line.has() == {report(1)}  # it is the own from then on

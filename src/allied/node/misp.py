@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from allied.exchange.misp_in import Carried
     from allied.exchange.misp_out import Written
     from allied.node.folds import Folded
+    from allied.node.misp_asserted import Remote
     from allied.node.node import Node
     from allied.node.ports import Keys, Reading
     from allied.node.rows import Organisation
@@ -50,7 +51,7 @@ class EventOutcome:
     """What became of one event.
 
     Attributes:
-        refused: why it was not shared; empty if it was.
+        refused: why it was not shared; empty if it was, or was only given up.
         shared: None if it was not.
     """
 
@@ -94,6 +95,7 @@ def take_in(
     *,
     groups: Groups,
     own_only: bool = False,
+    remote: Remote | None = None,
     on_decision: Callable[[Decision], None] | None = None,
 ) -> Iterator[EventOutcome]:
     """Share MISP events under an agreement, one after the other.
@@ -101,12 +103,14 @@ def take_in(
     Args:
         keys: None for a dry run, which signs nothing.
         own_only: share also what MISP would show to its own organisation alone.
+        remote: where they come from, if it is to be remembered who asserts them.
 
     Raises:
         RefusedError, UsageError: as `sharing.share`.
     """
     for event in events:
         carried = misp_in.carry(event, own_only=own_only)
+        carried = remote.renewed(carried) if remote else carried
         refused, narrowed = _for_whom(carried, wish, groups)
         losses = carried.losses
         if refused and not carried.refused:
@@ -116,6 +120,8 @@ def take_in(
                 carried.event, 0, refused or "nothing of it is carried", None, losses
             )
             continue
+        if remote:
+            remote.say(carried)
         bundle = carried.bundle()
         shared = sharing.share(
             node,
@@ -126,7 +132,9 @@ def take_in(
             narrowed,
             dry_run=keys is None,
             on_decision=on_decision,
+            on_behalf=remote.id if remote else "",
         )
+        losses += remote.settle(carried) if remote else ()
         yield EventOutcome(carried.event, len(carried.objects), "", shared, losses)
 
 

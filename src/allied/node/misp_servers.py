@@ -12,7 +12,7 @@ Rules. Only what is published there; the oldest change first. An event whose rep
 in that version was taken in before, and is not asked for again unless all are wanted: nothing is
 remembered beside the items, so what was refused is tried again each time. One event that cannot be
 had or read is named and stops no other; a server that does not answer ends the round. Lists and
-answers are bounded. What is deleted there stays here: a MISP says of nothing that it is gone.
+answers are bounded. What is not there any more is given up as `node.misp_asserted` says.
 
 Source: the automation interface of MISP (`events/index`, `events/view`), and its feed format.
 """
@@ -33,6 +33,7 @@ from allied.exchange.misp_values import time_of
 from allied.node import servers
 from allied.node.agreements import resolve
 from allied.node.misp import EventOutcome, Groups, take_in
+from allied.node.misp_asserted import FEW, Remote
 from allied.node.servers import MISP, Server
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from allied.node.ports import Keys
     from allied.node.rows import Organisation
     from allied.node.sharing import Wish
-    from allied.record.ids import AgreementId
 
 MAX_LISTED: Final = 100_000
 MANIFEST: Final = "manifest.json"
@@ -113,12 +113,14 @@ def pull(
     groups: Groups,
     own_only: bool = False,
     whole: bool = False,
+    believe: bool = False,
 ) -> Iterator[EventOutcome]:
     """Share what a MISP elsewhere has published and is not held here yet.
 
     Args:
         keys: None for a dry run, which signs nothing.
         whole: ask also for what is held already.
+        believe: also that more than half of the events that came from there are gone.
 
     Raises:
         UnreachableError, UnverifiedError, RefusedError, UsageError: as `Servers.ask`;
@@ -129,8 +131,12 @@ def pull(
     """
     with node.store.read() as reading:
         row = resolve(reading, agreement)
-    for listed in _listed(node, place):
-        if not whole and _is_held(node, organisation, row.id, listed):
+    address = (place.server.url, f"{place.server.path}{MANIFEST if place.feed else ''}")
+    remote = Remote.at(node, organisation, keys, row.id, address)
+    there = _listed(node, place)
+    yield from _given_up(remote, {each.uuid for each in there}, believe=believe)
+    for listed in there:
+        if not whole and remote.is_held(listed.uuid, time_of(listed.changed_at)):
             continue
         try:
             events = _event(node, place, listed.uuid)
@@ -140,25 +146,24 @@ def pull(
                 continue
             raise
         yield from take_in(
-            node, organisation, keys, events, agreement, wish, groups=groups, own_only=own_only
-        )
+            node, organisation, keys, events, agreement, wish, groups=groups, own_only=own_only,
+            remote=remote,
+        )  # fmt: skip
 
 
-def _is_held(
-    node: Node, organisation: Organisation, agreement: AgreementId, listed: Listed
-) -> bool:
-    """Whether this very version of an event was shared here before."""
-    with node.store.read() as reading:
-        return bool(
-            reading.items(
-                agreement,
-                organisation.id,
-                limit=1,
-                originator=organisation.id,
-                item=f"report--{listed.uuid}",
-                modified=time_of(listed.changed_at),
-            )
+def _given_up(remote: Remote, there: set[str], *, believe: bool) -> Iterator[EventOutcome]:
+    """What becomes of the events that came from there and are not listed any more."""
+    said = remote.events()
+    gone = [each for each in said if each not in there]
+    if len(gone) > max(FEW, len(said) // 2) and not believe:
+        why = (
+            f"{len(gone)} of {len(said)} events that came from there are gone at once; nothing"
+            " was recalled [misp.vanished]"
         )
+        yield EventOutcome("", 0, why, None, ())
+        return
+    for event in gone:
+        yield EventOutcome(event, 0, "", None, remote.drop(event))
 
 
 def _lost(uuid: str, problem: AlliedError) -> EventOutcome:

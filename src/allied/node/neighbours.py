@@ -206,13 +206,13 @@ def _address(url: str) -> tuple[str, str]:
 
 
 def due(node: Node) -> Sequence[Neighbour]:
-    """The neighbours that are to be asked now.
+    """The neighbours that are to be asked now; a MISP is asked by hand alone.
 
     A moment that is further off than any wait was written down under a clock that was wrong.
     """
     now = node.clock.now()
     with node.store.read() as reading:
-        found = reading.neighbours()
+        found = [each for each in reading.neighbours() if each.pulls or each.party]
     return [
         each
         for each in found

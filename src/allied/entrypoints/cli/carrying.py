@@ -176,6 +176,9 @@ def import_(
     whole: Annotated[
         bool, typer.Option("--whole", help="With a URL: also what is held here already.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With a URL: half of its events may be gone at once.")
+    ] = False,
     dry_run: DryRun = False,
     organisation: ActingOrganisation = "",
     folder: Folder = None,
@@ -193,7 +196,7 @@ def import_(
             paths[1:],
             agreement,
             (tlp, tuple(to or ()), tuple(group or ())),
-            _Elsewhere(str(secret_file.absolute()) if secret_file else "", private, whole),
+            _Elsewhere(str(secret_file.absolute()) if secret_file else "", private, whole, yes),
             own_only=own_only,
             dry_run=dry_run,
             organisation=organisation,
@@ -202,7 +205,7 @@ def import_(
             as_json=as_json,
         )
         return
-    with_misp = (agreement, tlp, to, group, own_only, dry_run, secret_file, private, whole)
+    with_misp = (agreement, tlp, to, group, own_only, dry_run, secret_file, private, whole, yes)
     if len(paths) != 1 or any(with_misp):
         raise UsageError(
             "import.arguments",
@@ -245,6 +248,7 @@ class _Elsewhere:
     secret_file: str
     private: bool
     whole: bool
+    believe: bool
 
 
 def _import_misp(
@@ -269,7 +273,11 @@ def _import_misp(
         for each in paths
         if _is_url(each)
     ]
-    if not paths or not agreement or (not places and elsewhere != _Elsewhere("", False, False)):
+    if (
+        not paths
+        or not agreement
+        or (not places and elsewhere != _Elsewhere("", False, False, False))
+    ):
         raise UsageError(
             "import.arguments",
             "say which files are shared, and under which agreement",
@@ -296,6 +304,7 @@ def _import_misp(
                 groups=mapped,
                 own_only=own_only,
                 whole=elsewhere.whole,
+                believe=elsewhere.believe,
             )
     losses = [loss for each in outcomes for loss in each.losses]
     if as_json:
@@ -321,7 +330,7 @@ def _import_misp(
     shares = [each.shared for each in outcomes if each.shared]
     if any(each.invalid or each.contradicting for each in shares):
         raise typer.Exit(PROBLEMS)
-    if len(shares) < len(outcomes) or any(each.refused for each in shares):
+    if any(each.refused for each in outcomes) or any(each.refused for each in shares):
         raise typer.Exit(REFUSED)
 
 
