@@ -19,7 +19,7 @@ from allied.node.sync import sync
 from tests.exchange.samples import indicator
 from tests.federation.houses import Between, serving
 from tests.node.hands import HARBOUR, OPEN, RIVER, allied, held, share
-from tests.node.test_keys import rotate
+from tests.node.test_keys import chain_of, rotate
 from tests.taxii.certificates import made_certificate
 
 NAME = str(indicator(1)["id"])
@@ -45,10 +45,12 @@ def test_an_exchange_that_nobody_on_the_way_can_read(tmp_path: Path) -> None:
         with node.store.write() as writing:
             for peer in writing.peers():
                 writing.put_peer(replace(peer, url=url, allowed_private=True))
-        rotate(river, "sealing")  # Harbour seals to the one before, which River has kept
+        rotate(river, "sealing")  # Harbour seals to the one before, is refused, and learns it
+        assert len(chain_of(harbour, river)) == 1
         outcomes = sync(node, harbour.keys, only=river.organisation.id)
         outgoing.close()
     assert [each.problem for each in outcomes] == [""]
+    assert chain_of(harbour, river) == chain_of(river, river)
     assert NAME in held(harbour, pact)
     whole = b"".join(passed)
     assert len(passed) >= 2

@@ -251,6 +251,7 @@ def test_what_opens_is_answered() -> None:
             ((b"x-forwarded-for", b"192.0.2.7"),), None, "peer.not-sealed", id="by a proxy"
         ),
         pytest.param(((b"forwarded", b"for=_x"),), None, "peer.not-sealed", id="by another proxy"),
+        pytest.param(((b"x-real-ip", b"192.0.2.7"),), None, "peer.not-sealed", id="by a third"),
     ],
 )
 def test_in_clear_is_answered_what_comes_from_this_machine(
@@ -335,6 +336,13 @@ def test_an_answer_over_https_is_believed_if_it_is_sealed(
             return
         found = refusal(client, url)
     assert (type(found), found.code) == (UnverifiedError, code)
+
+
+def test_a_peer_whose_sealing_key_hides_nothing_is_asked_nothing(tls: tuple[Path, Path]) -> None:
+    weak = replace(HARBOUR.listener("https://127.0.0.1:1"), sealing=PublicKey(X25519, bytes(32)))
+    with peers(ca_file=tls[0]) as client, pytest.raises(UnverifiedError) as refused:
+        client.ask(RIVER.speaker(), weak, "heads", b"question", limit=100)
+    assert refused.value.code == "peer.weak-key"
 
 
 def test_a_sealed_question_survives_its_encoding() -> None:

@@ -128,7 +128,8 @@ class HttpPeers:
                 `peer.says` (trouble of its own; `facts["code"]`).
             UnverifiedError: `peer.certificate`, `peer.bad-signature`,
                 `peer.wrong-answerer`, `peer.replayed`; `peer.sealing-key`, it has not the key
-                that we sealed to; `peer.answer-in-clear`, `peer.answer-sealed-otherwise`.
+                that we sealed to; `peer.weak-key`, `peer.answer-in-clear`,
+                `peer.answer-sealed-otherwise`.
             RefusedError: `peer.says`; `facts["code"]` is what it gave as the reason.
 
         Cost: one request; at most three, if the connection was stale and the clocks differ.
@@ -221,7 +222,13 @@ class HttpPeers:
 def _sealed(bound: Bound, listener: Listener, reply: PrivateKey, body: bytes) -> bytes:
     """The body of a question that the listener alone can read."""
     to, raw = listener.sealing, reply.public.raw
-    return SealedQuestion(to.key_id, raw, hpke.seal(to, body, bound.question(raw))).encode()
+    try:
+        sealed = hpke.seal(to, body, bound.question(raw))
+    except UsageError as weak:
+        raise UnverifiedError(
+            "peer.weak-key", "its identity names a sealing key that hides nothing"
+        ) from weak
+    return SealedQuestion(to.key_id, raw, sealed).encode()
 
 
 def _verified(

@@ -69,10 +69,11 @@ _T = TypeVar("_T")
 _LOG: Final = logging.getLogger("allied.federation")
 _CHUNK: Final = 256 * 1024
 _UNIFORM: Final = b"Not Found"
-_FORWARDED: Final = frozenset(
-    {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
-)
-"""What proxies write into a request that they pass on."""
+_FORWARDED: Final = (
+    b"forwarded", b"via", b"x-forwarded-", b"x-real-ip", b"x-client-ip", b"true-client-ip",
+    b"cf-connecting-ip", b"x-envoy-",
+)  # fmt: skip
+"""How the headers begin that proxies write into a request that they pass on."""
 _WAKES_EARLY: Final = 0.005
 """Seconds by which sleeping may end too soon."""
 
@@ -401,7 +402,7 @@ class _Federation:
 def _is_from_here(scope: Scope) -> bool:
     """Whether a request comes from this very machine, as far as can be seen."""
     client = scope.get("client")
-    if client is None or any(name in _FORWARDED for name, _ in scope["headers"]):
+    if client is None or any(name.startswith(_FORWARDED) for name, _ in scope["headers"]):
         return False
     try:
         address = ipaddress.ip_address(client[0])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from allied.errors import NotFoundError
+from allied.errors import NotFoundError, UnverifiedError
 from allied.node import (
     comparing,
     joining,
@@ -42,6 +42,7 @@ from allied.node.pages import BlobsPage, RecordsPage
 from allied.node.peers import introductions
 from allied.node.renewals import parting
 from allied.node.seals import SealsWith
+from allied.record.descriptor import read as read_descriptor
 from allied.record.identity import open_chain
 from allied.record.outline import outline_of
 from allied.record.record import ChainKey
@@ -99,6 +100,22 @@ class Answers(SealsWith):
     def signer(self, organisation: OrganisationId) -> Signer:
         """The transport key with which answers of a hosted organisation are signed."""
         return self._keys.signer(organisation, "transport")
+
+    def unseal(
+        self, organisation: OrganisationId, key: KeyId, sealed: bytes, context: bytes
+    ) -> bytes | None:
+        """See `Seals.unseal`; a key that was replaced opens files, and no questions any more.
+
+        Raises:
+            UnverifiedError: `sealing.other-key`, as well for such a key.
+        """
+        with self._node.store.read() as reading:
+            chain = reading.descriptors(organisation)
+        if not chain or read_descriptor(chain[-1])[0].keys["sealing"].public.key_id != key:
+            raise UnverifiedError(
+                "sealing.other-key", "that is sealed to a key which is not the present one"
+            )
+        return super().unseal(organisation, key, sealed, context)
 
     def listener_keys(self, organisation: OrganisationId) -> Mapping[KeyId, PublicKey] | None:
         """The transport keys of a confirmed peer or of a neighbour on this node; else None."""
