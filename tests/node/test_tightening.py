@@ -12,13 +12,26 @@ import pytest
 
 from allied.agreement.values import Tlp
 from allied.errors import AlliedError
-from allied.node import called, items, passing, recalls, tightened
+from allied.exchange.lineage import ItemName
+from allied.node import called, items, passing, proofs, recalls, tightened
+from allied.node.additions import stream
 from allied.node.recall_views import list_recalls
 from allied.node.shared import Wish
 from allied.node.tightening import TightenedView, tighten
-from allied.record.ids import AgreementId
+from allied.record.ids import AgreementId, PartyId
 from tests.exchange.samples import indicator, link, tlp
-from tests.node.hands import DEMO, HARBOUR, NORTHGATE, RIVER, allied, held, share
+from tests.node.hands import (
+    DEMO,
+    HARBOUR,
+    NORTHGATE,
+    RIVER,
+    allied,
+    crafted,
+    folded,
+    held,
+    share,
+    slip_in,
+)
 from tests.node.network import House, Network
 
 MEMBERS = DEMO.replace(b"kind: agency, role: observer", b"kind: agency")
@@ -279,3 +292,31 @@ def test_a_marking_that_its_originator_did_not_sign_changes_nothing(tmp_path: Pa
         for each in (bad, other, replace(bad, gone=True)):
             assert not tightened._take(writing, folded, row, each, network.clock.now())
         assert tightened._take(writing, folded, row, good, network.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("by", "taken"),
+    [
+        pytest.param(RIVER, True, id="its originator, who released it"),
+        pytest.param(HARBOUR, False, id="another holder"),
+    ],
+)
+def test_a_copy_is_taken_on_nobodys_word_but_that_of_its_originator_or_releaser(
+    tmp_path: Path, by: str, taken: bool
+) -> None:
+    """Another holder has the statement that came with the item, and says that it takes the copy."""
+    network, pact = spread(tmp_path)
+    who, northgate = network.houses[by], network.houses[NORTHGATE]
+    fold = folded(who, pact)
+    with who.node.store.read() as reading:
+        own = who.organisation.id
+        (row,) = stream(reading, AgreementId(fold.row.id), own, item=NAME)
+        statement, proof = proofs.statement_of(reading, row.statement), proofs.packed(reading, row)
+    item = ItemName(PartyId(RIVER), row.id, row.modified)
+    body = called.body_of(item, "ab" * 8, "1", correction=False, why=None)
+    marking = called.marking_of(statement, proof, gone=True)
+    circle = fold.instrument.circles.pair(PartyId(by), PartyId(NORTHGATE))
+    slip_in(who, crafted(who, pact, called.TIGHTEN, body | marking, circle=circle))
+    network.settle()
+    assert (NAME not in held(northgate, pact)) is taken
+    assert NAME in held(network.houses[HARBOUR], pact)

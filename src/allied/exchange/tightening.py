@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from allied.agreement.values import Tlp
 from allied.errors import RefusedError
 from allied.exchange.handling import ANONYMOUS, Demand, Handling, HandlingClass, strictest
 from allied.exchange.marking import NO_TIGHTENING, Tightening
@@ -145,3 +146,8 @@ def require_change(before: Iterable[HandlingClass], after: Iterable[HandlingClas
             "it is marked at least so tightly already",
             hint="`allied item show` says how it is handled",
         )
+
+
+def is_public(handling: HandlingClass) -> bool:
+    """Whether anybody may have it: it is not taken back, its holders are told."""
+    return handling.tlp == Tlp.CLEAR

@@ -60,8 +60,8 @@ class Called:
         art: the clause under which it had been released.
         why: the blob with the reason; empty without one.
         gone: its holder has to give it up; always, but for some markings.
-        statement: of a marking, the bytes of the originator's further statement; else empty.
-        proof: of the version's place in it.
+        stated: of a marking, the originator's further statement in base64; else empty.
+        proved: the same, of the version's place in it.
     """
 
     record: RecordId
@@ -74,13 +74,23 @@ class Called:
     why: str
     at: datetime
     gone: bool = True
-    statement: bytes = b""
-    proof: bytes = b""
+    stated: str = ""
+    proved: str = ""
 
     @property
     def is_marking(self) -> bool:
         """It marks a version more tightly."""
-        return bool(self.statement)
+        return bool(self.stated)
+
+    @property
+    def statement(self) -> bytes:
+        """The bytes of the originator's further statement; empty where they are none."""
+        return _bytes(self.stated)
+
+    @property
+    def proof(self) -> bytes:
+        """The bytes of the version's place in it; empty where they are none."""
+        return _bytes(self.proved)
 
     @property
     def passed_on(self) -> bool:
@@ -200,12 +210,12 @@ def marking_of(statement: bytes, proof: bytes, *, gone: bool) -> dict[str, Json]
 
 def _called(record: Record, by: PartyId, holder: PartyId) -> Called | None:
     body = record.body
-    gone, statement, proof = True, b"", b""
+    gone, stated, proved = True, "", ""
     if record.header.kind == TIGHTEN:
-        statement = _bytes(body.get("statement"), _LONGEST_STATEMENT)
-        proof = _bytes(body.get("proof"), _LONGEST_PROOF)
+        stated = _text(body.get("statement"), _LONGEST_STATEMENT)
+        proved = _text(body.get("proof"), _LONGEST_PROOF)
         gone = body.get("gone") is True
-        if not statement or not proof or not body.get("version"):
+        if not stated or not proved or not body.get("version"):
             return None
     texts = [body.get(each) for each in ("art", "call", "item", "originator", "version")]
     correction = body.get("correction")
@@ -228,15 +238,18 @@ def _called(record: Record, by: PartyId, holder: PartyId) -> Called | None:
         _blob(body.get("why")),
         record.header.claimed_at,
         gone,
-        statement,
-        proof,
+        stated,
+        proved,
     )
 
 
-def _bytes(value: Json, longest: int) -> bytes:
+def _text(value: Json, longest: int) -> str:
+    """A text that is not too long; else an empty one."""
+    return value if isinstance(value, str) and len(value) <= longest else ""
+
+
+def _bytes(value: str) -> bytes:
     """What stands in a text of base64; empty where nothing does."""
-    if not isinstance(value, str) or len(value) > longest:
-        return b""
     try:
         return b64decode(value, validate=True)
     except ValueError:

@@ -11,7 +11,8 @@ Words used here:
 
 Rules. The originator's statement is believed, whoever brings it; without it a marking changes
 nothing. It is joined with what holds already, so the order in which statements arrive plays no
-part.
+part. That a copy is gone is believed of the originator and of who released it, as a recall is;
+who passes a marking on works out for each holder what follows for it.
 """
 
 from __future__ import annotations
@@ -189,7 +190,9 @@ def _take(writing: Writing, folded: Folded, row: ItemRow, marking: Called, now: 
     statement = _stated(writing, folded, row, marking)
     if statement is None:
         return False
-    if marking.gone and not marking.correction:
+    releaser = folded.instrument.party(row.via)
+    may_take = not marking.passed_on or releaser == marking.by
+    if marking.gone and may_take and not marking.correction:
         writing.withdraw_items([row], TIGHTENED, marking.record, now, erase=False)
         provenance.flag(writing, row.holder, marking.holder, marking.item, marking.record, now)
         return True
@@ -255,7 +258,7 @@ def _pass_one(node: Node, writing: Writing, actor: Actor, agreement: AgreementId
     own = actor.organisation.id
     mine = folded.instrument.party(own)
     calls = called.calls_of(folded, own)
-    said = {(each.holder, each.item, each.statement) for each in calls.marked_by_us}
+    said = {(each.holder, each.item, each.stated) for each in calls.marked_by_us}
     done = {(each.holder, each.item) for each in calls.marked_by_us if each.gone}
     parties = folded.instrument.genesis.parties
     number = 0
@@ -268,16 +271,19 @@ def _pass_one(node: Node, writing: Writing, actor: Actor, agreement: AgreementId
             after = rules.tightened(classes[row.class_id], statement.demands)
             for party, entry in released(writing, folded, row).items():
                 holder = PartyId(party)
-                key = (holder, each.item, each.statement)
+                key = (holder, each.item, each.stated)
                 if party not in parties or holder in (mine, each.by, each.item.originator):
                     continue
                 if key in said or key[:2] in done:
                     continue
+                given = classes[entry.class_id]
+                if rules.tightened(given, statement.demands) == given:
+                    continue  # it says nothing new of what that holder has
                 said.add(key)
                 gone, _, _ = towards(writing, folded, row, after, entry, node.clock.now())
                 say(
                     node, writing, actor, agreement, holder, each.item, each.call, entry.art,
-                    each.correction, text_of(writing, each.why),
+                    rules.is_public(given), text_of(writing, each.why),
                     called.marking_of(each.statement, each.proof, gone=gone),
                 )  # fmt: skip
                 number += 1

@@ -26,7 +26,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement.values import Tlp
 from allied.errors import NotFoundError, RefusedError, UsageError
 from allied.exchange import tightening as rules
 from allied.exchange.handling import HandlingClass, strictest
@@ -351,7 +350,7 @@ class _Marking:
         marking = called.marking_of(statement, proof, gone=told.gone)
         tightened.say(
             self._node, self._writing, self._actor, self._folded.row.id, told.party, item, call,
-            entry.art, _is_public(step.before), why, marking,
+            entry.art, rules.is_public(step.before), why, marking,
         )  # fmt: skip
 
     def _ledger(self, step: _Step) -> None:
@@ -376,8 +375,3 @@ class _Marking:
                 for entry, told in step.told
             ],
         )
-
-
-def _is_public(handling: HandlingClass) -> bool:
-    """It was anybody's before."""
-    return handling.tlp == Tlp.CLEAR
