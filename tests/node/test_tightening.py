@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -284,12 +285,15 @@ def test_a_marking_that_its_originator_did_not_sign_changes_nothing(tmp_path: Pa
             for each in called.calls_of(folded, river.organisation.id).marked_by_us
             if (each.holder, each.item.id) == (HARBOUR, NAME)
         )
-    bad = replace(good, statement=good.statement.replace(b"signatures", b"signaturez"))
-    other = replace(good, proof=good.proof[:-1] + bytes([good.proof[-1] ^ 1]))
+    spoilt = good.statement.replace(b"signatures", b"signaturez")
+    bad = replace(good, stated=b64encode(spoilt).decode())
+    other_place = good.proof[:-1] + bytes([good.proof[-1] ^ 1])
+    other = replace(good, proved=b64encode(other_place).decode())
+    none = replace(good, stated="no base64!")
     with harbour.node.store.write() as writing:
         folded = harbour.node.folds.of(writing, AgreementId(pact))
         (row,) = tightened._copies(writing, folded, harbour.organisation.id, good)
-        for each in (bad, other, replace(bad, gone=True)):
+        for each in (bad, other, none, replace(bad, gone=True)):
             assert not tightened._take(writing, folded, row, each, network.clock.now())
         assert tightened._take(writing, folded, row, good, network.clock.now())
 
