@@ -70,3 +70,16 @@ def test_a_folder_that_is_no_maildir(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as refused:
         list(mails(tmp_path))
     assert refused.value.code == "mail.no-folder"
+
+
+def test_what_holds_no_file_of_ours_stands_before_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maildir, "MOST_MAILS", 2)
+    new = tmp_path / "new"
+    new.mkdir()
+    for number in range(5):
+        (new / f"{number}").write_bytes(mail())
+    for number in range(5, 9):
+        (new / f"{number}").write_bytes(mail(FILE))
+    assert [each.path.name for each in mails(tmp_path) if each.files] == ["5", "6"]

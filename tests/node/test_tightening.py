@@ -324,3 +324,31 @@ def test_a_copy_is_taken_on_nobodys_word_but_that_of_its_originator_or_releaser(
     network.settle()
     assert (NAME not in held(northgate, pact)) is taken
     assert NAME in held(network.houses[HARBOUR], pact)
+
+
+@pytest.mark.parametrize(
+    ("by", "kind", "comes"),
+    [
+        pytest.param(RIVER, called.RECALL, False, id="a recall by its originator"),
+        pytest.param(HARBOUR, called.RECALL, True, id="a recall by somebody else"),
+        pytest.param(HARBOUR, called.TIGHTEN, True, id="a marking without a statement"),
+    ],
+)
+def test_what_was_said_before_an_item_came_keeps_it_out_only_on_its_originators_word(
+    tmp_path: Path, by: str, kind: str, comes: bool
+) -> None:
+    network, pact = allied(tmp_path, MEMBERS)
+    who, northgate = network.houses[by], network.houses[NORTHGATE]
+    circle = folded(who, pact).instrument.circles.pair(PartyId(by), PartyId(NORTHGATE))
+    body = called.body_of(
+        ItemName(PartyId(RIVER), NAME, str(ITEM["modified"])), "ab" * 8, "1",
+        correction=False, why=None,
+    )  # fmt: skip
+    if kind == called.TIGHTEN:
+        body |= called.marking_of(b"x", b"y", gone=True)
+    slip_in(who, crafted(who, pact, kind, body, circle=circle))
+    network.settle()
+    share(network.houses[RIVER], pact, ITEM, OTHER)
+    network.settle()
+    assert str(OTHER["id"]) in held(northgate, pact)
+    assert (NAME in held(northgate, pact)) is comes

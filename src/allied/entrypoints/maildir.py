@@ -46,7 +46,9 @@ class Mail:
 
 
 def mails(folder: Path) -> Iterator[Mail]:
-    """The mails that lie in `new/`, the oldest name first, at most `MOST_MAILS`.
+    """The mails that lie in `new/`, the oldest name first.
+
+    At most `MOST_MAILS` with a file of ours; what holds none stands before nothing else.
 
     Raises:
         NotFoundError: `mail.no-folder`, that is no Maildir.
@@ -58,9 +60,15 @@ def mails(folder: Path) -> Iterator[Mail]:
         raise NotFoundError(
             "mail.no-folder", "that is no Maildir", hint="a folder with `new` and `cur` in it"
         ) from error
-    for name in names[:MOST_MAILS]:
-        if not name.startswith("."):
-            yield _mail(new / name)
+    found = 0
+    for name in names:
+        if name.startswith("."):
+            continue
+        mail = _mail(new / name)
+        yield mail
+        found += bool(mail.files)
+        if found == MOST_MAILS:
+            return
 
 
 def done(mail: Mail) -> None:

@@ -242,18 +242,28 @@ class _Arrival:
         return added.stored
 
     def _wanted(self, reading: Reading, folded: Folded, page: ItemsAnswer) -> Iterator[SentItem]:
-        """What of a page was not recalled, and did not end here before."""
+        """What of a page was not recalled, and did not end here before.
+
+        What a marking takes away it takes once the item is here, by what its statement says.
+        """
         ids = {item.id for item in page.items}
         ended = reading.withdrawn_names(self._agreement, self._organisation.id, ids)
-        theirs = called.calls_of(folded, self._organisation.id).theirs
-        recalls = {each.item.id: each for each in theirs if each.item.id in ids}
+        releaser = folded.instrument.party(self._releaser)
+        theirs = [
+            each
+            for each in called.calls_of(folded, self._organisation.id).theirs
+            if each.item.id in ids
+            and not (each.is_marking or each.correction)
+            and each.by in (each.item.originator, releaser)
+        ]
+        recalled = {each.item.id for each in theirs}
         for item in page.items:
             if (item.originator, item.id, item.modified) in ended:
                 continue
-            if item.id in recalls:
+            if item.id in recalled:
                 party = folded.instrument.party(item.originator) or PartyId("-")
                 name = ItemName(party, item.id, item.modified)
-                if any(each.item.covers(name) and not each.correction for each in theirs):
+                if any(each.item.covers(name) for each in theirs):
                     continue
             yield item
 
