@@ -19,6 +19,7 @@ from allied.adapters.sql import SqlStore, joined_postgres, opening_postgres, sch
 from allied.adapters.sql.forms import SHAPE, Shape
 from allied.adapters.sql.joined import Asked
 from allied.adapters.sql.postgres import postgres_engine, reached_by, require_no_password
+from allied.adapters.sql.shares import Shares
 from allied.errors import AlliedError, ConflictError, ExhaustedError, UsageError
 from tests import postgres
 from tests.adapters.conftest import Open
@@ -508,13 +509,11 @@ def test_each_way_to_a_page_uses_its_index(
     with store.engine.connect() as connection:
         if analysed:
             connection.exec_driver_sql("COMMIT; ANALYZE items; BEGIN")
-        joining = joined_postgres._Joining(connection, asked, scans)
-        values = joining._values | {
-            "low": 1_000, "high": 3_000, "limit": 50, "most": 51, "room": 2**20, "first": True,
-        }  # fmt: skip
+        joining = joined_postgres._Joining(connection, asked, Shares(), 0, scans)
+        values = joining._within(1_000, 3_000, 51)
         driver: psycopg.Connection[Any] = connection.connection.dbapi_connection  # type: ignore[assignment]
         client = psycopg.ClientCursor(driver)
-        for statement in (joining._joined, joining._how_many):
+        for statement in (joining._picked, joining._how_many):
             client.execute("EXPLAIN " + statement, values)
             plan = "\n".join(line for (line,) in client.fetchall())
             assert index in plan, plan

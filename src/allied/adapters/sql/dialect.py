@@ -228,6 +228,17 @@ def insert_columns(
     connection.exec_driver_sql(statement, (*given, f"[{','.join('0' * count)}]"))
 
 
+def begin_reading(connection: Connection) -> int | None:
+    """Start a unit of reading without SQLAlchemy; the count of changes, if it came along."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        driver.execute("BEGIN DEFERRED")
+        return None
+    from allied.adapters.sql.postgres import begun
+
+    return begun(driver)
+
+
 def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Sequence[Any] | None:
     """The first row that a plain statement gives, its places marked with `?`.
 
@@ -258,11 +269,16 @@ def change(connection: Connection, statement: str, values: tuple[Any, ...]) -> i
 def _plain(
     connection: Connection, statement: str, values: tuple[Any, ...], *, all_rows: bool
 ) -> Sequence[Sequence[Any]]:
-    """All rows, or the first; on SQLite straight from the driver."""
+    """All rows, or the first; straight from the driver."""
     if connection.dialect.name != "sqlite":
-        marked = statement.replace("?", _MARKS[connection.dialect.paramstyle])
-        found = connection.exec_driver_sql(marked, values)
-        return found.all() if all_rows else found.fetchmany(1)
+        from allied.adapters.sql.postgres import rows_of
+
+        return rows_of(
+            connection.connection.dbapi_connection,  # type: ignore[arg-type]
+            statement,
+            values,
+            all_rows=all_rows,
+        )
     driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
     try:
         cursor = driver.execute(statement, values)

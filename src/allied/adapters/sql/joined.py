@@ -106,7 +106,7 @@ def joined(connection: Connection, names: Names, wanted: Wanted, changes: int) -
     if connection.dialect.name == "postgresql":
         from allied.adapters.sql import joined_postgres
 
-        return joined_postgres.page(connection, asked)
+        return joined_postgres.page(connection, asked, names.shares, changes)
     try:
         return _Joining(connection, asked, names.shares, changes).page()
     except sqlite3.Error as error:

@@ -24,10 +24,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, pq
 from sqlalchemy import (
     Boolean,
     Connection,
@@ -61,6 +62,7 @@ USE_ALONE: Final = f"SELECT pg_try_advisory_lock({_USE}, hashtext(current_schema
 KEEP_ALONE: Final = f"SELECT pg_try_advisory_lock({_KEEP}, hashtext(current_schema()))"
 USE_ALONE_NO_MORE: Final = f"SELECT pg_advisory_unlock({_USE}, hashtext(current_schema()))"
 
+_CHANGES: Final = "SELECT value FROM counters WHERE name = 'change'"
 _READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Not a snapshot: that would be taken before the lock is had.
 _WRITING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -221,8 +223,40 @@ def _begin(connection: Connection) -> None:
     if connection.get_execution_options().get(WRITES, False):
         connection.exec_driver_sql(_WRITING)
         connection.exec_driver_sql(WRITE_LOCK)
-    else:
+        return
+    driver: Any = connection.connection.dbapi_connection
+    if driver.info.transaction_status == pq.TransactionStatus.IDLE:  # see `begun`
         connection.exec_driver_sql(_READING)
+
+
+def begun(driver: psycopg.Connection[Any]) -> int:
+    """Start a unit of reading on the driver's own connection; the count of changes so far.
+
+    One message to the server and one back, and the first that shows whether it is still there.
+    """
+    try:
+        cursor = driver.execute(f"{_READING}; {_CHANGES}")
+        cursor.nextset()
+        row = cursor.fetchone()
+    except psycopg.Error as error:
+        raise refused(error) or error from error
+    return int(row[0]) if row else 0
+
+
+def rows_of(
+    driver: psycopg.Connection[Any], statement: str, values: Sequence[Any], *, all_rows: bool
+) -> Sequence[Sequence[Any]]:
+    """All rows that a statement gives, or the first; its places marked with `?`."""
+    try:
+        cursor = driver.execute(_marked(statement), values)
+        return cursor.fetchall() if all_rows else cursor.fetchmany(1)
+    except psycopg.Error as error:
+        raise refused(error) or error from error
+
+
+@lru_cache(maxsize=256)
+def _marked(statement: str) -> str:
+    return statement.replace("?", "%s")
 
 
 def ask_outside(connection: Connection, statement: str) -> bool:

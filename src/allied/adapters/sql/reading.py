@@ -61,11 +61,13 @@ class SqlReading(
 ):
     """One consistent snapshot."""
 
-    def __init__(self, connection: Connection, book: NameBook, secret: bytes) -> None:
+    def __init__(
+        self, connection: Connection, book: NameBook, secret: bytes, changes: int | None = None
+    ) -> None:
         self._connection = connection
         self._names = Names(connection, book)
         self._secret = secret
-        self._changes: int | None = None
+        self._changes = changes
 
     @property
     def learned(self) -> Mapping[str, int]:

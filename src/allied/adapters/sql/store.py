@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from allied.adapters.sql import copying, forms
 from allied.adapters.sql.account import account
-from allied.adapters.sql.dialect import WRITES
+from allied.adapters.sql.dialect import WRITES, begin_reading
 from allied.adapters.sql.intake import prepared
 from allied.adapters.sql.names import NameBook
 from allied.adapters.sql.reading import SqlReading
@@ -87,7 +87,8 @@ class SqlStore:
         self._book = NameBook()
         self._turn = threading.Lock()
         self._turn_of: int | None = None
-        self._keeps = self._logs = engine.dialect.name == "sqlite"
+        self._keeps = True
+        self._logs = engine.dialect.name == "sqlite"
         self._kept: list[Connection] = []
 
     @contextmanager
@@ -98,8 +99,8 @@ class SqlStore:
             ExhaustedError: the database cannot be read; `store.busy` when too many units
                 are open in this process.
         """
-        with self._snapshot() as connection:
-            reading = SqlReading(connection, self._book, self._secret)
+        with self._snapshot() as (connection, changes):
+            reading = SqlReading(connection, self._book, self._secret, changes)
             reading.changes()  # SQLite takes its snapshot with the first read, not with BEGIN
             yield reading
             if reading.learned:
@@ -159,17 +160,17 @@ class SqlStore:
 
     def account(self) -> StoreAccount:
         """See `Accounted.account`."""
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, _):
             return account(connection, forms.name_of(self._secret))
 
     def faults(self) -> Sequence[Fault]:
         """See `Accounted.faults`."""
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, _):
             return faults(connection)
 
     def copy(self, target: Path) -> None:
         """One consistent state as a SQLite file, while others go on; see `copying.copy`."""
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, _):
             copying.copy(connection, target)
 
     def close(self) -> None:
@@ -182,34 +183,44 @@ class SqlStore:
             self._hold.release()
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
-        """A connection in a transaction that reads.
+    def _snapshot(self) -> Iterator[tuple[Connection, int | None]]:
+        """A connection in a transaction that reads; and the count of changes, where it is known.
 
         Taking one from the pool and giving it back costs as much as a small question, and so
         does what SQLAlchemy does around a transaction; so a few are kept beside the pool, and
-        the driver begins and ends. One whose unit failed is given back, and so is any other
-        database's than SQLite, which may have gone away meanwhile.
+        the driver begins and ends. One whose unit failed is given back.
         """
-        if not self._keeps:
-            with _connected(self.engine) as connection, connection.begin():
-                yield connection
-            return
+        connection, changes = self._begun()
         try:
-            connection = self._kept.pop()
-        except IndexError:
-            connection = _connect(self.engine)
-        try:
-            driver: Any = connection.connection.dbapi_connection
-            driver.execute("BEGIN DEFERRED")
-            yield connection
+            yield connection, changes
             if connection.in_transaction():  # SQLAlchemy was asked too, and is told that it ends
                 connection.commit()
             else:
+                driver: Any = connection.connection.dbapi_connection
                 driver.commit()
         except BaseException:
             connection.close()
             raise
         self._put_by(connection)
+
+    def _begun(self) -> tuple[Connection, int | None]:
+        """As `_snapshot`; a kept connection whose server went away meanwhile is let go."""
+        while True:
+            try:
+                connection = self._kept.pop()
+            except IndexError:
+                break
+            try:
+                return connection, begin_reading(connection)
+            except ExhaustedError:
+                connection.invalidate()
+                connection.close()
+        connection = _connect(self.engine)
+        try:
+            return connection, begin_reading(connection)
+        except BaseException:
+            connection.close()
+            raise
 
     def _put_by(self, connection: Connection) -> None:
         """Keep a connection for the next unit, or give it back."""
