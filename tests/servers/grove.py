@@ -33,13 +33,13 @@ from allied.bootstrap import open_node
 from allied.node import doctor, people, visibility
 from allied.node.folds import Folded, Folds
 from allied.node.node import Node, hosted
-from allied.record.ids import RecordId
 from tests.cli.shell import Said, allied, bundle, indicator, surroundings
 from tests.node.network import PASSPHRASE, Network
 from tests.servers.lines import FINE, Lines
 from tests.servers.serving import Server, free_port
 from tests.simulator.groves import text_of
-from tests.simulator.promises import comes_to, require_stable
+from tests.simulator.promises import comes_to
+from tests.simulator.stability import Seen, require_stable
 
 TREES: Final = ("ash", "birch", "cedar", "dogwood", "elm", "fir", "gorse")
 ALIAS: Final = "the-grove"
@@ -93,7 +93,7 @@ class Site:
         items: ids of the objects that it said it has stored.
         incidents: aliases of the incidents that it said it has reported.
         signed: every record that was ever seen in its store.
-        verdicts: what it made of each of them.
+        judged: what it made of each of them.
     """
 
     tree: str
@@ -106,7 +106,7 @@ class Site:
     items: set[str] = field(default_factory=set)
     incidents: set[str] = field(default_factory=set)
     signed: set[str] = field(default_factory=set)
-    verdicts: dict[RecordId, str] = field(default_factory=dict)
+    judged: Seen = field(default_factory=Seen)
 
     def verb(self, *words: object) -> Said:
         """A verb of the command line, beside the servers."""
@@ -369,7 +369,7 @@ class Grove:
         assert site.signed <= stored, f"{tree} lost {len(site.signed - stored)} records"
         site.signed = set(stored)
         assert not folded.history.frozen, f"{tree} holds a fork"
-        require_stable(site.verdicts, folded)
+        require_stable(site.judged, folded)
         for record in folded.history.order:
             if record.header.kind == "decision.certificate":
                 assert folded.state.verdicts[record.id].effect

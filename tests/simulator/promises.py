@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from allied.agreement.certified import read_proof
 from allied.agreement.sameness import state_digest
@@ -28,21 +28,24 @@ from allied.record.fork import carried
 from allied.record.history import history
 from allied.record.outline import read_either
 from allied.record.record import ChainKey, Record, read
+from tests.node.hands import Looking, require_alike
+from tests.simulator.stability import require_stable
 
 if TYPE_CHECKING:
+    from allied.node.ports import Reading
     from allied.record.ids import CircleId, RecordId
     from tests.node.network import House
     from tests.simulator.world import World
 
-LATE: Final = "effect.late-version"
-UNPUT: Final = "effect.unknown-version"
+AGAIN: Final = 7
+"""Of so many looks at a node one is held against a fold from nothing."""
 MOST_ROUNDS: Final = 10
 """Rounds of everybody asking everybody after which nothing new may come any more."""
 
 
 def watch(world: World, *trees: str) -> None:
     """Nothing that a node stored is gone, no verdict has changed, no number is given twice."""
-    for tree in trees:
+    for turn, tree in enumerate(trees):
         if tree not in world.up:
             continue
         shown = world.seen[tree]
@@ -56,43 +59,17 @@ def watch(world: World, *trees: str) -> None:
                 known = world.numbers.setdefault(place, row.id)
                 assert known == row.id, f"{world.labels[row.issuer]} signed one number twice"
         folded = world.folded(world.houses[tree])
-        require_stable(shown.verdicts, folded)
+        require_stable(shown.judged, folded)
+        if (len(world.story) + turn) % AGAIN == 0:
+            require_folded_alike(world, tree, folded)
 
 
-def require_stable(before: dict[RecordId, str], folded: Folded) -> None:
-    """Stable authority: what was judged once is judged the same, whatever comes later.
-
-    What a liar signed twice is set aside, and with it what rested on it alone; that is not
-    another verdict on the same past, but another past. A change of text cuts off what was said
-    under the older one and not counted by those who changed it, as their words become known; who
-    accepts a text that was put too late has accepted none.
-    """
-    shaken = resting_on(folded, folded.history.aside)
-    verdicts = folded.state.verdicts
-    cut = resting_on(folded, (each for each, verdict in verdicts.items() if verdict.code == LATE))
-    for record, verdict in verdicts.items():
-        code = verdict.code or "effect"
-        if record in shaken:
-            before.pop(record, None)
-            continue
-        changes = {before.get(record), code}
-        if changes == {"effect", LATE} or (changes == {"effect", UNPUT} and record in cut):
-            before[record] = code
-        known = before.setdefault(record, code)
-        assert known == code, f"a verdict changed from {known} to {code}"
-
-
-def resting_on(folded: Folded, aside: Iterable[RecordId]) -> set[RecordId]:
-    """The records that have any of `aside` in their past."""
-    shaken = set(aside)
-    if not shaken:
-        return shaken
-    for record in folded.history.order:
-        header = record.header
-        parents = {dep.id for dep in header.deps} | ({header.previous} - {None})
-        if not shaken.isdisjoint(parents):
-            shaken.add(record.id)
-    return shaken
+def require_folded_alike(world: World, tree: str, folded: Folded) -> None:
+    """What a node goes on from, and what is kept beside its records, is as folded from nothing."""
+    with world.houses[tree].node.store.read() as reading:
+        afresh = Folds().of(cast("Reading", Looking(reading, ())), world.pact)
+        require_alike(afresh, folded)
+        require_alike(afresh, Folds().of(reading, world.pact))
 
 
 def all_of(world: World, house: House) -> Iterator[Record]:
@@ -273,7 +250,7 @@ def require_exposed(world: World, tree: str, folded: Folded) -> None:
     }
     for chain in folded.history.frozen:
         assert world.labels[chain.issuer] not in world.honest, "an honest party is accused"
-        if not has_left(world, tree):
+        if chain.circle in visible and not has_left(world, tree):
             assert (chain.circle, chain.issuer) in said, f"{tree} has no proof in writing"
 
 

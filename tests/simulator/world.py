@@ -59,6 +59,7 @@ from tests.node.fragile import Fragile, Fuse, Killed
 from tests.node.network import PASSPHRASE, House
 from tests.simulator.groves import LIAR, Grove
 from tests.simulator.lines import Lines
+from tests.simulator.stability import Seen
 from tests.simulator.weather import FINE
 
 _ATTACK: Final = """\
@@ -87,7 +88,7 @@ def attack_of(party: str, number: int) -> bytes:
 class Standing:
     """What a node has shown of itself so far, to be held against what it shows later."""
 
-    verdicts: dict[RecordId, str] = field(default_factory=dict)
+    judged: Seen = field(default_factory=Seen)
     stored: set[RecordId] = field(default_factory=set)
 
 
