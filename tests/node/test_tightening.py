@@ -352,3 +352,27 @@ def test_what_was_said_before_an_item_came_keeps_it_out_only_on_its_originators_
     network.settle()
     assert str(OTHER["id"]) in held(northgate, pact)
     assert (NAME in held(northgate, pact)) is comes
+
+
+@pytest.mark.parametrize(
+    ("days", "tighter"),
+    [
+        pytest.param(9, True, id="before its sunset"),
+        pytest.param(11, False, id="after its sunset the clause would relax it again"),
+    ],
+)
+def test_what_a_clause_relaxes_at_once_again_is_not_marked(
+    tmp_path: Path, days: int, tighter: bool
+) -> None:
+    sunset = b"    sunset: {after: 10 days, then: relax, tlp: GREEN}\n    third_party:"
+    network, pact = allied(tmp_path, MEMBERS.replace(b"    third_party:", sunset))
+    river = network.houses[RIVER]
+    share(river, pact, ITEM)
+    network.advance(timedelta(days=days))
+    network.settle()
+    if not tighter:
+        refused("exchange.sunset-past", lambda: marked(network, pact, tlp="AMBER"))
+        return
+    marked(network, pact, tlp="AMBER")
+    network.settle()
+    assert shown(river).tlp == "AMBER"

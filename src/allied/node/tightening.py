@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Final
 from allied.errors import NotFoundError, RefusedError, UsageError
 from allied.exchange import tightening as rules
 from allied.exchange.handling import HandlingClass, strictest
+from allied.exchange.keeping import at_sunset
 from allied.exchange.lineage import ItemName
 from allied.exchange.marking import Tightening
 from allied.exchange.statement import (
@@ -137,7 +138,7 @@ def tighten(
             `tightening_of`.
         RefusedError: `exchange.not-the-originator`, `exchange.only-tightens`,
             `exchange.nothing-tighter`, `exchange.tightens-anonymous`,
-            `exchange.too-many-tightened`.
+            `exchange.too-many-tightened`, `exchange.sunset-past`.
     """
     with node.store.write() as writing:
         now = node.clock.now()
@@ -229,11 +230,24 @@ class _Marking:
         rules.require_change(
             [classes[row.class_id] for row in rows], [afterwards[row.seq] for row in rows]
         )
+        for row in rows:
+            self._require_before_sunset(row, afterwards[row.seq])
         return [
             _Step(row, classes[row.class_id], after, self._told(row, after))
             for row in with_links
             if (after := afterwards[row.seq]) != classes[row.class_id]
         ]
+
+    def _require_before_sunset(self, row: ItemRow, after: HandlingClass) -> None:
+        """Return if no clause relaxes at once again what is marked now."""
+        shared = made_at(proofs.statement_of(self._writing, row.statement))
+        terms = self._folded.terms(self._now)
+        if at_sunset(terms, after, self._mine, row.type, shared, self._now) != after:
+            raise RefusedError(
+                "exchange.sunset-past",
+                "its marking has relaxed by the clause, and would do so again at once",
+                hint="share a new version of it, or recall it",
+            )
 
     def _links(self, item: str) -> Iterator[ItemRow]:
         """Own relationships and sightings of an object."""
