@@ -472,6 +472,27 @@ def test_a_connection_that_the_server_ended_is_made_again(
         assert reading.cursor("c") == "1"
 
 
+def test_connections_that_ended_while_nobody_asked_are_made_again_unnoticed(
+    postgres_server: postgres.Server, open_postgresql: Open
+) -> None:
+    store: SqlStore = open_postgresql()
+    with store.write() as writing:
+        writing.set_cursor("c", "1")
+    with store.read(), store.read(), store.read():
+        pass  # three are kept by now
+    postgres_server.tell(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    for _ in range(4):
+        with store.read() as one, store.read() as other:
+            assert one.cursor("c") == other.cursor("c") == "1"
+    with store.write() as writing:
+        writing.set_cursor("c", "2")
+    with store.read() as reading:
+        assert reading.cursor("c") == "2"
+
+
 def test_a_new_database_takes_its_secret_from_chance(postgres_server: postgres.Server) -> None:
     class Known(SystemChance):
         def token(self, size: int) -> bytes:
