@@ -155,3 +155,20 @@ def test_a_text_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -
 def test_a_file_that_is_missing_is_said_so(lone: Path, tmp_path: Path) -> None:
     said = allied("incident", "report", tmp_path / "none.yaml", "--data", lone, "--json")
     assert (said.status, said.code) == (2, "file.missing")
+
+
+def test_what_is_about_people_waits_for_somebody_to_look(pair: Path, tmp_path: Path) -> None:
+    mailbox = {
+        "type": "email-addr",
+        "spec_version": "2.1",
+        "id": "email-addr--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+        "value": "somebody@victim.example",
+    }
+    file = _write(tmp_path, bundle(mailbox, indicator(121)))
+    for also in (("--dry-run",), ()):
+        said = _share(pair, file, *also)
+        assert said.status == 5
+        assert "exchange.personal-data" in said.out + said.err
+        assert "--sanitised-of" in said.out + said.err
+        assert "somebody@" not in said.out + said.err
+    assert _share(pair, file, "--reviewed").status == 0  # the twin

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from allied.agreement.values import Tlp
 from allied.exchange import observables, personal as module, schemas
-from allied.exchange.channel import Outcome
-from allied.exchange.personal import MOST_TRACES, Sender, may_share, personal, traces
-from tests.exchange.samples import identity, indicator, made, seen
+from allied.exchange.bundle import Refused
+from allied.exchange.channel import Channel, Outcome
+from allied.exchange.intake import Intake, Terms
+from allied.exchange.personal import (
+    MOST_TRACES,
+    Sender,
+    asks_review,
+    may_share,
+    personal,
+    review_failure,
+    traces,
+)
+from allied.exchange.scratch import MemoryScratch
+from allied.exchange.survey import survey
+from allied.record.ids import PartyId
+from tests.exchange.samples import identity, indicator, link, made, seen, source
 from tests.exchange.texts import sharing
 
 
@@ -129,3 +145,79 @@ def test_the_traces_of_one_object_are_bounded() -> None:
 
 def test_a_sender_without_names_leaves_none() -> None:
     assert traces(indicator(description="plc of the"), Sender(("the of", ""))) == ()
+
+
+# --- what is refused at intake --------------------------------------------------------------
+
+AT = datetime(2026, 3, 2, tzinfo=UTC)
+BY_CLAUSE = Channel("4", None, Tlp.RED, Tlp.GREEN, reviews_people=True)
+MAILBOX = seen("email-addr", value="somebody@victim.example")
+LINKED = link(MAILBOX, seen("domain-name", value="victim.example"), relationship_type="related-to")
+
+
+def refused_of(*objects: dict[str, Any], people: str) -> list[tuple[str, str]]:
+    found = survey(source(*objects), MemoryScratch())
+    terms = Terms(PartyId("river"), (BY_CLAUSE,), AT, people=people)
+    outcomes = Intake(found, terms).run()
+    return [(each.id or "", each.code) for each in outcomes if isinstance(each, Refused)]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        pytest.param(MAILBOX, "exchange.personal-data", id="a mailbox"),
+        pytest.param(seen("email-addr", 2, value="x@y.example"), "exchange.personal-data", id="b"),
+        pytest.param(identity(3), "exchange.personal-data", id="who may be a person"),
+        pytest.param(identity(4, identity_class="organization"), "", id="an organisation"),
+        pytest.param(indicator(5), "", id="an indicator"),
+    ],
+)
+def test_what_is_about_people_is_refused_until_somebody_has_looked(
+    value: dict[str, Any], code: str
+) -> None:
+    expected = [(value["id"], code)] if code else []
+    assert refused_of(value, indicator(9), people="4") == expected
+    assert refused_of(value, indicator(9), people="") == []
+
+
+def test_what_links_to_a_mailbox_of_the_bundle_is_refused_with_it() -> None:
+    domain = seen("domain-name", value="victim.example")
+    both = refused_of(MAILBOX, domain, LINKED, people="4")
+    assert dict(both) == {
+        MAILBOX["id"]: "exchange.personal-data",
+        LINKED["id"]: "exchange.end-refused",
+    }
+    assert refused_of(MAILBOX, domain, LINKED, people="") == []
+
+
+def test_a_refusal_names_the_parts_and_never_what_stands_in_them() -> None:
+    failure = review_failure(("value", "display_name"), "4")
+    assert "display_name, value" in failure.sentence
+    assert "--sanitised-of" in failure.change
+    found = survey(source(MAILBOX), MemoryScratch())
+    terms = Terms(PartyId("river"), (BY_CLAUSE,), AT, people="4")
+    (refusal,) = Intake(found, terms).run()
+    assert isinstance(refusal, Refused)
+    assert "somebody@" not in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("channels", "art"),
+    [
+        pytest.param((BY_CLAUSE,), "4", id="the clause asks"),
+        pytest.param((replace(BY_CLAUSE, reviews_people=False),), "", id="it has a lawful basis"),
+        pytest.param(
+            (replace(BY_CLAUSE, reviews_people=False), replace(BY_CLAUSE, art="5")),
+            "5",
+            id="one of several asks",
+        ),
+        pytest.param(
+            (replace(BY_CLAUSE, senders=frozenset({PartyId("harbour")})),), "", id="of others"
+        ),
+        pytest.param((replace(BY_CLAUSE, until=AT),), "", id="it is over"),
+    ],
+)
+def test_a_review_is_asked_by_the_clauses_that_a_party_sends_under(
+    channels: tuple[Channel, ...], art: str
+) -> None:
+    assert asks_review(channels, PartyId("river"), AT) == art

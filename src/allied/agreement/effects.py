@@ -2,7 +2,8 @@
 
 The fold takes these like any other event; what an event does stands in `agreement.timeline`.
 Decisions on incidents are for the response (`response.fold`), those without an effect of their
-own (`governance`, `body`, `exception`, `disclosure`) are words for people.
+own in the register (`governance`, `body`, `disclosure`) are words for people; an `exception` is
+for sharing (`node.excepted`).
 
 Rules that hold everywhere below. Nothing follows but from what was adopted. An effect begins when
 the question had closed, by what was counted. Whoever is put out or suspended is heard no further

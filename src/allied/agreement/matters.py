@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from allied.agreement.ballot import seated
-from allied.agreement.clause import Clause
+from allied.agreement.clause import KINDS, Clause
 from allied.agreement.clauses import (
     Amendment,
     CollectiveResponse,
@@ -95,11 +96,14 @@ class Matter:
         kind: a key of `MATTERS`.
         art: number of the clause; empty where the agreement has only one of that type.
         party: whom it is about: candidate, member, or who asks for an exception.
-        towards: for a suspension between two parties alone, the other one.
+        towards: for a suspension between two parties alone, the other one; for an exception
+            from whom alone something is kept, else from all.
         annex: for an annex, its id.
         body: for what a body decides without a clause, its name.
         incident: for a decision or a finding, what it is taken on; an id that means nothing here.
-        field, value: for a finding, which fact is fixed, and what it is found to be.
+        field, value: for a finding, which fact is fixed, and what it is found to be. For an
+            exception the kind of intelligence that `party` keeps back (or `all`), and until
+            when, an instant like `2027-01-31T00:00:00Z`, or empty; without a kind it is words.
         version: for another text, the digest of its statement (`agreement.amended`).
     """
 
@@ -124,7 +128,10 @@ class Matter:
             words += f" towards {self.towards}"
         if self.annex:
             words += f" {self.annex}"
-        if self.field:
+        if self.kind == EXCEPTION:
+            words += f": {self.field}" if self.field else ""
+            words += f" until {self.value}" if self.value else ""
+        elif self.field:
             words += f" by {self.body}: {self.field} is {self.value}"
         elif self.kind == ELECTION:
             words += f" to chair {self.body}"
@@ -336,6 +343,7 @@ def _exception(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
             facts={"clause": clause.art},
         )
     asking = _member(standing, matter.party)
+    _require_plain(clause, standing, matter)
     agree = clause.exceptions.agree
     named = frozenset(PartyId(each) for each in clause.binds)
     bound = (named or seated(agreement, standing)) & standing.bound
@@ -349,6 +357,46 @@ def _exception(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
         return Way(clause.art, agree, proposers=asking, subjects=asking)
     voters = bound - asking if agree == "other-party" else bound
     return Way(clause.art, ALL_TOGETHER, proposers=asking, voters=voters, subjects=asking)
+
+
+def _require_plain(clause: InformationSharing, standing: Standing, matter: Matter) -> None:
+    """Return if what an exception keeps back, from whom and until when, can be read by a program.
+
+    Raises:
+        UsageError: `question.exception-kind`, `question.exception-until`.
+        NotFoundError: `question.no-such-party`.
+    """
+    if matter.towards and _member(standing, matter.towards) == _member(standing, matter.party):
+        raise UsageError("question.exception-kind", "nobody keeps anything from itself")
+    shared = {"all", *clause.share}
+    known = matter.field in (shared | set(KINDS) if "all" in clause.share else shared)
+    if not matter.field and (matter.towards or matter.value):
+        raise UsageError(
+            "question.exception-kind",
+            "an exception that is to change what is shared names the kind that is kept back",
+            hint="a kind that the clause shares, or `all`; without any it is words for people",
+        )
+    if matter.field and not known:
+        raise UsageError(
+            "question.exception-kind",
+            "the clause does not share that kind",
+            hint=f"one of {', '.join(sorted(shared))}",
+            facts={"clause": clause.art},
+        )
+    if matter.value and exception_until(matter) is None:
+        raise UsageError(
+            "question.exception-until",
+            "an exception ends at an instant in whole seconds",
+            hint="like 2027-01-31T00:00:00Z",
+        )
+
+
+def exception_until(matter: Matter) -> datetime | None:
+    """When an exception ends; None where it names no end that can be read."""
+    try:
+        return datetime.strptime(matter.value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _disclosure(agreement: Agreement, standing: Standing, matter: Matter) -> Way:
@@ -390,7 +438,7 @@ _TELLS: Final[Mapping[str, frozenset[str]]] = {
     ELECTION: frozenset({"body", "party"}),
     GOVERNANCE: frozenset({"art", "party"}),
     BODY: frozenset({"body", "party"}),
-    EXCEPTION: frozenset({"art", "party"}),
+    EXCEPTION: frozenset({"art", "party", "towards", "field", "value"}),
     DISCLOSURE: frozenset({"art"}),
 }
 

@@ -388,7 +388,7 @@ class InformationSharing(Clause):
                 Group(LawfulBasis, "a lawful basis"),
             ),
             "Personal data: {}.",
-            SHOWN,
+            EXCHANGE,
         ),
     ] = "remove-unrelated"
     retention: Annotated[

@@ -49,11 +49,16 @@ class Receives:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A kind that one party, by an exclusion that was agreed, does not send to another."""
+    """A kind that one party, by an exclusion that was agreed, does not send to another.
+
+    Attributes:
+        by: what it was agreed by, in words; may be empty.
+    """
 
     sender: PartyId
     recipient: PartyId
     kind: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Channel:
         hides_sender: the hub takes the sender's name out.
         hides_itself: the sender would have to take its own name out; nothing can go so.
         topics: what is never to be shared, as `topics.topic` spells it.
+        reviews_people: what is about people goes only after somebody has looked; see `personal`.
         reciprocity: `none`, `equal-kind` or `contribute-to-receive`.
         freshness: how old the knowledge of who is a party may be; None for the default.
         withheld: exclusions that were agreed.
@@ -108,6 +114,7 @@ class Channel:
     hides_sender: bool = False
     hides_itself: bool = False
     topics: frozenset[str] = frozenset()
+    reviews_people: bool = False
     reciprocity: str = "none"
     freshness: Duration | None = None
     withheld: frozenset[Withheld] = frozenset()

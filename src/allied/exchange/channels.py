@@ -180,6 +180,7 @@ def _channel(agreement: Agreement, clause: InformationSharing, people: _People) 
         hides_sender=by_hub,
         hides_itself=clause.anonymise is not None and not by_hub,
         topics=frozenset(topic(each) for each in clause.forbidden_topics),
+        reviews_people=clause.personal_data == "remove-unrelated",
         reciprocity=clause.reciprocity,
         freshness=clause.freshness,
         encrypted=clause.encrypt == "must",

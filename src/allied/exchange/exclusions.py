@@ -139,10 +139,14 @@ def in_force(
     return not awaited(clause, exclusion, agreed, bound, at)
 
 
-def excluding(channel: Channel, exclusions: Iterable[Exclusion]) -> Channel:
-    """The channel of a clause, without what exclusions in force keep out of it."""
+def excluding(channel: Channel, exclusions: Iterable[Exclusion], by: str = "") -> Channel:
+    """The channel of a clause, without what exclusions in force keep out of it.
+
+    Args:
+        by: what they were agreed by, in words.
+    """
     withheld = frozenset(
-        Withheld(each.sender, party, kind)
+        Withheld(each.sender, party, kind, by)
         for each in exclusions
         for party in each.kept_from
         for kind in each.kinds

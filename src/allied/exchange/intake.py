@@ -30,8 +30,10 @@ from itertools import chain
 from typing import TypeAlias
 
 import msgspec
+import orjson
 
 from allied.agreement.values import Tlp
+from allied.exchange import personal
 from allied.exchange.bundle import Refused
 from allied.exchange.examining import Sighted
 from allied.exchange.handling import Demand, Handling, HandlingClass
@@ -120,6 +122,8 @@ class Terms:
         known: gives the class of an object that is stored already under this agreement, by
             its id; None if there is none. Asked only for ends that are not in the bundle.
         beside: demands that every class has besides its own: of what it was made from.
+        people: the clause by which what is about people is refused; empty for none, or where
+            somebody has looked.
     """
 
     originator: PartyId
@@ -128,6 +132,7 @@ class Terms:
     tightening: Tightening = NO_TIGHTENING
     known: Callable[[str], HandlingClass | None] = lambda _: None
     beside: frozenset[Demand] = frozenset()
+    people: str = ""
 
 
 class _RefusedError(Exception):
@@ -216,6 +221,8 @@ class Intake:
 
     def _learn(self, each: Sighted, marks: int, outcome: Outcome) -> None:
         """Remember an object by which others of its type and marks can go."""
+        if self.terms.people and each.head.type in personal.TYPES:
+            return
         if marks == ASK or self._topics or not isinstance(outcome, Accepted) or each.head.ends:
             return
         if len(self._alike) >= _MAX_CACHED or len(self._named) >= _MAX_CACHED:
@@ -238,6 +245,8 @@ class Intake:
         try:
             if self._topics:
                 self._require_topics(head, raw)
+            if self.terms.people:
+                self._require_no_people(head, raw)
             if self._goes_along(kind, head):
                 self._effective(kind, marks)
                 self.survey.scratch.put(
@@ -275,6 +284,17 @@ class Intake:
                 raise _RefusedError(
                     "exchange.end-refused",
                     f"it connects an object that is refused: {topic_failure(found).sentence}",
+                )
+
+    def _require_no_people(self, head: Head, raw: bytes) -> None:
+        """Refuse what has parts about people, and what links to a mailbox here."""
+        if head.type in personal.TYPES and (parts := personal.personal(orjson.loads(raw))):
+            failure = personal.review_failure(parts, self.terms.people)
+            raise _RefusedError(failure.code, f"{failure.sentence}; {failure.change}")
+        for end in head.ends:
+            if type_of(end) in personal.ALWAYS and self._marks_here(end):
+                raise _RefusedError(
+                    "exchange.end-refused", "it connects an object that is refused: a mailbox"
                 )
 
     @staticmethod

@@ -8,7 +8,8 @@ Where the sender must not be known, every text is searched for its names and hos
 looks as if it came from inside (`traces`).
 
 Rules that hold everywhere here. The parts about people are listed by type and property. A
-clause that names a lawful basis asks for no review. Nothing is removed here.
+clause that names a lawful basis asks for no review. Nothing is removed here: what has such parts
+is refused until somebody says that he has looked, or shares an extract without them.
 
 Source: DOMAIN on `personal_data` (AIS); STIX 2.1, sections 4.5 and 6.
 """
@@ -16,12 +17,14 @@ Source: DOMAIN on `personal_data` (AIS); STIX 2.1, sections 4.5 and 6.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from allied.agreement.clauses import InformationSharing
-from allied.exchange.channel import Outcome
+from allied.exchange.channel import Channel, Failure, Outcome
+from allied.record.ids import PartyId
 
 _PARTS: Final[Mapping[str, frozenset[str]]] = {
     "email-addr": frozenset({"value", "display_name"}),
@@ -39,6 +42,12 @@ _PARTS: Final[Mapping[str, frozenset[str]]] = {
     "note": frozenset({"authors"}),
     "opinion": frozenset({"authors"}),
 }  # fmt: skip
+TYPES: Final = frozenset(_PARTS)
+"""The types of objects that may hold data about people."""
+
+ALWAYS: Final = frozenset({"email-addr"})
+"""Those that always do."""
+
 _NO_PEOPLE: Final = frozenset({"class", "group", "organization", "system"})
 
 
@@ -60,6 +69,30 @@ def may_share(value: Mapping[str, Any], clause: InformationSharing) -> Outcome:
     if clause.personal_data == "remove-unrelated" and personal(value):
         return Outcome.REVIEW
     return Outcome.PERMIT
+
+
+def asks_review(channels: Iterable[Channel], sender: PartyId, at: datetime) -> str:
+    """The number of the first clause, of those a party sends under, that asks for a review.
+
+    Returns:
+        Empty where none does.
+    """
+    for each in channels:
+        sends = each.senders is None or sender in each.senders
+        if each.reviews_people and sends and each.holds(at):
+            return each.art
+    return ""
+
+
+def review_failure(parts: Iterable[str], art: str) -> Failure:
+    """The refusal of an object that says something of people, under such a clause."""
+    return Failure(
+        "exchange.personal-data",
+        f"Art {art} asks that what is about people and does not belong to the threat is removed"
+        f" first, and it has {', '.join(sorted(parts))}",
+        "share an extract without it (`--sanitised-of`); or, if it belongs to the threat,"
+        " say that somebody has looked (`--reviewed`)",
+    )
 
 
 # --- traces of the sender -------------------------------------------------------------------

@@ -452,13 +452,17 @@ def _direction_failures(demand: Demand, channel: Channel, asked: _Asked) -> Iter
             "let it be resumed",
         )
     kind = demand.kind.value
-    if any(
-        (each.sender, each.recipient) == (demand.originator, party) and each.kind in (kind, "all")
+    excluded = [
+        each.by
         for each in channel.withheld
-    ):
+        if (each.sender, each.recipient) == (demand.originator, party)
+        and each.kind in (kind, "all")
+    ]
+    if excluded:
+        by = f": {'; '.join(sorted(filter(None, excluded)))}" if any(excluded) else ""
         yield Failure(
             "exchange.excluded",
-            "an exclusion was agreed under which this kind is kept from the recipient",
+            f"an exclusion was agreed under which this kind is kept from the recipient{by}",
             "end the exclusion",
         )
 

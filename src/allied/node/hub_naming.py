@@ -351,7 +351,7 @@ def _tell(node: Node, keys: Keys, desk: Desk, telling: _Telling) -> None:
         keys,
         lambda: iter((raw,)),
         agreement,
-        Wish(to=telling.readers),
+        Wish(to=telling.readers, reviewed=True),
     )
     with node.store.write() as writing:
         writing.add_namings(

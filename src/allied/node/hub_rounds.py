@@ -346,7 +346,7 @@ def _share(
         keys,
         lambda: iter((raw,)),
         agreement,
-        wish,
+        replace(wish, reviewed=True),  # of what was handed in, it has kept what may go
         on_trouble=lambda decision: codes.append(decision.code),
     )
     return codes[0] if codes else ""

@@ -9,12 +9,15 @@ from allied.agreement.values import Tlp
 from allied.errors import UsageError
 from allied.exchange.handling import ANONYMOUS
 from allied.exchange.marking import Tightening, tlp_of
+from allied.exchange.personal import asks_review
 from allied.record.ids import PartyId
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from allied.agreement.terms import Agreement
+    from allied.exchange.channel import Channel
     from allied.exchange.limits import Warned
     from allied.record.ids import AgreementId
 
@@ -32,6 +35,7 @@ class Wish:
             here was made: an extract of one's own, or a redaction of others' items.
         anonymous: to the secretariat alone, which makes new items of it without the sender's
             name; `to` says whom these are for.
+        reviewed: somebody has looked at what it says of people: it belongs to the threat.
     """
 
     tlp: str = ""
@@ -40,6 +44,7 @@ class Wish:
     anonymous: bool = False
     made_from: tuple[str, ...] = ()
     known_at: datetime | None = None
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,16 @@ def known_at(wish: Wish, at: datetime) -> datetime | None:
     if wish.known_at is not None and wish.known_at > at:
         raise UsageError("share.known-at", "it cannot become known after it is shared")
     return wish.known_at
+
+
+def review_of(wish: Wish, channels: Sequence[Channel], sender: PartyId, at: datetime) -> str:
+    """The clause by which what is about people is refused; empty for none.
+
+    An extract was made by somebody who looked; a secretariat looks at what it is handed in.
+    """
+    if wish.reviewed or wish.made_from or wish.anonymous:
+        return ""
+    return asks_review(channels, sender, at)
 
 
 def tightening_of(wish: Wish, alias: str, terms: Agreement) -> Tightening:

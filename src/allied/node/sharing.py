@@ -23,7 +23,7 @@ from allied.errors import RefusedError
 from allied.exchange import limits, reciprocity
 from allied.exchange.bundle import Refused, Row
 from allied.exchange.channel import Known
-from allied.exchange.channels import channels_at, recipient_at
+from allied.exchange.channels import recipient_at
 from allied.exchange.examining import Sighted
 from allied.exchange.handling import read_class
 from allied.exchange.intake import Accepted, Intake, Repeated, Terms
@@ -36,6 +36,7 @@ from allied.exchange.topics import forbidden
 from allied.node import deriving, ledger, recalls, verdicts
 from allied.node.agreements import party_of, resolve
 from allied.node.behind import Behind
+from allied.node.excepted import channels_of
 from allied.node.rows import ItemBatch
 from allied.node.shared import (
     Decision,
@@ -44,6 +45,7 @@ from allied.node.shared import (
     Tally,
     Wish,
     known_at,
+    review_of,
     tightening_of,
 )
 from allied.record.ids import PartyId
@@ -170,14 +172,16 @@ class _Sharing:
                 hint="`allied agreement show` says who is awaited",
             )
         terms = self._terms = folded.terms(self._at)
-        self._channels = channels_at(terms, standing)
+        self._channels = channels_of(folded, self._party, terms, standing, self._at)
+        between = partial(folded.terms_between, self._party, at=self._at)
         self._between = {
-            party.id: channels_at(folded.terms_between(self._party, party.id, self._at), standing)
+            party.id: channels_of(folded, self._party, between(party.id), standing, self._at)
             for party in (terms.parties if folded.state.texts else ())
         }
         self._tightening = tightening_of(wish, folded.row.alias, terms)
         self._made: deriving.Made | None = None
         self._known_at = known_at(wish, self._at)
+        self._review = review_of(wish, self._channels, self._party, self._at)
         self._tightens = bool(wish.tlp or wish.to or wish.caveats)
         self._marked_before = 0
         with node.store.read() as reading:
@@ -233,6 +237,7 @@ class _Sharing:
                     tightening=self._tightening,
                     beside=self._made.beside if self._made else frozenset(),
                     known=self._known,
+                    people=self._review,
                 ),
             )
             self._result.objects = found.count

@@ -27,7 +27,7 @@ from allied.exchange.channel import Channel, Failure, Known, Recipient
 from allied.exchange.derivation import is_extract
 from allied.exchange.handling import HandlingClass, read_class
 from allied.exchange.policy import Answer, Verdict, decide
-from allied.node import freshness, in_return
+from allied.node import excepted, freshness, in_return
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -200,7 +200,7 @@ def footing(
         return None
     terms = folded.terms_between(releaser, party, at)
     standing = folded.state.standing(folded.instrument, at)
-    clauses = channels.channels_at(terms, standing)
+    clauses = excepted.channels_of(folded, releaser, terms, standing, at)
     contributed, offered = reciprocity.CONTRIBUTIONS, frozenset[str]()
     if reciprocity.is_asked(clauses):
         had = contributions(reading, folded, holder, party)

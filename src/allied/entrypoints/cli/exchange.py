@@ -65,6 +65,10 @@ def share(
             help="Only to the secretariat, which issues it without your name; --to says for whom.",
         ),
     ] = False,
+    reviewed: Annotated[
+        bool,
+        typer.Option("--reviewed", help="Somebody looked: what is about people is of the threat."),
+    ] = False,
     known_at: Annotated[
         str, typer.Option("--known-at", help="When it became known: an instant with its zone.")
     ] = "",
@@ -88,7 +92,13 @@ def share(
 
     made_from = tuple(sanitised_of or ())
     wish = Wish(
-        tlp, tuple(caveat or ()), tuple(to or ()), anonymously, made_from, _instant_of(known_at)
+        tlp,
+        tuple(caveat or ()),
+        tuple(to or ()),
+        anonymously,
+        made_from,
+        _instant_of(known_at),
+        reviewed,
     )
     results: list[Shared] = []
     told: list[Decision] = []

@@ -65,7 +65,8 @@ def open_question(
         str, typer.Option("--party", help="Whom it is about; who asks for an exception.")
     ] = "",
     towards: Annotated[
-        str, typer.Option("--towards", help="Suspend what it owes to this party alone.")
+        str,
+        typer.Option("--towards", help="Suspend what it owes, or keep something, from this one."),
     ] = "",
     annex: Annotated[str, typer.Option("--annex", help="The annex that is changed.")] = "",
     body: Annotated[
@@ -75,10 +76,11 @@ def open_question(
         str, typer.Option("--incident", help="The incident that is decided on.")
     ] = "",
     field: Annotated[
-        str, typer.Option("--field", help="For a finding: the fact that the body fixes.")
+        str,
+        typer.Option("--field", help="The fact that a finding fixes; the kind that is excepted."),
     ] = "",
     value: Annotated[
-        str, typer.Option("--value", help="For a finding: what the fact is found to be.")
+        str, typer.Option("--value", help="What the fact is found to be; when an exception ends.")
     ] = "",
     deadline: Annotated[
         str,

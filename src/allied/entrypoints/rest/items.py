@@ -85,6 +85,9 @@ Told = Annotated[str, Query(max_length=2_000, description="The reason, for those
 Expires = Annotated[
     datetime | None, Query(description="Nobody is given it from then on; UTC, if it says no zone.")
 ]
+Reviewed = Annotated[
+    bool, Query(description="Somebody has looked: what is about people belongs to the threat.")
+]
 DryRun = Annotated[bool, Query(description="Decide, and store nothing.")]
 
 
@@ -206,6 +209,7 @@ async def share_items(
     caveats: Caveats = [],  # noqa: B006 - FastAPI copies it
     to: Recipients = [],  # noqa: B006 - FastAPI copies it
     dry_run: DryRun = False,
+    reviewed: Reviewed = False,
 ) -> Response:
     """Share a STIX 2.1 bundle: per object and recipient permitted or refused, with the clause.
 
@@ -214,7 +218,7 @@ async def share_items(
     answer says which. Nothing of it leaves before a recipient asks for it.
     """
     bodies.require_media(request, JSON, _STIX, bodies.MULTIPART)
-    wish = Wish(tlp or "", tuple(caveats), tuple(to))
+    wish = Wish(tlp or "", tuple(caveats), tuple(to), reviewed=reviewed)
     await run_in_threadpool(visit.sight.agreement_id, agreement)  # before anything is read
     async with bodies.bundle(request) as source:
         return await run_in_threadpool(_share, visit, source, agreement, wish, dry_run)
