@@ -91,6 +91,23 @@ def test_who_has_left_learns_nothing_more_that_is_said_among_all(tmp_path: Path)
     assert parked(northgate, pact) == 0
 
 
+@pytest.mark.parametrize("days", [0, 1, 60])
+def test_a_clock_that_is_behind_shows_who_has_left_no_more(tmp_path: Path, days: int) -> None:
+    network, pact = started(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    leaves(network, pact)
+    attack(harbour, pact, "after-it-left")
+    network.settle()
+    here, now = folded(river, pact), network.clock.now()
+    own = northgate.organisation.id
+    tops = leaving.tops(here, own, now - timedelta(days=days))
+    assert tops is not None
+    assert tops == leaving.tops(here, own, now)
+    (report,) = [each for each in here.history.order if each.header.kind == "incident.report"]
+    assert report.header.sequence > tops.get(report.header.chain, (0, ""))[0]
+    assert leaving.tops(here, harbour.organisation.id, now - timedelta(days=days)) is None
+
+
 def test_a_recall_reaches_who_has_left_whatever_was_said_among_the_others(tmp_path: Path) -> None:
     network, pact = started(tmp_path)
     river, harbour, northgate = network.houses.values()

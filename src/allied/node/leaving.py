@@ -61,6 +61,11 @@ def sight(folded: Folded, organisation: OrganisationId, at: datetime) -> Sight |
         return None
     standing = folded.state.standing(folded.instrument, at)
     left = left_at(standing, party)
+    for moment in () if left else _beyond(folded, at):
+        standing = folded.state.standing(folded.instrument, moment)
+        left = left or left_at(standing, party)
+        if left:
+            break
     if left is None:
         return None
     shared, visible = shared_circles(folded), folded.state.circles_of(folded.instrument, party)
@@ -80,6 +85,16 @@ def sight(folded: Folded, organisation: OrganisationId, at: datetime) -> Sight |
             note(naming, header.issuer, record.body)
     _let_follow(folded, last, shared, frozenset(visible))
     return Sight(last, still_withheld(folded, standing, others, naming))
+
+
+def _beyond(folded: Folded, at: datetime) -> list[datetime]:
+    """The moments at which issuers spoke last among all, as far as they lie behind `at`.
+
+    What was said after somebody left is not for it either where the clock here has not come so far.
+    """
+    past, shared = folded.history, shared_circles(folded)
+    last = {past.get(head) for chain, (_, head) in past.heads.items() if chain.circle in shared}
+    return sorted({each.header.claimed_at for each in last if each and each.header.claimed_at > at})
 
 
 def tops(
