@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from allied.errors import AlliedError, ConflictError
 from allied.node import agreements, incoming, messages
-from allied.node.messages import Span
+from allied.node.messages import Heads, Span
 from allied.node.pages import RecordsAnswer, RecordsPage
 from allied.record.canonical import Json
 from allied.record.circle import Circle
@@ -310,6 +310,30 @@ def test_a_garbled_answer_is_refused_and_the_next_good_one_heals(
     assert problems(harbour) == set()
     network.settle()
     assert converged(network, pact)
+
+
+@pytest.mark.parametrize("held_back", [True, False], ids=["without the new one", "as they are"])
+def test_who_was_shown_other_heads_than_were_announced_asks_for_them_again(
+    tmp_path: Path, held_back: bool
+) -> None:
+    network, pact = allied(tmp_path)
+    network.settle()
+    river, harbour, _ = network.houses.values()
+    said = note(river, pact)
+    slip_in(river, said)
+
+    def without(answer: bytes) -> bytes:
+        given = Heads.decode(answer)
+        left = tuple(each for each in given.heads if each.id != said.id)
+        return Heads(given.agreement, left if held_back else given.heads).encode()
+
+    network.cut_between(HARBOUR, NORTHGATE)
+    network.spoil = {messages.HEADS: without}
+    assert problems(harbour) == {"peer.timeout"}  # from who is cut off
+    assert (said.id in folded(harbour, pact).state.verdicts) is not held_back
+    network.spoil = {}
+    harbour.sync()
+    assert said.id in folded(harbour, pact).state.verdicts
 
 
 @pytest.mark.parametrize("place", [30, 200, -200, -30])

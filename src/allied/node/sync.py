@@ -369,7 +369,7 @@ class _Exchange:
             except AlliedError as problem:
                 problems.append(problem)  # one agreement must not stand in the way of others
                 continue
-            if whole:
+            if whole and self._shown == one.rows:  # else its heads were of before
                 with self._node.store.write() as writing:
                     writing.set_cursor(cursor, mark)
         if problems:
@@ -426,7 +426,8 @@ class _Exchange:
         now, peer = self._node.clock.now(), self._peer.id
         with self._node.store.read() as reading:
             folded = self._node.folds.of(reading, named.id)
-        if visibility.records_mark(folded, peer, now) != named.rows:
+        self._shown = visibility.records_mark(folded, peer, now)
+        if self._shown != named.rows:
             return False
         if not self._node.hearing.was_compared(peer, named.id, now):
             return False
@@ -526,6 +527,7 @@ class _Exchange:
 
     def _compare(self, folded: Folded, ours: Heads, theirs: Heads, now: datetime) -> None:
         mine, peer = self._organisation.id, self._peer.id
+        self._shown = visibility.mark_of(theirs.heads)
         if set(ours.heads) <= set(theirs.heads):
             self._node.hearing.holds(peer, folded.row.id, folded.last_row)
         if set(ours.heads) == set(theirs.heads):

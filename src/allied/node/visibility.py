@@ -15,7 +15,7 @@ from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from allied.node.folds import Folded
@@ -93,7 +93,11 @@ def mark(
 
 def records_mark(folded: Folded, organisation: OrganisationId, at: datetime) -> int:
     """As `mark`, of records alone."""
-    seen = heads(folded, organisation, at)
+    return mark_of(heads(folded, organisation, at))
+
+
+def mark_of(seen: Sequence[Head]) -> int:
+    """As `records_mark`, of heads that were shown."""
     return _number([[head.circle, head.id, head.sequence] for head in seen]) if seen else 0
 
 
