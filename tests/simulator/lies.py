@@ -91,7 +91,7 @@ def _resigned(house: House, payload: Mapping[str, Json]) -> bytes:
 
 
 def _changed(world: World, house: House, **header: Json) -> bytes:
-    payload = _payload(_note(world, house))
+    payload = _payload(_note(world, house, deps=()))
     inner = payload["header"]
     assert isinstance(inner, dict)
     return _resigned(house, {**payload, "header": {**inner, **header}})
