@@ -387,7 +387,10 @@ def _believed(
             result.refused.append("record.outline-unwanted")
         whole, outlines = folded.history.extended(fresh.values()), []
     if outlines:
-        covered = outlined.believed(folded, whole, outlines, batch.hosted, custodian)
+        # What waits for something proves nothing yet, and parts no chain here.
+        there = [each for each in fresh.values() if each.id not in whole.parked]
+        complete = folded.history.extended(there)
+        covered = outlined.believed(folded, complete, outlines, batch.hosted, custodian)
         for each in outlines:
             if each.id not in covered:
                 del fresh[each.id]  # nothing that it says may move what is said of others
