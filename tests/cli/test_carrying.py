@@ -68,6 +68,23 @@ def test_an_event_is_shared_and_what_is_not_carried_is_listed(pair: Path, tmp_pa
     assert "local to its instance" in told.out
 
 
+@pytest.mark.parametrize("reviewed", [False, True])
+def test_a_mailbox_of_an_event_waits_until_somebody_has_looked(
+    pair: Path, tmp_path: Path, *, reviewed: bool
+) -> None:
+    made = event(7 + reviewed, f"seven{reviewed:d}.misp.example")
+    of_domain = made["Event"]["Attribute"][0]
+    mailbox = of_domain | {
+        "type": "email-src", "value": f"who{reviewed:d}@misp.example", "to_ids": False,
+        "category": "Payload delivery", "uuid": number(777 + reviewed),
+    }  # fmt: skip
+    made["Event"]["Attribute"].append(mailbox)
+    more = ["--reviewed"] if reviewed else []
+    said = taken(pair, put(tmp_path, made), "-a", "river-harbour", "--dry-run", "--json", *more)
+    (one,) = said.value["events"]
+    assert ("exchange.personal-data" in json.dumps(one)) is not reviewed
+
+
 @pytest.mark.parametrize(
     ("more", "arguments", "status", "why"),
     [
@@ -143,6 +160,11 @@ def test_a_live_misp_and_a_feed_are_asked_and_what_came_is_not_asked_for_again(
         said = taken(pair, *asked, "--secret-file", secret)
         assert said.status == 0, said.err
         assert {each["event"] for each in said.value["events"]} == {number(31), number(32)}
+        again = taken(pair, *asked, "--secret-file", secret)
+        assert (again.status, again.value["events"]) == (0, [])
+        feed = taken(pair, f"{url}/feed/manifest.json", *asked[1:])
+        assert feed.status == 0, feed.err  # it asserts the same, which is noted
+        assert [each["share"]["stored"] for each in feed.value["events"]] == [0, 0]
         feed = taken(pair, f"{url}/feed/manifest.json", *asked[1:])
         assert (feed.status, feed.value["events"]) == (0, [])
         whole = taken(pair, f"{url}/feed/manifest.json", *asked[1:], "--whole", "--dry-run")

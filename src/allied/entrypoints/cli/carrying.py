@@ -26,6 +26,7 @@ from allied.errors import MalformedError, UsageError
 if TYPE_CHECKING:
     from allied.exchange.misp import Event, Loss
     from allied.node.misp import EventOutcome
+    from allied.node.sharing import Wish
 
 _MISP: Final = "misp"
 _MANIFEST: Final = "manifest.json"
@@ -165,6 +166,10 @@ def import_(
         bool,
         typer.Option("--share-what-is-own-only", help="With `misp`: also distribution 0."),
     ] = False,
+    reviewed: Annotated[
+        bool,
+        typer.Option("--reviewed", help="With `misp`: somebody looked at what is about people."),
+    ] = False,
     secret_file: Annotated[
         Path | None,
         typer.Option("--secret-file", help="With a live MISP: file with its key; chmod 600."),
@@ -191,11 +196,14 @@ def import_(
     What of MISP is not carried over is listed. A file called misp is written ./misp. A PATH may
     be the URL of a MISP, or of the manifest.json of a feed: what is new or changed there is taken.
     """
+    from allied.node.sharing import Wish
+
     if paths[0] == _MISP:
         _import_misp(
             paths[1:],
             agreement,
-            (tlp, tuple(to or ()), tuple(group or ())),
+            Wish(tlp, (), tuple(to or ()), reviewed=reviewed),
+            tuple(group or ()),
             _Elsewhere(str(secret_file.absolute()) if secret_file else "", private, whole, yes),
             own_only=own_only,
             dry_run=dry_run,
@@ -205,8 +213,8 @@ def import_(
             as_json=as_json,
         )
         return
-    with_misp = (agreement, tlp, to, group, own_only, dry_run, secret_file, private, whole, yes)
-    if len(paths) != 1 or any(with_misp):
+    with_misp = (agreement, tlp, to, group, own_only, reviewed, secret_file, private, whole, yes)
+    if len(paths) != 1 or dry_run or any(with_misp):
         raise UsageError(
             "import.arguments",
             "a file of `allied export` is taken in by itself",
@@ -254,7 +262,8 @@ class _Elsewhere:
 def _import_misp(
     paths: Sequence[str],
     agreement: str,
-    narrowed: tuple[str, tuple[str, ...], tuple[str, ...]],
+    wish: Wish,
+    groups: Sequence[str],
     elsewhere: _Elsewhere,
     *,
     own_only: bool,
@@ -266,7 +275,6 @@ def _import_misp(
 ) -> None:
     from allied.node.misp import Groups, take_in
     from allied.node.misp_servers import place_of, pull
-    from allied.node.sharing import Wish
 
     places = [
         place_of(each, secret_file=elsewhere.secret_file, allowed_private=elsewhere.private)
@@ -283,12 +291,11 @@ def _import_misp(
             "say which files are shared, and under which agreement",
             hint="`allied import misp PATH... --agreement A`",
         )
-    tlp, to, groups = narrowed
     outcomes: list[EventOutcome] = []
     with opened(folder) as node:
         acting = who(node, organisation)
         keys = None if dry_run else unlocked(node, passphrase_file)
-        wish, mapped = Wish(tlp, (), to), Groups.read(groups)
+        mapped = Groups.read(groups)
         for events in _events([Path(each) for each in paths if not _is_url(each)]):
             outcomes += take_in(
                 node, acting, keys, events, agreement, wish, groups=mapped, own_only=own_only
