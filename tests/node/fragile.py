@@ -9,7 +9,7 @@ from typing import Any
 
 WRITES = (
     "add_", "set_", "put_", "claim_", "park", "unpark", "want_", "append_", "handling_class",
-    "number_", "replace_",
+    "number_", "replace_", "keep_",
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Signatures of a batch of records, verified beside the rest of the work.
 
 Verifying is half of what a record costs on its way in, and the library does it without holding
-the interpreter. So a thread of its own verifies, chunk by chunk, while the batch is read and
-looked at.
+the interpreter. So threads of their own verify, chunk by chunk, while the batch is read and
+looked at: one for each core and one more, since each also waits for the interpreter now and then.
 
 Rules. What is found here is only whether a key has signed an envelope; whether that is the right
 key, and what follows, is asked by `allied.node.incoming` as ever, in the order of the batch. What
@@ -11,6 +11,7 @@ cannot be read is passed over here, and refused there.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 _CHUNK: Final = 64
 """Records that are verified at a time; fewer than two chunks are not worth a thread."""
 _TURN_SECONDS: Final = 0.0001
-"""How long one of the two threads keeps the interpreter: less than it takes to verify once."""
+"""How long one of the threads keeps the interpreter: less than it takes to verify once."""
+_THREADS: Final = min(4, (os.cpu_count() or 1) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +67,18 @@ def opened(
         yield {}
         return
     found: dict[bytes, Opened] = {}
-    thread, turn = ThreadPoolExecutor(1, "allied-verify"), sys.getswitchinterval()
+    threads, turn = ThreadPoolExecutor(_THREADS, "allied-verify"), sys.getswitchinterval()
     sys.setswitchinterval(_TURN_SECONDS)
     try:
         for start in range(0, len(raws), _CHUNK):
             chunk = list(_read(raws[start : start + _CHUNK], identity_of))
-            signed = thread.submit(_signed, [(envelope, key) for _, envelope, key in chunk])
+            signed = threads.submit(_signed, [(envelope, key) for _, envelope, key in chunk])
             for place, (record, envelope, _) in enumerate(chunk):
                 found[record.raw] = Opened(record, envelope, signed, place)
         yield found
     finally:
         sys.setswitchinterval(turn)
-        thread.shutdown(cancel_futures=True)
+        threads.shutdown(cancel_futures=True)
 
 
 def _read(
