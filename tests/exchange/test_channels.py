@@ -202,4 +202,5 @@ def test_parties_as_recipients() -> None:
 def test_a_channel_says_nothing_that_the_clause_does_not() -> None:
     (channel,) = channels_of(pact("share: [indicator]"))
 
-    assert channel == Channel("2", frozenset({"indicator"}), Tlp.AMBER, Tlp.AMBER)
+    by_default = Channel("2", frozenset({"indicator"}), Tlp.AMBER, Tlp.AMBER)
+    assert channel == replace(by_default, reviews_people=True)

@@ -167,7 +167,15 @@ def refused_of(*objects: dict[str, Any], people: str) -> list[tuple[str, str]]:
     [
         pytest.param(MAILBOX, "exchange.personal-data", id="a mailbox"),
         pytest.param(seen("email-addr", 2, value="x@y.example"), "exchange.personal-data", id="b"),
-        pytest.param(identity(3), "exchange.personal-data", id="who may be a person"),
+        pytest.param(
+            identity(3, identity_class="individual"), "exchange.personal-data", id="a person"
+        ),
+        pytest.param(identity(5), "", id="who does not say what it is"),
+        pytest.param(
+            identity(6, contact_information="call A"),
+            "exchange.personal-data",
+            id="how to reach somebody",
+        ),
         pytest.param(identity(4, identity_class="organization"), "", id="an organisation"),
         pytest.param(indicator(5), "", id="an indicator"),
     ],

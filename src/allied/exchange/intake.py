@@ -288,7 +288,7 @@ class Intake:
 
     def _require_no_people(self, head: Head, raw: bytes) -> None:
         """Refuse what has parts about people, and what links to a mailbox here."""
-        if head.type in personal.TYPES and (parts := personal.personal(orjson.loads(raw))):
+        if head.type in personal.TYPES and (parts := personal.stated_personal(orjson.loads(raw))):
             failure = personal.review_failure(parts, self.terms.people)
             raise _RefusedError(failure.code, f"{failure.sentence}; {failure.change}")
         for end in head.ends:

@@ -64,6 +64,17 @@ def personal(value: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(_PARTS.get(type_, frozenset()) & value.keys()))
 
 
+def stated_personal(value: Mapping[str, Any]) -> tuple[str, ...]:
+    """As `personal`, but for identities that do not say what they are.
+
+    Most of these are organisations that made something: whoever shares directly states otherwise,
+    and who hides its submitters looks at them all.
+    """
+    if value.get("type") == "identity" and "identity_class" not in value:
+        return ("contact_information",) if "contact_information" in value else ()
+    return personal(value)
+
+
 def may_share(value: Mapping[str, Any], clause: InformationSharing) -> Outcome:
     """Whether an object may be shared as it is, or somebody has to look at it first."""
     if clause.personal_data == "remove-unrelated" and personal(value):
