@@ -2,7 +2,7 @@
 
 Verifying is half of what a record costs on its way in, and the library does it without holding
 the interpreter. So threads of their own verify, chunk by chunk, while the batch is read and
-looked at: one for each core and one more, since each also waits for the interpreter now and then.
+looked at: three, since each also waits for the interpreter now and then.
 
 Rules. What is found here is only whether a key has signed an envelope; whether that is the right
 key, and what follows, is asked by `allied.node.incoming` as ever, in the order of the batch. What
@@ -11,7 +11,6 @@ cannot be read is passed over here, and refused there.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +32,7 @@ _CHUNK: Final = 64
 """Records that are verified at a time; fewer than two chunks are not worth a thread."""
 _TURN_SECONDS: Final = 0.0001
 """How long one of the threads keeps the interpreter: less than it takes to verify once."""
-_THREADS: Final = min(4, (os.cpu_count() or 1) + 1)
+_THREADS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
