@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -32,13 +32,16 @@ class Lines(Wires):
         self.network = network
         self.slow = slow
         self.asked: Counter[str] = Counter()
+        self.moments: list[datetime] = []
         self.hint: Callable[[], None] = lambda: None
 
     def ask(
         self, speaker: Speaker, listener: Listener, path: str, body: bytes, *, limit: int
     ) -> bytes:
         label = self.network.at(listener.url).label
-        self.asked[label] += path == AGREEMENTS
+        if path == AGREEMENTS:
+            self.asked[label] += 1
+            self.moments.append(self.network.clock.now())
         if label == self.slow:
             self.network.advance(timedelta(seconds=25))
             self.hint()
@@ -97,3 +100,27 @@ def test_an_agreement_that_cannot_be_read_keeps_nobody_from_being_asked(
 
     run(replace(river.node, folds=Folds()), river, lines, enough)
     assert enough()
+
+
+@pytest.mark.parametrize(
+    ("others", "spread"),
+    [
+        pytest.param(4, False, id="a few are asked at once"),
+        pytest.param(6, True, id="many are spread over half of the time"),
+    ],
+)
+def test_whoever_starts_asks_all_at_once_and_later_rounds_are_spread(
+    tmp_path: Path, others: int, spread: bool
+) -> None:
+    network = Network(tmp_path)
+    for label in (RIVER, *(f"other-{number}" for number in range(others))):
+        network.found(label, label.title())
+    network.introduce_all()
+    river = network.houses[RIVER]
+    lines = Lines(network)
+    run(river.node, river, lines, lambda: len(lines.moments) >= 3 * others)
+    first, second = lines.moments[:others], lines.moments[others : 2 * others]
+    assert len(set(first)) == 1
+    assert (second[-1] - second[0] >= timedelta(seconds=5)) is spread
+    assert second[-1] - second[0] <= timedelta(seconds=20)
+    assert max(lines.asked.values()) - min(lines.asked.values()) <= 1

@@ -9,7 +9,7 @@ import pytest
 
 from allied.agreement.matters import Matter
 from allied.node import incidents, proposals, sync, telling
-from allied.node.hearing import A_LONG_WHILE, A_WHILE
+from allied.node.hearing import A_LONG_WHILE, A_MOMENT, A_WHILE
 from allied.node.proposals import Wish, Word
 from tests.node.hands import HARBOUR, NORTHGATE, RIVER, allied, attack, folded
 from tests.node.network import House, Network
@@ -132,7 +132,12 @@ def test_who_hears_of_others_by_itself_is_told_of_them_once(tmp_path: Path) -> N
         network.advance(A_WHILE)
         return told(network, harbour)
 
-    assert news("raid") == {NORTHGATE, QUAY}
+    first = news("raid")
+    assert len(first) == 1  # one after the other
+    assert told(network, harbour) == set()
+    network.advance(A_MOMENT)
+    assert telling.is_due(harbour.node, network.clock.now())
+    assert first | told(network, harbour) == {NORTHGATE, QUAY}
     assert news("siege") == set()
 
 

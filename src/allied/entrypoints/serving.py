@@ -83,6 +83,8 @@ class Keeper:
         self._stopping = threading.Event()
         self._hint_came = threading.Event()
         self._left: list[OrganisationId] = []
+        self._next_turn = node.clock.now()
+        self._pace = timedelta(0)
         self._turns = turns.Turns()
         self._give_way = GivesWay(self._stopping.wait)
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -116,6 +118,7 @@ class Keeper:
                 asked = self._pull_hinted()
                 if not self._left and self._is_time(next_round):
                     self._left = self._turn()
+                    self._next_turn, self._pace = self._node.clock.now(), self._spread(rounds)
                     next_round = self._after_a_while()
                     asked = True  # also where there is nobody to ask, time has passed
                 asked = self._go_round() or asked
@@ -148,7 +151,7 @@ class Keeper:
             except Exception:  # noqa: BLE001 - the keeper outlives whatever goes wrong once
                 _LOG.exception("keeping up failed")
                 self._left.clear()
-            if not self._left:
+            if not self._left or not self._is_time(self._next_turn):
                 self._wait(_LOOK_SECONDS)
 
     def _pull_hinted(self) -> bool:
@@ -178,14 +181,25 @@ class Keeper:
         return self._turns.of_round(confirmed, self._node.hearing.came_at, now, every, longest)
 
     def _go_round(self) -> bool:
-        """Ask those whose turn it is in the round; who has hinted meanwhile goes first."""
+        """Ask those whose turn has come in the round; who has hinted meanwhile goes first."""
         asked = False
-        while self._left and not self._stopping.is_set():
+        while self._left and self._is_time(self._next_turn) and not self._stopping.is_set():
+            self._next_turn += self._pace
             was_time = self._ask(self._left.pop(0), due_only=True)
             asked = True
             if was_time and self._hint_came.is_set():
                 break
         return asked
+
+    def _spread(self, rounds: int) -> timedelta:
+        """From one peer of a round to the next: many are spread over half of the time.
+
+        What waits for a round is in no hurry, and what is hinted at must not wait for it. Whoever
+        starts asks all at once.
+        """
+        if rounds == 0 or len(self._left) <= turns.FEW:
+            return timedelta(0)
+        return timedelta(seconds=self._seconds / 2 / len(self._left))
 
     def _is_time(self, moment: datetime) -> bool:
         """Whether a round is due; one that is far off was planned under a clock that was wrong."""

@@ -26,6 +26,8 @@ A_WHILE: Final = timedelta(seconds=8)
 """What others said so long ago, a peer that hears of them by itself has fetched from them."""
 A_LONG_WHILE: Final = timedelta(minutes=10)
 """Who shows by its mark alone that it holds the same, is asked for its state as rarely as this."""
+A_MOMENT: Final = timedelta(seconds=1)
+"""So long is waited from one peer to the next that is told of others to see if it comes for it."""
 _AT_ONCE: Final = timedelta(0)
 _KEPT: Final = 64
 
@@ -48,6 +50,7 @@ class Hearing:
         self._looked: dict[str, str] = {}
         self._compared: dict[_Whose, datetime] = {}
         self._came: dict[OrganisationId, datetime] = {}
+        self._tried: datetime | None = None
         self.due: datetime | None = None
         """When something that is here will have waited long enough to be passed on."""
 
@@ -123,6 +126,19 @@ class Hearing:
             if peer in self._awaited:
                 return None
             return _AT_ONCE if peer in self._fed else A_WHILE
+
+    def may_try(self, peer: OrganisationId, at: datetime) -> datetime | None:
+        """From when on a peer may be told of others that is not known to be fed; None for now.
+
+        One after the other: each of many nodes would else tell all others at one moment.
+        """
+        with self._lock:
+            if peer in self._fed:
+                return None
+            if self._tried is not None and self._tried <= at < self._tried + A_MOMENT:
+                return self._tried + A_MOMENT
+            self._tried = at
+            return None
 
     def hinted_onward(self, peer: OrganisationId) -> None:
         """A peer was told that others have said something; whether it comes for it will be seen."""

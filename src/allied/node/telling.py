@@ -229,7 +229,10 @@ class _Looked:
                 since = hearing.since(agreement, row.row, self._now)
                 due = self._now if since is None or since > self._now else since + patience
                 if due <= self._now:
-                    return True
+                    later = hearing.may_try(sees.peer.id, self._now)
+                    if later is None:
+                        return True
+                    due = later
                 hearing.due = due if hearing.due is None else min(due, hearing.due)
                 return False
         hearing.onward_settled(sees.peer.id, agreement, last)
