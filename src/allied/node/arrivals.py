@@ -254,7 +254,7 @@ class _Arrival:
             for each in called.calls_of(folded, self._organisation.id).theirs
             if each.item.id in ids
             and not (each.is_marking or each.correction)
-            and each.by in (each.item.originator, releaser)
+            and each.may_take(releaser)
         ]
         recalled = {each.item.id for each in theirs}
         for item in page.items:

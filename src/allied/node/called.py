@@ -97,6 +97,14 @@ class Called:
         """It came from who forwarded the item."""
         return self.by != self.item.originator
 
+    def may_take(self, releaser: PartyId | None) -> bool:
+        """Whether a copy is taken by it: its originator's word is heeded, or its releaser's.
+
+        Args:
+            releaser: from whom the copy came, or would come.
+        """
+        return not self.passed_on or self.by == releaser
+
 
 @dataclass(frozen=True, slots=True)
 class Replied:

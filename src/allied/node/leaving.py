@@ -63,7 +63,7 @@ def sight(folded: Folded, organisation: OrganisationId, at: datetime) -> Sight |
     left = left_at(standing, party)
     for moment in () if left else _beyond(folded, at):
         standing = folded.state.standing(folded.instrument, moment)
-        left = left or left_at(standing, party)
+        left = left_at(standing, party)
         if left:
             break
     if left is None:

@@ -241,7 +241,7 @@ def _copies(
         for row in stream(reading, folded.row.id, holder, item=recall.item.id)
         if recall.item.version in ("", row.modified)
         and parties(row.originator) == recall.item.originator
-        and (not recall.passed_on or parties(row.via) == recall.by)
+        and recall.may_take(parties(row.via))
     ]
 
 

@@ -190,8 +190,7 @@ def _take(writing: Writing, folded: Folded, row: ItemRow, marking: Called, now: 
     statement = _stated(writing, folded, row, marking)
     if statement is None:
         return False
-    releaser = folded.instrument.party(row.via)
-    may_take = not marking.passed_on or releaser == marking.by
+    may_take = marking.may_take(folded.instrument.party(row.via))
     if marking.gone and may_take and not marking.correction:
         writing.withdraw_items([row], TIGHTENED, marking.record, now, erase=False)
         provenance.flag(writing, row.holder, marking.holder, marking.item, marking.record, now)
