@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from allied.agreement import checkpoints
+from allied.agreement import checkpoints, outlined
 from allied.agreement.checkpoints import answer_to, body_of
-from allied.node import checkpointing, incoming, journal, messages, outlined, sync
+from allied.node import checkpointing, incoming, journal, messages, sync
 from allied.node.answers import Answers
 from allied.node.messages import RecordsQuestion, Span
 from allied.node.pages import RecordsAnswer, RecordsPage

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from allied.agreement import leaving
 from allied.agreement.values import Tlp
 from allied.node import (
     agreements,
     incidents,
     journal,
-    leaving,
     obligations,
     organisations,
     peers,

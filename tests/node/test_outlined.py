@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from allied.agreement import checkpoints
+from allied.agreement import checkpoints, joining, outlined
 from allied.node import (
     checkpointing,
     comparing,
@@ -16,10 +16,8 @@ from allied.node import (
     incidents,
     incoming,
     integrity,
-    joining,
     journal,
     messages,
-    outlined,
 )
 from allied.node.answers import Answers
 from allied.node.messages import RecordsQuestion, Span

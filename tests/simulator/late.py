@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement import checkpoints
+from allied.agreement import checkpoints, outlined
 from allied.errors import AlliedError, ConflictError
-from allied.node import archiving, journal, outlined
+from allied.node import archiving, journal
 from allied.node.pages import RecordsAnswer, RecordsPage
 from allied.record.canonical import Json, decode, encode
 from allied.record.ids import Digest

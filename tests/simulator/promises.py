@@ -19,9 +19,10 @@ from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, cast
 
+from allied.agreement import joining, leaving
 from allied.agreement.certified import read_proof
 from allied.agreement.sameness import state_digest
-from allied.node import comparing, joining, leaving, visibility
+from allied.node import comparing, visibility
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode
 from allied.record.fork import carried

@@ -2,7 +2,7 @@
 
 The withdrawal clause says what becomes of incidents that are open when a party leaves
 (`open_incidents`). What is said in the circles of all after that is not for it any more
-(`allied.node.leaving`); so whoever states something there that such a duty needs says the same
+(`allied.agreement.leaving`); so whoever states something there that such a duty needs says the same
 again in the circle of the two.
 
 Words used here:
@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement.departed import left_at
 from allied.node import cases, journal
-from allied.node.departed import left_at
 from allied.response.obligation import (
     ACCEPTED,
     ACKNOWLEDGED,

@@ -14,13 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from allied.agreement import joining, leaving, outlined
 from allied.errors import NotFoundError, UnverifiedError
 from allied.node import (
     comparing,
-    joining,
-    leaving,
     messages,
-    outlined,
     relaying,
     release,
     telling,

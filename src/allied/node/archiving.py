@@ -28,10 +28,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from allied.agreement import checkpoints
+from allied.agreement.open_matters import matter_of
 from allied.errors import ConflictError, MalformedError, NotFoundError
-from allied.node import agreements, cases, incoming, journal, outlined
+from allied.node import agreements, cases, gathering, incoming, journal
 from allied.node.accrued import OPEN
-from allied.node.open_matters import matter_of
 from allied.record.blob import MAX_BLOB_BYTES, references
 from allied.record.canonical import decode, digest, encode
 from allied.record.ids import AgreementId, digest_text
@@ -127,7 +127,7 @@ def archive(
         rows = [journal.as_row(read_outline(raw)) for raw in over.outlines.values()]
         writing.outline_records(rows)
         writing.forget_blobs(set(over.texts).intersection(again.texts))
-        outlined.remember_archived(writing, over.folded.row.id, before)
+        gathering.remember_archived(writing, over.folded.row.id, before)
     node.notifier.changed(over.folded.row.id)
     return _counted(over, before)
 

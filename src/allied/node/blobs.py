@@ -12,7 +12,7 @@ Words used here:
 
 Rules. What a peer sends is known by its digest, so it does not matter who sends it. A peer that
 cannot be reached has not been asked. What the agreement's history rule keeps from a party that
-joined later is not asked for (`allied.node.joining`).
+joined later is not asked for (`allied.agreement.joining`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.node import joining
+from allied.agreement import joining
 from allied.node.messages import MAX_BLOBS, BlobsQuestion
 from allied.node.pages import BlobsAnswer
 

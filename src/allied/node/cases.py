@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from allied.agreement import joining
+from allied.agreement.departed import left_at
 from allied.errors import NotFoundError, UsageError
-from allied.node import joining
 from allied.node.decided import taken_in
-from allied.node.departed import left_at
 from allied.node.texts import EvidenceView, Held, Texts, evidence_of, text_of, words_of
 from allied.record.canonical import encode
 from allied.record.ids import Digest

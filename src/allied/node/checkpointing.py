@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement import checkpoints
+from allied.agreement import checkpoints, outlined
 from allied.errors import AlliedError, ExhaustedError
-from allied.node import journal, outlined
+from allied.node import journal
 from allied.node.node import Actor
 from allied.record.canonical import digest
 from allied.record.record import MAX_DEPS

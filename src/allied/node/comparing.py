@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement import leaving, outlined
 from allied.agreement.sameness import state_digest
-from allied.node import leaving, outlined
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -24,10 +24,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import erasing as rules
+from allied.agreement.departed import left_at
 from allied.errors import ConflictError, NotFoundError, UsageError
 from allied.node import journal, visibility
 from allied.node.agreements import party_of, resolve
-from allied.node.departed import left_at
 from allied.node.erasing_views import HELD, SHORTEST, ErasureView, hold_of, view_of
 from allied.node.node import Actor
 from allied.node.rows import ErasureRow

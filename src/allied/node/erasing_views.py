@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allied.agreement import erasing as rules
-from allied.node import joining, visibility
-from allied.node.departed import left_at
+from allied.agreement import erasing as rules, joining
+from allied.agreement.departed import left_at
+from allied.node import visibility
 from allied.node.texts import Held, evidence_of, text_of, words_of
 from allied.record.blob import references
 

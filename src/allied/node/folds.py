@@ -17,111 +17,39 @@ import gc
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from allied.agreement import checkpoints
-from allied.agreement.fold import Progress, begun, further
-from allied.agreement.genesis import Instrument, open_instrument
-from allied.agreement.state import State
+from allied.agreement.fold import begun, further
+from allied.agreement.folded import Fold
+from allied.agreement.genesis import open_instrument
 from allied.errors import NotFoundError
 from allied.node import keeping
 from allied.record.descriptor import read as read_descriptor
-from allied.record.history import History, history
+from allied.record.history import history
 from allied.record.outline import KIND as OUTLINE, read_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping
 
-    from allied.agreement.checkpoints import Assessed, Point
-    from allied.agreement.standing import Standing
-    from allied.agreement.terms import Agreement
-    from allied.node.outlined import Shown
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
-    from allied.record.ids import AgreementId, CircleId, KeyId, OrganisationId, PartyId, RecordId
-
-
-_REMEMBERED: Final = 16
-"""Folds up to checkpoints that are kept."""
+    from allied.record.ids import AgreementId, KeyId, OrganisationId, RecordId
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Fold):
     """One agreement as it stands after all records up to `last_row`.
 
     Attributes:
-        given: what parties that joined later are given, as last worked out.
-        memory: what folds up to checkpoints came to; handed on to later folds.
-        far: by shared circle, the last checkpoint that was reached.
         undecided: rows and ids of what was read in a unit that may yet have failed.
     """
 
     row: AgreementRow
-    instrument: Instrument
-    history: History
-    state: State
     last_row: int
     last_record: RecordId | None = None
-    progress: Progress | None = field(default=None, repr=False, compare=False)
-    given: dict[OrganisationId, tuple[Standing, Shown | None]] = field(
-        default_factory=dict, repr=False, compare=False
+    undecided: tuple[tuple[int, RecordId], ...] = field(
+        default=(), repr=False, compare=False, kw_only=True
     )
-    memory: dict[object, Assessed] = field(default_factory=dict, repr=False, compare=False)
-    far: dict[CircleId, Point | None] = field(default_factory=dict, repr=False, compare=False)
-    undecided: tuple[tuple[int, RecordId], ...] = field(default=(), repr=False, compare=False)
-
-    def terms(self, at: datetime) -> Agreement:
-        """The text in force at `at`: the newest version that has taken effect."""
-        return self.state.terms(self.instrument, at)
-
-    def terms_between(self, one: PartyId, other: PartyId, at: datetime) -> Agreement:
-        """The newest text in force that reached both parties; for a stranger the newest."""
-        return self.state.terms_between(self.instrument, one, other, at)
-
-    def points(self, circle: CircleId) -> Sequence[Point]:
-        """The checkpoints of a shared circle that are worth folding for, the furthest last."""
-        found = checkpoints.points(self.instrument, self.state.checkpoints, circle)
-        custodians = self.state.custodians(lambda _: True) if found else {}
-        return [
-            each
-            for each in found
-            if checkpoints.may_reach(
-                each, custodians, self.state.standing(self.instrument, each.at).bound
-            )
-        ]
-
-    def assessed(self, point: Point) -> Assessed:
-        """What this node comes to from the records up to a checkpoint that it holds.
-
-        Cost: a fold, once for each checkpoint as long as no other chain parts.
-        """
-        past = self.history
-        name = (point.record, tuple(sorted(past.frozen.items())), past.kept)
-        found = self.memory.get(name)
-        if found is None:
-            found = checkpoints.assess(self.instrument, past, self._custodian, point, self.progress)
-            for old in list(self.memory)[: 1 - _REMEMBERED]:
-                self.memory.pop(old, None)
-            self.memory[name] = found
-        return found
-
-    def reached(self, circle: CircleId) -> Point | None:
-        """The furthest checkpoint of a shared circle on which enough members agree."""
-        if circle not in self.far:
-            self.far[circle] = checkpoints.reached(self.points(circle), self.history, self.assessed)
-        return self.far[circle]
-
-    def _custodian(self, organisation: OrganisationId, key: KeyId) -> str:
-        """Who keeps the key by which a party signed; as the fold has found it."""
-        for party, its in self.state.custody.items():
-            if self.instrument.organisation(party) != organisation:
-                continue
-            for record, keeper in its:
-                held = self.history.get(record)
-                if held is not None and held.header.key == key:
-                    return keeper
-        return ""
 
     def holds(self, record: RecordId) -> bool:
         """Whether a record is among those stored here, in whatever state."""
@@ -224,8 +152,9 @@ def _fresh(
     number, last = (rows[-1][0], rows[-1][1]) if rows else (0, None)
     undecided = tuple(each[:2] for each in rows) if reading.may_be_undone() else ()
     folded = Folded(
-        row, instrument, past, progress.state, number, last, progress, undecided=undecided
-    )
+        instrument, past, progress.state, row, number, last,
+        progress=progress, undecided=undecided,
+    )  # fmt: skip
     return folded, len(kept.progress.order) if kept else 0
 
 
@@ -263,8 +192,8 @@ def _extended(kept: Folded, reading: Reading) -> tuple[Folded, bool]:
     if reading.may_be_undone():
         undecided = (*kept.undecided, *((stored.row, stored.id) for stored in rows))
     folded = Folded(
-        kept.row, kept.instrument, past, progress.state, last.row, last.id, progress,
-        memory=kept.memory, undecided=undecided,
+        kept.instrument, past, progress.state, kept.row, last.row, last.id,
+        progress=progress, memory=kept.memory, undecided=undecided,
     )  # fmt: skip
     return folded, not again
 

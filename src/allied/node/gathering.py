@@ -1,7 +1,7 @@
 """Asking a peer for records where one page is not enough, or what came is in outline.
 
 Outlines are believed together with the checkpoint that covers them, or not at all
-(`allied.node.outlined`): so where a page has any, the pages behind it are fetched as well before
+(`agreement.outlined`): so where a page has any, the pages behind it are fetched as well before
 anything is taken in. And what is here in outline is asked for again where it is spoken of.
 
 Rules. Bounded by pages; each peer is asked again a few times for the same reason, and then no more
@@ -10,18 +10,22 @@ until there is another one.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from allied.node import messages, missing, outlined
+from allied.agreement import outlined
+from allied.node import messages, missing
 from allied.node.pages import RecordsAnswer
 from allied.record.outline import looks_outlined, read_either
 from allied.record.record import ChainKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from allied.node.messages import Span
     from allied.node.node import Node
+    from allied.node.ports import Writing
     from allied.record.ids import AgreementId, OrganisationId
 
 MOST_PAGES: Final = 64
@@ -61,7 +65,9 @@ def again(
     name = f"filling:{organisation}:{peer}:{agreement}"
     with node.store.read() as reading:
         folded = node.folds.of(reading, agreement)
-        because, records = outlined.wanted(reading, folded)
+        hosted = [each.id for each in reading.organisations()]
+        archived = reading.cursor(_archived(agreement))
+        because, records = outlined.wanted(folded, hosted, archived)
         known, _, tries = reading.cursor(name).partition(" ")
     done = int(tries) if known == because and tries else 0
     if not records or done >= _TRIES:
@@ -71,6 +77,16 @@ def again(
         yield spans[start : start + messages.MAX_SPANS]
     with node.store.write() as writing:
         writing.set_cursor(name, f"{because} {done + 1}")
+
+
+def remember_archived(writing: Writing, agreement: AgreementId, before: datetime) -> None:
+    """Note that what was said before a moment may be here in outline by this node's own choice."""
+    name, until = _archived(agreement), before.astimezone(UTC).isoformat()
+    writing.set_cursor(name, max(until, writing.cursor(name)))
+
+
+def _archived(agreement: AgreementId) -> str:
+    return f"archived:{agreement}"
 
 
 def _behind(spans: Sequence[Span], records: Sequence[bytes]) -> list[Span]:

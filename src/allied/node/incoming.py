@@ -4,7 +4,7 @@ A record of another organisation is believed when its envelope has the form, its
 named in the agreement, the issuer's key has signed it, its whole past is here, and (for an
 act) a person whom the issuer has listed assents. Until its past is here it is parked; a
 record that fails is refused with a code and has no effect on any other. An outline proves
-nothing by itself, and is believed as `allied.node.outlined` says.
+nothing by itself, and is believed as `allied.agreement.outlined` says.
 
 Whether a believed record has an *effect* is not asked here; that is the fold's verdict.
 
@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from allied.agreement import outlined
 from allied.agreement.certified import embedded
 from allied.agreement.checkpoints import KIND, shared_circles, view
 from allied.agreement.listings import read_listing, read_opening
 from allied.errors import AlliedError, UnverifiedError
-from allied.node import ahead, outlined, renewals
+from allied.node import ahead, renewals
 from allied.node.folds import Keepers
 from allied.node.journal import as_row
 from allied.record import blob, revocation
@@ -281,7 +282,7 @@ def _party_of(header: Header, folded: Folded) -> PartyId:
 
 
 def _acceptable_outline(raw: bytes, folded: Folded) -> Record:
-    """Read an outline; whether it is believed is another question (`allied.node.outlined`)."""
+    """Read an outline; whether it is believed is another question (`allied.agreement.outlined`)."""
     record = read_outline(raw)
     header = record.header
     party = _party_of(header, folded)

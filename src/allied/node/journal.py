@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from allied.agreement import leaving
 from allied.errors import ConflictError
-from allied.node import leaving
 from allied.node.fairness import fair_share
 from allied.node.rows import RecordRow
 from allied.record import blob, revocation

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement import joining
 from allied.agreement.announcement import rule_words
 from allied.agreement.ballot import Vote
 from allied.agreement.certificate import assemblers
@@ -28,7 +29,7 @@ from allied.agreement.tabled import (
     counted,
 )
 from allied.errors import NotFoundError, UsageError
-from allied.node import joining, visibility
+from allied.node import visibility
 from allied.node.amendments import changes_put, text_put
 from allied.node.cases import SHORTEST_PREFIX
 from allied.node.deciding_views import DecidingView, deciding_view

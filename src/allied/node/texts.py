@@ -5,7 +5,7 @@ Words used here:
     words    the text; or, where its author had it erased, a sentence that says so
 
 Rule. Organisations hosted on one node share what it holds; who is shown something passes `Held`
-where the history rule keeps texts from it (`allied.node.joining`).
+where the history rule keeps texts from it (`allied.agreement.joining`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allied.node import leaving, offering, outlined, release, verdicts
+from allied.agreement import leaving, outlined
+from allied.node import offering, release, verdicts
 from allied.node.fairness import fair_share
 from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode

@@ -1,7 +1,7 @@
 """Which records a party may not have because of when it joined, and what it is given instead.
 
 What `life.history` says of items is judged in `exchange.channels`, of texts in
-`allied.node.joining`; here the same is said of the records themselves. What was said of incidents
+`agreement.joining`; here the same is said of the records themselves. What was said of incidents
 and duties in shared circles before a party joined is given to it in outline
 (`allied.record.outline`): where it stands and what it rests on, and nothing of what it says. An
 outline is believed up to a checkpoint that enough parties have signed (`agreement.checkpoints`), so
@@ -11,14 +11,14 @@ Words used here:
     content    what such a record says; only content is given in outline
     before     of content, for a party: said outside of its stay, or by somebody who did not know
                yet that it had signed, whatever it claims
-    open       of an incident: somebody speaks of it again (`allied.node.open_matters`)
+    open       of an incident: somebody speaks of it again (`allied.agreement.open_matters`)
     covered    up to the last checkpoint that its circle has reached
 
 Rules. Both sides ask: who answers leaves out what is withheld, and who asks takes no outline of
 what it may have, unless its own records rest on it: then it had the record once, lost it, and goes
 on asking for it. An open incident is for the party as a whole, or it could owe what it cannot
 see. Who may sign, vote and be bound is for everybody. A party that has left goes by
-`allied.node.leaving`.
+`allied.agreement.leaving`.
 
 Source: DOMAIN, `life.history`; docs/decisions/0021-checkpoints.md.
 """
@@ -26,13 +26,13 @@ Source: DOMAIN, `life.history`; docs/decisions/0021-checkpoints.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from allied.agreement import checkpoints
 from allied.agreement.fold import begun
-from allied.node.named_again import ALL, is_late, signatures_of, standing_at
-from allied.node.open_matters import matter_of, named_in, open_matters, stays
+from allied.agreement.named_again import ALL, is_late, signatures_of, standing_at
+from allied.agreement.open_matters import matter_of, named_in, open_matters, stays
 from allied.record.canonical import digest, encode
 from allied.record.outline import is_content, is_outline
 
@@ -40,12 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from allied.agreement.folded import Fold
     from allied.agreement.judging import FindCustodian
     from allied.agreement.standing import PartyStanding, Standing
-    from allied.node.folds import Folded
-    from allied.node.ports import Reading, Writing
     from allied.record.history import Heads, History
-    from allied.record.ids import AgreementId, CircleId, OrganisationId, PartyId, RecordId
+    from allied.record.ids import CircleId, OrganisationId, PartyId, RecordId
     from allied.record.record import ChainKey, Record
 
 INVITED_WAIT: Final = timedelta(hours=1)
@@ -112,61 +111,61 @@ class _Seat:
         return not any(history.knows(record.id, each) for each in self.signed)
 
 
-def shown(folded: Folded, organisation: OrganisationId, at: datetime) -> Shown | None:
+def shown(fold: Fold, organisation: OrganisationId, at: datetime) -> Shown | None:
     """What a late party is given; None for who may have everything.
 
     Cost: one look at the register; two passes over the records for who is late, once for each
     state of the register.
     """
-    standing = standing_at(folded, at)
-    kept = folded.given.get(organisation)
+    standing = standing_at(fold, at)
+    kept = fold.given.get(organisation)
     if kept is None or kept[0] != standing:
-        seat = _seat(folded, organisation, standing, at)
-        found = None if seat is None else _shown(folded, seat)
-        kept = folded.given[organisation] = standing, found
+        seat = _seat(fold, organisation, standing, at)
+        found = None if seat is None else _shown(fold, seat)
+        kept = fold.given[organisation] = standing, found
     return kept[1]
 
 
 def _seat(
-    folded: Folded, organisation: OrganisationId, standing: Standing, at: datetime
+    fold: Fold, organisation: OrganisationId, standing: Standing, at: datetime
 ) -> _Seat | None:
     """The seat of a party from which something may be withheld."""
-    party = folded.instrument.party(organisation)
+    party = fold.instrument.party(organisation)
     found = standing.parties.get(party) if party else None
     if party is None or found is None or standing.in_force_since is None:
         return None
-    if found.spells and folded.terms(at).life.history == ALL:
+    if found.spells and fold.terms(at).life.history == ALL:
         return None
-    by_all = folded.instrument.terms.life.in_force_when.all
+    by_all = fold.instrument.terms.life.in_force_when.all
     if by_all and not is_late(standing, found):
         return None  # whatever had an effect knew that everybody had signed
-    return _Seat(organisation, standing, found, signatures_of(folded, party), not by_all)
+    return _Seat(organisation, standing, found, signatures_of(fold, party), not by_all)
 
 
-def _withheld(folded: Folded, seat: _Seat) -> frozenset[RecordId]:
-    shared = checkpoints.shared_circles(folded.instrument)
-    verdicts = folded.state.verdicts
+def _withheld(fold: Fold, seat: _Seat) -> frozenset[RecordId]:
+    shared = checkpoints.shared_circles(fold.instrument)
+    verdicts = fold.state.verdicts
     found = [
         record
-        for record in folded.history.order
+        for record in fold.history.order
         if is_content(record)
         and record.header.circle in shared
-        and seat.is_before(folded.history, record, effect=verdicts[record.id].effect)
+        and seat.is_before(fold.history, record, effect=verdicts[record.id].effect)
     ]
-    open_ = open_matters(folded, seat.standing, seat.found) if found else frozenset()
+    open_ = open_matters(fold, seat.standing, seat.found) if found else frozenset()
     return frozenset(record.id for record in found if matter_of(record) not in open_)
 
 
-def _shown(folded: Folded, seat: _Seat) -> Shown | None:
-    withheld = _withheld(folded, seat)
+def _shown(fold: Fold, seat: _Seat) -> Shown | None:
+    withheld = _withheld(fold, seat)
     if not withheld:
         return None
-    party = folded.instrument.party(seat.organisation)
-    visible = folded.state.circles_of(folded.instrument, party) if party else {}
-    heads = reached_heads(folded)
+    party = fold.instrument.party(seat.organisation)
+    visible = fold.state.circles_of(fold.instrument, party) if party else {}
+    heads = reached_heads(fold)
     tops: dict[ChainKey, tuple[int, RecordId]] = {}
     blocked: set[RecordId | None] = set()
-    for record in folded.history.order:
+    for record in fold.history.order:
         header = record.header
         if header.circle not in visible:
             continue
@@ -179,11 +178,11 @@ def _shown(folded: Folded, seat: _Seat) -> Shown | None:
     return Shown(withheld, tops)
 
 
-def reached_heads(folded: Folded) -> Mapping[CircleId, Heads]:
+def reached_heads(fold: Fold) -> Mapping[CircleId, Heads]:
     """By shared circle, how far the last checkpoint goes that was reached there."""
     found = {}
-    for circle in checkpoints.shared_circles(folded.instrument):
-        point = folded.reached(circle)
+    for circle in checkpoints.shared_circles(fold.instrument):
+        point = fold.reached(circle)
         if point is not None:
             found[circle] = point.heads
     return found
@@ -192,20 +191,20 @@ def reached_heads(folded: Folded) -> Mapping[CircleId, Heads]:
 # --- who asks -----------------------------------------------------------------------------
 
 
-def may_be_given_outlines(folded: Folded, hosted: Collection[OrganisationId]) -> bool:
+def may_be_given_outlines(fold: Fold, hosted: Collection[OrganisationId]) -> bool:
     """Whether there is any reason to look at outlines: somebody here is late, or lost something."""
-    order = folded.history.order
-    if not order or folded.state.checkpoints:
+    order = fold.history.order
+    if not order or fold.state.checkpoints:
         return True  # what was lost is given in outline, too
     at = max(each.header.claimed_at for each in order)
-    standing = folded.state.standing(folded.instrument, at)
+    standing = fold.state.standing(fold.instrument, at)
     if standing.in_force_since is None:
         return True  # what is held says nothing yet
-    return any(_seat(folded, each, standing, at) is not None for each in hosted)
+    return any(_seat(fold, each, standing, at) is not None for each in hosted)
 
 
 def believed(
-    folded: Folded,
+    fold: Fold,
     whole: History,
     given: Iterable[Record],
     hosted: Collection[OrganisationId],
@@ -214,14 +213,14 @@ def believed(
     """Which outlines may be taken in: a checkpoint covers them, and nobody here may have more.
 
     Args:
-        folded: what is held.
+        fold: what is held.
         whole: everything that is held, and everything that was given, outlines too.
         given: the outlines.
         hosted: the organisations on whose node they would be kept.
 
     Cost: as a fold, for each of the furthest checkpoints until one is reached.
     """
-    instrument = folded.instrument
+    instrument = fold.instrument
     outlines: dict[CircleId, list[Record]] = {}
     for each in given:
         outlines.setdefault(each.header.circle, []).append(each)
@@ -238,8 +237,7 @@ def believed(
             assessed = checkpoints.assess(instrument, whole, custodian, point)
             if assessed.reaches(point):
                 seats = [
-                    _Asking.of(folded, instrument.party(one), one, assessed, whole)
-                    for one in hosted
+                    _Asking.of(fold, instrument.party(one), one, assessed, whole) for one in hosted
                 ]
                 found |= {
                     each.id
@@ -267,7 +265,7 @@ class _Asking:
     @classmethod
     def of(
         cls,
-        folded: Folded,
+        fold: Fold,
         party: PartyId | None,
         organisation: OrganisationId,
         assessed: checkpoints.Assessed,
@@ -275,13 +273,13 @@ class _Asking:
     ) -> _Asking:
         if party is None:
             return cls((), ())
-        signatures = signatures_of(folded, party)
-        may_be_whole = not folded.instrument.terms.life.in_force_when.all
-        order = folded.history.order
+        signatures = signatures_of(fold, party)
+        may_be_whole = not fold.instrument.terms.life.in_force_when.all
+        order = fold.history.order
         standings = [assessed.standing]
         if order:
             at = max(each.header.claimed_at for each in order)
-            standings.append(folded.state.standing(folded.instrument, at))
+            standings.append(fold.state.standing(fold.instrument, at))
         seats = [
             _Seat(organisation, standing, standing.parties[party], signatures, may_be_whole)
             for standing in standings
@@ -300,61 +298,61 @@ class _Asking:
         )
 
 
-def may_be_filled(folded: Folded, record: Record, hosted: Collection[OrganisationId]) -> bool:
+def may_be_filled(fold: Fold, record: Record, hosted: Collection[OrganisationId]) -> bool:
     """Whether a record of which the outline is here is for somebody here after all."""
-    at = max(each.header.claimed_at for each in folded.history.order)
-    standing = folded.state.standing(folded.instrument, at)
+    at = max(each.header.claimed_at for each in fold.history.order)
+    standing = fold.state.standing(fold.instrument, at)
     for one in hosted:
-        seat = _seat(folded, one, standing, at)
-        if seat is None or not seat.is_before(folded.history, record, effect=True):
+        seat = _seat(fold, one, standing, at)
+        if seat is None or not seat.is_before(fold.history, record, effect=True):
             return True
-        if matter_of(record) in open_matters(folded, standing, seat.found):
+        if matter_of(record) in open_matters(fold, standing, seat.found):
             return True
-        if _campaign(record) & named_in(folded, seat.found).campaigns:
+        if _campaign(record) & named_in(fold, seat.found).campaigns:
             return True
     return False
 
 
-def wanted(reading: Reading, folded: Folded) -> tuple[str, frozenset[RecordId]]:
+def wanted(
+    fold: Fold, organisations: Iterable[OrganisationId], archived: str
+) -> tuple[str, frozenset[RecordId]]:
     """The outlines to ask for again, and what made them wanted in one word.
 
     Of all, where an incident or a campaign is spoken of while somebody here is in, or where the
-    text says so; and of what somebody here may have and this node did not move into an archive.
+    text says so; and of what somebody here may have and was not moved into an archive.
+
+    Args:
+        organisations: whose node it is.
+        archived: the moment before which records may be here in outline by choice, as ISO 8601 in
+            UTC; empty for none.
     """
-    if not folded.state.outlined:
+    if not fold.state.outlined:
         return "", frozenset()
-    at = max(each.header.claimed_at for each in folded.history.order)
-    standing = folded.state.standing(folded.instrument, at)
-    archived = reading.cursor(_archived(folded.row.id))
-    outlines = [each for each in folded.history.order if is_outline(each)]
+    at = max(each.header.claimed_at for each in fold.history.order)
+    standing = fold.state.standing(fold.instrument, at)
+    outlines = [each for each in fold.history.order if is_outline(each)]
     because: set[str] = set()
     found: set[RecordId] = set()
-    for organisation in reading.organisations():
-        party = folded.instrument.party(organisation.id)
+    for organisation in organisations:
+        party = fold.instrument.party(organisation)
         if party is None or party not in standing.parties:
             continue
-        seat = _seat(folded, organisation.id, standing, at)
+        seat = _seat(fold, organisation, standing, at)
         if seat is None:
             lost = [each for each in outlines if each.header.claimed_at.isoformat() >= archived]
             found.update(each.id for each in lost)
-            because.add(f"lost {organisation.id}")
-        named = named_in(folded, standing.parties[party])
-        if named.campaigns or not named.matters.isdisjoint(folded.state.outlined):
-            found |= folded.state.outlined
+            because.add(f"lost {organisation}")
+        named = named_in(fold, standing.parties[party])
+        if named.campaigns or not named.matters.isdisjoint(fold.state.outlined):
+            found |= fold.state.outlined
             because |= named.matters | named.campaigns
     return digest(encode(sorted(because))), frozenset(found)
-
-
-def remember_archived(writing: Writing, agreement: AgreementId, before: datetime) -> None:
-    """Note that what was said before a moment may be here in outline by this node's own choice."""
-    name, until = _archived(agreement), before.astimezone(UTC).isoformat()
-    writing.set_cursor(name, max(until, writing.cursor(name)))
 
 
 # --- who waits ----------------------------------------------------------------------------
 
 
-def awaited(folded: Folded, circle: CircleId, at: datetime) -> tuple[Awaited, ...]:
+def awaited(fold: Fold, circle: CircleId, at: datetime) -> tuple[Awaited, ...]:
     """The content of a circle that somebody late waits for a checkpoint of.
 
     What claims to be later than `at` is waited for by nobody yet.
@@ -362,22 +360,22 @@ def awaited(folded: Folded, circle: CircleId, at: datetime) -> tuple[Awaited, ..
     Cost: one look at the register; the records beyond the last checkpoint for each party, where
     not all had to sign.
     """
-    standing = folded.state.standing(folded.instrument, at)
-    members = checkpoints.shared_circles(folded.instrument)[circle].members
+    standing = fold.state.standing(fold.instrument, at)
+    members = checkpoints.shared_circles(fold.instrument)[circle].members
     seats = []
     for party in sorted(members & standing.parties.keys()):
-        seat = _seat(folded, folded.instrument.organisation(party), standing, at)
+        seat = _seat(fold, fold.instrument.organisation(party), standing, at)
         if seat is not None:
             seats.append(seat)
     found = []
-    for record in _uncovered(folded, circle) if seats else ():
+    for record in _uncovered(fold, circle) if seats else ():
         said = record.header.claimed_at
         if said > at or not is_content(record):
             continue
-        effect = folded.state.verdicts[record.id].effect
+        effect = fold.state.verdicts[record.id].effect
         since = []
         for seat in seats:
-            if seat.is_before(folded.history, record, effect=effect):
+            if seat.is_before(fold.history, record, effect=effect):
                 joined = [each.since for each in seat.found.spells if each.since <= at]
                 if joined:
                     since.append(max(joined[-1], said))
@@ -388,22 +386,18 @@ def awaited(folded: Folded, circle: CircleId, at: datetime) -> tuple[Awaited, ..
     return tuple(found)
 
 
-def _archived(agreement: AgreementId) -> str:
-    return f"archived:{agreement}"
-
-
 def _campaign(record: Record) -> frozenset[str]:
     said = record.body.get("campaign")
     return frozenset({said}) if isinstance(said, str) and said else frozenset()
 
 
-def _uncovered(folded: Folded, circle: CircleId) -> Iterator[Record]:
+def _uncovered(fold: Fold, circle: CircleId) -> Iterator[Record]:
     """The records of a circle beyond the last checkpoint that was reached there."""
-    point = folded.reached(circle)
+    point = fold.reached(circle)
     covered: Heads = {} if point is None else point.heads
-    for chain, (_, head) in folded.history.heads.items():
-        record = folded.history.get(head) if chain.circle == circle else None
+    for chain, (_, head) in fold.history.heads.items():
+        record = fold.history.get(head) if chain.circle == circle else None
         while record is not None and not checkpoints.covers_record(covered, record):
             yield record
             before = record.header.previous
-            record = folded.history.get(before) if before else None
+            record = fold.history.get(before) if before else None

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allied.agreement.checkpoints import shared_circles
-from allied.node.named_again import signatures_of, whole_parties
+from allied.agreement.named_again import signatures_of, whole_parties
 from allied.record.outline import is_content
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from allied.agreement.folded import Fold
     from allied.agreement.standing import PartyStanding, Standing
-    from allied.node.folds import Folded
     from allied.record.ids import PartyId
     from allied.record.record import Record
 
@@ -47,12 +47,12 @@ def said_of(record: Record) -> str:
     return said if isinstance(said, str) and is_content(record) else ""
 
 
-def heard_of(folded: Folded, party: PartyId, record: Record) -> bool:
+def heard_of(fold: Fold, party: PartyId, record: Record) -> bool:
     """Whether the issuer of a record knew that a party had signed, wherever that can be unknown."""
-    if folded.instrument.terms.life.in_force_when.all:
+    if fold.instrument.terms.life.in_force_when.all:
         return True
-    knows = folded.history.knows
-    return any(knows(record.id, each) for each in signatures_of(folded, party))
+    knows = fold.history.knows
+    return any(knows(record.id, each) for each in signatures_of(fold, party))
 
 
 def stays(found: PartyStanding, at: datetime) -> bool:
@@ -75,15 +75,15 @@ class NamedIn:
     campaigns: frozenset[str]
 
 
-def named_in(folded: Folded, found: PartyStanding) -> NamedIn:
+def named_in(fold: Fold, found: PartyStanding) -> NamedIn:
     """What was spoken of while a party was in, by anybody whose words are here."""
     matters, campaigns = set[str](), set[str]()
-    for record in folded.state.statements:
+    for record in fold.state.statements:
         spoken = is_content(record) or bool(_tabled(record))
         if (
             spoken
             and stays(found, record.header.claimed_at)
-            and heard_of(folded, found.party, record)
+            and heard_of(fold, found.party, record)
         ):
             matters.add(_tabled(record) or matter_of(record))
             campaign = record.body.get("campaign")
@@ -92,7 +92,7 @@ def named_in(folded: Folded, found: PartyStanding) -> NamedIn:
     return NamedIn(frozenset(matters - {""}), frozenset(campaigns))
 
 
-def open_matters(folded: Folded, standing: Standing, found: PartyStanding) -> frozenset[str]:
+def open_matters(fold: Fold, standing: Standing, found: PartyStanding) -> frozenset[str]:
     """The matters that are open for a late party, by their reports.
 
     Args:
@@ -100,11 +100,11 @@ def open_matters(folded: Folded, standing: Standing, found: PartyStanding) -> fr
 
     Cost: a pass over the statements.
     """
-    whole = whole_parties(folded, standing)
-    shared = shared_circles(folded.instrument)
+    whole = whole_parties(fold, standing)
+    shared = shared_circles(fold.instrument)
     open_: set[str] = set()
     campaigns: dict[str, set[str]] = {}
-    for record in folded.state.statements:
+    for record in fold.state.statements:
         header = record.header
         if header.circle not in shared or not (is_content(record) or _tabled(record)):
             continue
@@ -112,7 +112,7 @@ def open_matters(folded: Folded, standing: Standing, found: PartyStanding) -> fr
         if isinstance(campaign, str) and campaign:
             campaigns.setdefault(campaign, set()).add(matter)
         within = header.issuer in whole and stays(found, header.claimed_at)
-        if within and heard_of(folded, found.party, record):
+        if within and heard_of(fold, found.party, record):
             open_.add(matter)
     for together in campaigns.values():
         if not open_.isdisjoint(together):

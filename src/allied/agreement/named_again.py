@@ -15,17 +15,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from allied.agreement.departed import left_at
 from allied.agreement.erasing import origins
 from allied.agreement.standing import RATIFIED, SIGNED
-from allied.node.departed import left_at
 from allied.record.blob import references
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
+    from allied.agreement.folded import Fold
     from allied.agreement.standing import PartyStanding, Standing
-    from allied.node.folds import Folded
     from allied.record.canonical import Json
     from allied.record.ids import Digest, OrganisationId, PartyId, RecordId
 
@@ -43,9 +43,9 @@ ALL: Final = "all"
 """The history rule by which who joins later may have everything."""
 
 
-def signatures_of(folded: Folded, party: PartyId) -> frozenset[RecordId]:
+def signatures_of(fold: Fold, party: PartyId) -> frozenset[RecordId]:
     """The signatures and ratifications of a party that have effect."""
-    state = folded.state
+    state = fold.state
     return frozenset(
         source
         for source, event in zip(state.sources, state.events, strict=True)
@@ -53,17 +53,17 @@ def signatures_of(folded: Folded, party: PartyId) -> frozenset[RecordId]:
     )
 
 
-def standing_at(folded: Folded, at: datetime) -> Standing:
+def standing_at(fold: Fold, at: datetime) -> Standing:
     """Who is bound at a moment, or when the agreement entered into force, if that is later.
 
     So a clock that is behind shows nobody what it may not have.
 
     Cost: one look at the register; one for each event beyond a clock that is behind.
     """
-    found = folded.state.standing(folded.instrument, at)
+    found = fold.state.standing(fold.instrument, at)
     if found.in_force_since is None:
-        for moment in sorted({each.at for each in folded.state.events if each.at > at}):
-            begun = folded.state.standing(folded.instrument, moment)
+        for moment in sorted({each.at for each in fold.state.events if each.at > at}):
+            begun = fold.state.standing(fold.instrument, moment)
             if begun.in_force_since is not None:
                 return begun
     return found
@@ -78,7 +78,7 @@ def is_late(standing: Standing, found: PartyStanding) -> bool:
 
 
 def still_withheld(
-    folded: Folded, standing: Standing, kept_from: AbstractSet[Digest], naming: Naming
+    fold: Fold, standing: Standing, kept_from: AbstractSet[Digest], naming: Naming
 ) -> frozenset[Digest]:
     """Those of the texts kept from a party that nobody has named again for it.
 
@@ -87,11 +87,11 @@ def still_withheld(
 
     Cost: a pass over the records where such a text is named by somebody who is not whole.
     """
-    whole = whole_parties(folded, standing)
+    whole = whole_parties(fold, standing)
     left = {text for text in kept_from if whole.isdisjoint(naming.get(text, ()))}
     doubtful = frozenset(left.intersection(naming))
     if doubtful:
-        found = origins(folded.history.order, folded.history.knows, doubtful)
+        found = origins(fold.history.order, fold.history.knows, doubtful)
         for text in doubtful:
             origin = found[text]
             if not origin.contested and origin.author in naming[text]:
@@ -99,10 +99,10 @@ def still_withheld(
     return frozenset(left)
 
 
-def whole_parties(folded: Folded, standing: Standing) -> frozenset[OrganisationId]:
+def whole_parties(fold: Fold, standing: Standing) -> frozenset[OrganisationId]:
     """The parties that are in, and were from the beginning on."""
     return frozenset(
-        folded.instrument.organisation(party)
+        fold.instrument.organisation(party)
         for party, found in standing.parties.items()
         if not is_late(standing, found) and left_at(standing, party) is None
     )

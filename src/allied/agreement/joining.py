@@ -11,10 +11,10 @@ Words used here:
 Rules. With `all` a party may have everything, once it is in. Otherwise it may have what was said
 in a stay of its own, and what was said before the agreement entered into force: that is what it
 is invited to join; and so it may what belongs to an incident of which is spoken again in its stay
-(`allied.node.open_matters`). Who is invited and has not joined has no stay. What is put to a vote
+(`agreement.open_matters`). Who is invited and has not joined has no stay. What is put to a vote
 is for everybody who may ever be bound by it. A text that is named again, where or when it is for
-the party, is for it, if who names it may have it itself (`allied.node.named_again`). Which of the
-records themselves it may have is for `allied.node.outlined`.
+the party, is for it, if who names it may have it itself (`agreement.named_again`). Which of the
+records themselves it may have is for `agreement.outlined`.
 
 Source: DOMAIN, `life.history`.
 """
@@ -23,9 +23,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allied.agreement import leaving
 from allied.agreement.erasing import ON_THE_TABLE
-from allied.node import leaving
-from allied.node.named_again import (
+from allied.agreement.named_again import (
     ALL,
     Naming,
     is_late,
@@ -34,42 +34,42 @@ from allied.node.named_again import (
     standing_at,
     still_withheld,
 )
-from allied.node.open_matters import matter_of, open_matters, stays
+from allied.agreement.open_matters import matter_of, open_matters, stays
 from allied.record.blob import references
 from allied.record.outline import is_content
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from allied.agreement.folded import Fold
     from allied.agreement.standing import PartyStanding, Standing
-    from allied.node.folds import Folded
     from allied.record.ids import Digest, OrganisationId
 
 _NONE: frozenset[Digest] = frozenset()
 
 
-def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> frozenset[Digest]:
+def withheld(fold: Fold, organisation: OrganisationId, at: datetime) -> frozenset[Digest]:
     """The texts that are not for an organisation because of when it joined.
 
     Cost: one look at the register; a pass over the records for who joined later, or has not.
     """
-    party = folded.instrument.party(organisation)
+    party = fold.instrument.party(organisation)
     if party is None:
         return _NONE
-    standing = standing_at(folded, at)
+    standing = standing_at(fold, at)
     found = standing.parties.get(party)
-    by_all = folded.instrument.terms.life.in_force_when.all
+    by_all = fold.instrument.terms.life.in_force_when.all
     if found is None or (by_all and not is_late(standing, found)):
         return _NONE
-    signed = signatures_of(folded, party)
-    if found.spells and folded.terms(at).life.history == ALL:
+    signed = signatures_of(fold, party)
+    if found.spells and fold.terms(at).life.history == ALL:
         return _NONE
-    shared = leaving.shared_circles(folded)
-    visible = folded.state.circles_of(folded.instrument, party)
-    open_ = open_matters(folded, standing, found)
+    shared = leaving.shared_circles(fold)
+    visible = fold.state.circles_of(fold.instrument, party)
+    open_ = open_matters(fold, standing, found)
     naming: Naming = {}
     others: set[Digest] = set()
-    for record in folded.history.order:
+    for record in fold.history.order:
         header = record.header
         if header.circle not in visible:
             continue
@@ -78,14 +78,14 @@ def withheld(folded: Folded, organisation: OrganisationId, at: datetime) -> froz
         within = _is_within(standing, found, header.claimed_at)
         if within and not by_all and is_content(record):
             # What it claims to have been in for counts as far as others knew of it.
-            counts = folded.state.verdicts[record.id].effect
-            within = not counts or any(folded.history.knows(record.id, each) for each in signed)
+            counts = fold.state.verdicts[record.id].effect
+            within = not counts or any(fold.history.knows(record.id, each) for each in signed)
         if own or within:
             note(naming, header.issuer, record.body)
         else:
             others.update(references(record.body))
             note(naming, header.issuer, record.body.get(ON_THE_TABLE))
-    return still_withheld(folded, standing, others, naming)
+    return still_withheld(fold, standing, others, naming)
 
 
 def _is_within(standing: Standing, found: PartyStanding, at: datetime) -> bool:
