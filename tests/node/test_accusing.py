@@ -152,4 +152,4 @@ def test_what_waits_for_ever_keeps_nobody_from_being_up_to_date(tmp_path: Path) 
     assert to_river == [messages.AGREEMENTS]
     with harbour.node.store.read() as reading:
         ids = (mine, river.organisation.id, AgreementId(pact))
-        assert not freshness.is_due(reading, *ids, network.clock.now())
+        assert not freshness.is_due(reading, *ids, *[network.clock.now()] * 2)

@@ -76,9 +76,18 @@ def test_an_idle_exchange_stays_one_question_although_something_is_nowhere(tmp_p
     assert [verb for *_, verb in network.asked] == [messages.AGREEMENTS] * 2
 
 
-def test_a_peer_that_gets_it_later_is_asked_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        pytest.param(timedelta(), id="right clocks"),
+        pytest.param(timedelta(days=60), id="clocks that were ahead when it was asked for"),
+    ],
+)
+def test_a_peer_that_gets_it_later_is_asked_again(ahead: timedelta, tmp_path: Path) -> None:
     network, pact = allied(tmp_path)
     river, harbour, northgate = network.houses.values()
+    now = network.clock.now()
+    network.advance(ahead)
     network.cut_between(HARBOUR, NORTHGATE)
     agreements.withdraw(northgate.node, northgate.actor, pact, "a reason beside the record")
     network.spoil = {messages.BLOBS: BlobsPage().encode()}  # the texts are held back
@@ -86,6 +95,7 @@ def test_a_peer_that_gets_it_later_is_asked_again(tmp_path: Path) -> None:
         house.sync()
     assert wanted(river, pact) == wanted(harbour, pact) != []
     network.spoil = {}
+    network.clock.set(now)
     network.advance(timedelta(minutes=5))
     river.sync()
     assert wanted(river, pact) == []

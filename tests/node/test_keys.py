@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +134,25 @@ def test_the_old_transport_key_is_let_in_nowhere(tmp_path: Path) -> None:
     assert problems(river) == set()
 
 
-def test_a_peer_that_nothing_failed_with_learns_of_it_within_the_hour(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        pytest.param(timedelta(), id="a right clock"),
+        pytest.param(timedelta(days=60), id="one that was ahead when they were asked last"),
+    ],
+)
+def test_a_peer_that_nothing_failed_with_learns_of_it_within_the_hour(
+    ahead: timedelta, tmp_path: Path
+) -> None:
     network, _ = allied(tmp_path)
     river, harbour, _ = network.houses.values()
+    now = network.clock.now()
+    network.advance(ahead)
+    harbour.sync()
     rotate(river, "sealing")
     harbour.sync()
     assert len(chain_of(harbour, river)) == 1
-    network.advance(renewals.EVERY)
+    network.clock.set(now + renewals.EVERY)
     harbour.sync()
     assert chain_of(harbour, river) == chain_of(river, river)
 

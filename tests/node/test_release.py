@@ -210,6 +210,20 @@ def test_a_node_that_was_cut_off_leaks_nothing_for_longer_than_the_freshness(
     assert got(river, northgate, pact) == set()
 
 
+def test_a_clock_that_was_ahead_for_a_while_keeps_nothing_back_once_it_is_right(
+    tmp_path: Path,
+) -> None:
+    network, pact = allied(tmp_path, MEMBERS)
+    river, now = network.houses[RIVER], network.clock.now()
+    share(river, pact, OPEN, AMBER)
+    network.advance(timedelta(days=60))
+    network.settle()
+    network.clock.set(now + timedelta(minutes=2))
+    assert not items.explain(river.node, river.organisation, name(AMBER), HARBOUR).permitted
+    network.settle()
+    assert items.explain(river.node, river.organisation, name(AMBER), HARBOUR).permitted
+
+
 def test_what_is_green_needs_no_confirmation_and_what_is_stale_is_explained(
     tmp_path: Path,
 ) -> None:

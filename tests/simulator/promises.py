@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, cast
 from allied.agreement import joining, leaving
 from allied.agreement.certified import read_proof
 from allied.agreement.sameness import state_digest
-from allied.node import comparing, visibility
+from allied.node import blobs, comparing, visibility
 from allied.node.folds import Folded, Folds
 from allied.record.canonical import Json, digest, encode
 from allied.record.fork import carried
@@ -42,6 +42,10 @@ AGAIN: Final = 7
 """Of so many looks at a node one is held against a fold from nothing."""
 MOST_ROUNDS: Final = 10
 """Rounds of everybody asking everybody after which nothing new may come any more."""
+MOST_PAUSES: Final = 3
+"""What is asked for meanwhile can bring along something that is lacking, too."""
+LONGEST_PAUSE: Final = timedelta(days=1)
+"""So long it is at most until a text that was asked for in vain is asked for again."""
 
 
 def watch(world: World, *trees: str) -> None:
@@ -81,8 +85,20 @@ def all_of(world: World, house: House) -> Iterator[Record]:
 
 
 def settle(world: World) -> None:
-    """Convergence: all lines healed, within a bounded number of rounds nothing new comes."""
+    """Convergence: all lines healed, within a bounded number of rounds nothing new comes.
+
+    Texts that were asked for in vain are asked for again after a pause, which is waited for.
+    """
     world.heal()
+    _come_to_rest(world)
+    for _ in range(MOST_PAUSES):
+        if not any(_lacks(world, tree) for tree in world.up):
+            return
+        world.time_passes(_pause(world))
+        _come_to_rest(world)
+
+
+def _come_to_rest(world: World) -> None:
     for _ in range(MOST_ROUNDS):
         before = [len(world.rows(tree)) for tree in world.trees]
         for tree in world.trees:
@@ -264,18 +280,46 @@ def require_nothing_waits(world: World, tree: str) -> None:
 
 def require_blobs(world: World, tree: str) -> None:
     """What honest parties that run have put beside their records is with all who may have it."""
-    if has_left(world, tree):
-        return
+    for other in _lacks(world, tree):
+        raise AssertionError(f"{tree} lacks what {other} has")
+
+
+def _lacks(world: World, tree: str) -> list[str]:
+    """The honest parties that have a text which a party wants and may have."""
     house = world.houses[tree]
     with house.node.store.read() as reading:
         all_wanted = [each.blob for each in reading.wanted_after(world.pact, 0, 10_000)]
+    if not all_wanted or has_left(world, tree):
+        return []
+    found = []
     for other in world.up:
-        folded = world.folded(world.houses[other])
-        withheld = joining.withheld(folded, house.organisation.id, world.now) if all_wanted else ()
+        withheld = joining.withheld(
+            world.folded(world.houses[other]), house.organisation.id, world.now
+        )
         wanted = [blob for blob in all_wanted if blob not in withheld]
         with world.houses[other].node.store.read() as reading:
-            held = [blob for blob in wanted if reading.blob(blob) is not None]
-        assert not held or has_left(world, other), f"{tree} lacks what {other} has"
+            held = any(reading.blob(blob) is not None for blob in wanted)
+        if held and not has_left(world, other):
+            found.append(other)
+    return found
+
+
+def _pause(world: World) -> timedelta:
+    """How long it is until everybody asks for what is lacking, at most a day."""
+    wait = timedelta(minutes=1)
+    while not all(
+        _is_due(world, tree, other, wait) for tree in world.up for other in _lacks(world, tree)
+    ):
+        assert wait < LONGEST_PAUSE, "somebody will not ask for what another has"
+        wait = min(2 * wait, LONGEST_PAUSE)
+    return wait
+
+
+def _is_due(world: World, tree: str, other: str, wait: timedelta) -> bool:
+    house, peer = (world.houses[each].organisation.id for each in (tree, other))
+    at = world.clocks[tree].now() + wait
+    with world.houses[tree].node.store.read() as reading:
+        return blobs.is_due(reading, house, peer, world.pact, at)
 
 
 def require_cut(world: World, tree: str) -> None:

@@ -12,7 +12,8 @@ Words used here:
 
 Rules. What a peer sends is known by its digest, so it does not matter who sends it. A peer that
 cannot be reached has not been asked. What the agreement's history rule keeps from a party that
-joined later is not asked for (`allied.agreement.joining`).
+joined later is not asked for (`allied.agreement.joining`). A moment that is further off than any
+pause was written down under a clock that was wrong, and holds nothing up.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ def _may_again(asked: _Asked, oldest: WantedBlob, at: datetime) -> bool:
     """Whether a pass over what was asked for before may begin or go on."""
     if oldest.place > asked.fresh or asked.passes >= MOST_PASSES:
         return False
-    return asked.again > 0 or at.timestamp() >= asked.due
+    return asked.again > 0 or not 0 < asked.due - at.timestamp() <= _LONGEST_PAUSE.total_seconds()
 
 
 def _asked(

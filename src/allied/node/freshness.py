@@ -15,7 +15,7 @@ Words used here:
 
 Rules. What the recipient says confirms nothing as long as there is anybody else to ask: it
 is the one who might have been removed. An instant is kept to the minute, and an older one is
-never put in the place of a newer one.
+never put in the place of a newer one, unless that was written down under a clock that was ahead.
 
 Source: DOMAIN on `freshness`; `exchange.limits.is_fresh` says how old is too old.
 """
@@ -43,11 +43,12 @@ def heard(
     peer: OrganisationId,
     agreements: Iterable[AgreementId],
     at: datetime,
+    now: datetime,
 ) -> None:
     """Remember that an exchange with `peer`, begun at `at`, brought all of these agreements."""
     for agreement in agreements:
-        known = _known(writing, organisation, agreement)
-        if peer not in known or at.timestamp() - known[peer] >= _STEP.total_seconds():
+        if is_due(writing, organisation, peer, agreement, at, now):
+            known = _known(writing, organisation, agreement)
             known[peer] = int(at.timestamp())
             writing.set_cursor(_place(organisation, agreement), json.dumps(known))
 
@@ -58,10 +59,12 @@ def is_due(
     peer: OrganisationId,
     agreement: AgreementId,
     at: datetime,
+    now: datetime,
 ) -> bool:
     """Whether `heard` would write something; saves a write unit."""
     last = _known(reading, organisation, agreement).get(peer)
-    return last is None or at.timestamp() - last >= _STEP.total_seconds()
+    is_ahead = last is not None and last > now.timestamp()
+    return last is None or is_ahead or at.timestamp() - last >= _STEP.total_seconds()
 
 
 def confirmed_at(

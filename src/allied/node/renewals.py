@@ -138,9 +138,9 @@ def refresh(node: Node, peer: Peer) -> bool:
 
 
 def is_due(reading: Reading, organisation: OrganisationId, now: datetime) -> bool:
-    """Whether a peer was not asked for its chain for a while."""
+    """Whether a peer was not asked for its chain for a while, or under a clock that was ahead."""
     last = reading.cursor(f"introduced:{organisation}")
-    return not last or now - datetime.fromisoformat(last) >= EVERY
+    return not last or not timedelta() <= now - datetime.fromisoformat(last) < EVERY
 
 
 def asked(writing: Writing, organisation: OrganisationId, now: datetime) -> None:

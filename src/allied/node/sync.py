@@ -377,12 +377,12 @@ class _Exchange:
 
     def _heard(self, agreement: AgreementId, begun: datetime) -> None:
         """Remember that nothing of an agreement that the peer shows is missing here."""
-        mine, theirs = self._organisation.id, self._peer.id
+        mine, theirs, now = self._organisation.id, self._peer.id, self._node.clock.now()
         with self._node.store.read() as reading:
-            due = freshness.is_due(reading, mine, theirs, agreement, begun)
+            due = freshness.is_due(reading, mine, theirs, agreement, begun, now)
         if due:
             with self._node.store.write() as writing:
-                freshness.heard(writing, mine, theirs, [agreement], begun)
+                freshness.heard(writing, mine, theirs, [agreement], begun, now)
 
     def _pull(self, named: Named, outcome: Outcome, begun: datetime) -> bool:
         """Records, blobs and items of one agreement; False when something is still missing."""
