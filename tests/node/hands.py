@@ -193,7 +193,7 @@ def crafted(
 
     Args:
         deps: all heads of the circle unless given.
-        after: the record that it follows; by default its own last one.
+        after: the record that it follows; by default its own last one of its first life.
         changes: to the header.
     """
     found = folded(house, agreement)
@@ -204,7 +204,8 @@ def crafted(
     own = [
         record
         for record in found.history.order
-        if record.header.issuer == organisation.id and record.header.circle == where.id
+        if (record.header.issuer, record.header.incarnation) == (organisation.id, 0)
+        and record.header.circle == where.id
     ]
     last = after or (own[-1] if own else None)
     if "incarnation" in changes and after is None:

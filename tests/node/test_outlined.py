@@ -149,6 +149,23 @@ def test_who_is_invited_and_has_not_joined_waits_an_hour_and_has_outlines_then(
     assert in_outline(northgate, pact) == [each.id for each in content(river, pact)]
 
 
+def test_what_claims_to_be_from_a_day_to_come_holds_up_who_is_late_no_longer(
+    tmp_path: Path,
+) -> None:
+    network, pact = late(tmp_path, rule("from-joining"))
+    river, _, northgate = network.houses.values()
+    now = network.clock.now()
+    network.advance(timedelta(days=60))
+    attack(river, pact)
+    network.clock.set(now + timedelta(minutes=1))
+    network.settle(2)
+    assert content(northgate, pact) == []
+    network.advance(outlined.INVITED_WAIT + timedelta(minutes=5))
+    network.settle(3)
+    assert in_outline(northgate, pact) == [each.id for each in content(river, pact)] != []
+    assert state_of(northgate, pact) == state_of(river, pact)
+
+
 @pytest.mark.parametrize("days", [0, 400], ids=["a right clock", "a clock that is behind"])
 def test_whoever_answers_under_whatever_clock_shows_nobody_more(tmp_path: Path, days: int) -> None:
     network, pact, _ = before(tmp_path)

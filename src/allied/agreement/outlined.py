@@ -37,7 +37,7 @@ from allied.record.canonical import digest, encode
 from allied.record.outline import is_content, is_outline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from allied.agreement.folded import Fold
@@ -355,10 +355,8 @@ def wanted(
 def awaited(fold: Fold, circle: CircleId, at: datetime) -> tuple[Awaited, ...]:
     """The content of a circle that somebody late waits for a checkpoint of.
 
-    What claims to be later than `at` is waited for by nobody yet.
-
     Cost: one look at the register; the records beyond the last checkpoint for each party, where
-    not all had to sign.
+    not all had to sign, and for each chain that claims to be from later than `at`.
     """
     standing = fold.state.standing(fold.instrument, at)
     members = checkpoints.shared_circles(fold.instrument)[circle].members
@@ -368,9 +366,15 @@ def awaited(fold: Fold, circle: CircleId, at: datetime) -> tuple[Awaited, ...]:
         if seat is not None:
             seats.append(seat)
     found = []
-    for record in _uncovered(fold, circle) if seats else ():
-        said = record.header.claimed_at
-        if said > at or not is_content(record):
+    beyond = [*_uncovered(fold, circle)] if seats else []
+    ahead = _ahead(fold, beyond, at, standing.in_force_since or at)
+    for record in beyond:
+        said = (
+            ahead.get(record.header.chain, at)
+            if record.header.claimed_at > at
+            else record.header.claimed_at
+        )
+        if not is_content(record):
             continue
         effect = fold.state.verdicts[record.id].effect
         since = []
@@ -384,6 +388,38 @@ def awaited(fold: Fold, circle: CircleId, at: datetime) -> tuple[Awaited, ...]:
         if since:
             found.append(Awaited(record, min(since)))
     return tuple(found)
+
+
+def _ahead(
+    fold: Fold, records: Sequence[Record], at: datetime, begun: datetime
+) -> dict[ChainKey, datetime]:
+    """Of each chain that claims to be from later than `at`, when what claims so was said at last.
+
+    That is when somebody else first said something that rests on it, or, as long as nobody has,
+    the latest moment that the others show, or `begun`.
+    """
+    first: dict[ChainKey, Record] = {}
+    for record in records:
+        header = record.header
+        before = first.get(header.chain, record)
+        if header.claimed_at > at and header.sequence <= before.header.sequence:
+            first[header.chain] = record
+    if not first:
+        return {}
+    said = sorted(
+        (each.header.claimed_at, each.header.issuer, each.id)
+        for each in records
+        if each.header.claimed_at <= at
+    )
+    found = {}
+    for chain, record in first.items():
+        after = (
+            claimed
+            for claimed, issuer, each in said
+            if issuer != chain.issuer and fold.history.knows(each, record.id)
+        )
+        found[chain] = next(after, said[-1][0] if said else begun)
+    return found
 
 
 def _campaign(record: Record) -> frozenset[str]:
