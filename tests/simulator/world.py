@@ -33,6 +33,7 @@ from allied.adapters.clock import HandClock
 from allied.adapters.folder import DataFolder
 from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
 from allied.adapters.settings import Settings
+from allied.agreement import leaving
 from allied.agreement.matters import Matter
 from allied.bootstrap import assemble, require_fence
 from allied.errors import AlliedError, ConflictError
@@ -114,6 +115,7 @@ class World:
         self.plotting = False
         self.down: set[str] = set()
         self.left: set[str] = set()
+        self.in_time: dict[str, set[RecordId]] = {tree: set() for tree in grove.trees}
         self.story: list[str] = []
         self.seen: dict[str, Standing] = {tree: Standing() for tree in grove.trees}
         self.numbers: dict[tuple[ChainKey, int], RecordId] = {}
@@ -320,10 +322,28 @@ class World:
         """One party pulls from another, or from everybody."""
         self.weather = itertools.cycle(weather) if weather else itertools.repeat(FINE)
         house = self.houses[tree]
+        for each in (other,) if other else self.trees:
+            self._is_asked(self.houses[each], tree)
         try:
             return sync.sync(house.node, house.keys, only=self._id(other) if other else None)
         finally:
             self.weather = itertools.repeat(FINE)
+
+    def _is_asked(self, house: House, asker: str) -> None:
+        """Remember what a house may show of shared circles to who has given notice.
+
+        By all that the house knows, and by a right clock: receipts that come later can show that
+        the notice had run out before.
+        """
+        if asker in self.left:
+            found, who = self.folded(house), self._id(asker)
+            tops = leaving.tops(found, who, self.now)
+            self.in_time[asker].update(
+                record.id
+                for record in found.history.order
+                if tops is None
+                or record.header.sequence <= tops.get(record.header.chain, (0, ""))[0]
+            )
 
     def _id(self, tree: str) -> OrganisationId:
         return self.houses[tree].organisation.id
