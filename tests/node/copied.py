@@ -50,7 +50,7 @@ class Founded:
             node = replace(found.node, peers=Wires(network))
             keys = node.vault.unlock(PASSPHRASE)
             with node.store.read() as reading:
-                (own,) = reading.organisations()
+                (own,) = [each for each in reading.organisations() if each.label == label]
             hints: list[OrganisationId] = []
             answers = Answers(node, keys, hints.append)
             network.houses[label] = House(label, own.url, node, own, keys, answers, hints)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.message import EmailMessage
@@ -12,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from allied.agreement.values import Tlp
-from allied.entrypoints.cli.mail import taken_from
-from allied.entrypoints.maildir import mails
+from allied.entrypoints.maildir import Looks, mails, take_in
 from allied.errors import AlliedError, ConflictError, NotFoundError, UnreachableError, UsageError
 from allied.node import (
     agreements,
@@ -34,6 +34,7 @@ from allied.node.post import Letter, MailServer, require_address, require_server
 from allied.node.rows import LedgerRow
 from allied.record.identity import fingerprint
 from tests.exchange.samples import indicator, tlp
+from tests.node.copied import Founded
 from tests.node.fragile import Killed
 from tests.node.hands import HARBOUR, NAMES, NORTHGATE, OPEN, RIVER, attack, held, propose, share
 from tests.node.network import PASSPHRASE, START, House, Network
@@ -59,6 +60,18 @@ class Box:
         self.letters.append(letter)
         if self.killed:
             raise Killed
+
+
+@dataclass
+class Between:
+    """A post during whose work something else happens."""
+
+    box: Box
+    meanwhile: Callable[[], None]
+
+    def send(self, server: MailServer, letter: Letter) -> None:
+        self.meanwhile()
+        self.box.send(server, letter)
 
 
 @dataclass
@@ -119,9 +132,19 @@ def town(root: Path, text: bytes = OPEN) -> Town:
     return Town(network, pact, box)
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
+    root = tmp_path_factory.mktemp("town")
+    made = town(root)
+    return Founded.of(root, made.network, made.pact)
+
+
 @pytest.fixture
-def here(tmp_path: Path) -> Town:
-    return town(tmp_path)
+def here(founded: Founded, tmp_path: Path) -> Iterator[Town]:
+    with founded.copy(tmp_path / "town") as network:
+        made = Town(network, founded.pact, Box())
+        made.river.node = replace(made.river.node, post=made.box)
+        yield made
 
 
 def call(here: Town, house: House) -> None:
@@ -210,21 +233,31 @@ def test_who_has_a_node_gets_a_sealed_file_that_it_takes_in(here: Town) -> None:
     assert here.round() == []
 
 
-def test_a_file_comes_back_by_mail_into_a_maildir(here: Town, tmp_path: Path) -> None:
-    share(here.harbour, here.pact, CLEAR)
-    out = io.BytesIO()
-    harbour = here.harbour
+def written(here: Town) -> bytes:
+    """What Harbour writes for River."""
+    out, harbour = io.BytesIO(), here.harbour
     carriage.write(harbour.node, harbour.organisation, harbour.keys, here.pact, RIVER, out)
+    return out.getvalue()
+
+
+def come_in(folder: Path, name: str, file: bytes | None) -> None:
+    """A mail arrives, with a file or without."""
     made = EmailMessage()
     made["From"] = "nobody@anywhere.example"  # who sent it means nothing
     made.set_content("We accept.")
-    made.add_attachment(out.getvalue(), maintype="application", subtype="octet-stream")
+    if file is not None:
+        made.add_attachment(file, maintype="application", subtype="octet-stream")
+    (folder / "new").mkdir(parents=True, exist_ok=True)
+    (folder / "new" / name).write_bytes(bytes(made))
+
+
+def test_a_file_comes_back_by_mail_into_a_maildir(here: Town, tmp_path: Path) -> None:
+    share(here.harbour, here.pact, CLEAR)
     new = tmp_path / "mails" / "new"
-    new.mkdir(parents=True)
-    (new / "1").write_bytes(bytes(made))
+    come_in(new.parent, "1", written(here))
     (mail,) = mails(new.parent)
-    took = taken_from(here.river.node, here.river.keys, mail)
-    assert (took["items"], took["problem"]) == (1, None)
+    took = take_in(here.river.node, here.river.keys, mail)
+    assert (took.items, took.problem) == (1, "")
     assert CLEAR["id"] in held(here.river, here.pact)
     assert list(mails(new.parent)) == []
     assert [each.name for each in (tmp_path / "mails" / "cur").iterdir()] == ["1:2,S"]
@@ -270,11 +303,117 @@ def test_a_letter_of_which_nobody_could_note_that_it_was_taken_comes_again_by_th
     with pytest.raises(Killed):
         mailing.go_round(here.river.node, here.river.keys)
     here.box.killed = False
-    here.network.advance(timedelta(minutes=1))
+    (elsewhere,) = mailing.go_round(here.river.node, here.river.keys)
+    assert elsewhere.problem == "mail.under-way"  # whoever was killed could still be at it
+    here.network.advance(mail_routes.TAKEN_FOR)
     (again,) = here.round()
     first, _ = here.box.letters
     assert first.name == again.name
     assert here.round() == []
+
+
+@pytest.mark.parametrize(
+    "now_all", [pytest.param(False, id="by itself"), pytest.param(True, id="at once")]
+)
+def test_two_processes_send_a_letter_once(here: Town, now_all: bool) -> None:
+    here.serve(HARBOUR)
+    share(here.river, here.pact, GREEN)
+    call(here, here.river)
+    node, keys = here.river.node, here.river.keys
+    beside: list[str] = []
+    post = Between(here.box, lambda: beside.extend(
+        each.problem for each in mailing.go_round(node, keys, now_all=now_all)
+    ))  # fmt: skip
+    (outcome,) = mailing.go_round(replace(node, post=post), keys)
+    assert outcome.letters == len(here.box.letters) == 2
+    assert beside == ["mail.under-way"] * 2
+    assert here.round(now_all=now_all) == []  # afterwards it has nothing to send
+
+
+def test_a_round_without_news_changes_nothing(here: Town) -> None:
+    here.serve(HARBOUR)
+    call(here, here.river)
+    assert here.round()
+    with here.river.node.store.read() as reading:
+        before = reading.changes()
+    here.network.advance(timedelta(minutes=5))
+    assert here.round() == []
+    with here.river.node.store.read() as reading:
+        assert reading.changes() == before
+
+
+@pytest.mark.parametrize(
+    ("to", "until", "where"),
+    [
+        pytest.param(HARBOUR, "", "`allied import`", id="who has a node that nothing else reaches"),
+        pytest.param(DELTA, " until 2026-11-24 03:00 UTC", "in the console", id="who is hosted"),
+    ],
+)
+def test_who_holds_what_is_recalled_is_told_once_until_it_answers(
+    here: Town, to: str, until: str, where: str
+) -> None:
+    here.serve(to)
+    share(here.river, here.pact, GREEN)
+    here.network.settle(2)
+    here.round()
+    name = str(GREEN["id"])
+    here.network.cut_between(RIVER, HARBOUR)
+    recalls.recall(here.river.node, here.river.actor, name, here.pact, "the customer is in it")
+    here.network.settle(2)
+    notice, *files = here.round()
+    assert notice.subject == f"[allied] a recall is to be answered{until}"
+    assert where in notice.text
+    for secret in (name, "customer", HARBOUR, "Harbour", here.pact):
+        assert secret not in f"{notice.subject} {notice.text}"
+    assert here.round() == []
+    house, person = here.river, "lee"
+    if to == HARBOUR:
+        house, person = here.harbour, "kim"
+        (file,) = files
+        carriage.take_in(house.node, house.keys, io.BytesIO(file.attached))
+    (holder,) = [each for each in organisations.list_hosted(house.node) if each.label == to]
+    recalls.answer(house.node, Actor(holder, house.keys, person), name)
+    if to == HARBOUR:
+        carriage.take_in(here.river.node, here.river.keys, io.BytesIO(written(here)))
+    here.network.advance(timedelta(days=40))  # long enough to forget what was told
+    here.round()
+    here.network.advance(timedelta(days=40))
+    assert [each for each in here.round() if "recall" in each.subject] == []
+
+
+def test_a_server_looks_into_the_box_by_itself(here: Town, tmp_path: Path) -> None:
+    node, box, seconds = here.river.node, tmp_path / "mails", [0.0]
+    looks = Looks(node, here.river.keys, steady=lambda: seconds[0])
+    assert list(looks.look()) == []  # nobody has named one
+    share(here.harbour, here.pact, CLEAR)
+    whole = written(here)
+    come_in(box, "1", None)
+    come_in(box, "2", whole[:-20])
+    come_in(box, "3", whole)
+    mail_routes.set_box(node, str(box))
+    assert [(each.mail, each.items, each.problem) for each in looks.look()] == [
+        ("2", 0, "sealing.form"), ("3", 1, ""),
+    ]  # fmt: skip
+    assert CLEAR["id"] in held(here.river, here.pact)
+    assert sorted(each.name for each in (box / "new").iterdir()) == ["1", "2"]
+    assert mail_says(here) == ["warning"]
+    assert list(looks.look()) == []
+    seconds[0] = 3_600.0
+    assert [each.mail for each in looks.look()] == ["2"]  # the other holds no file of ours
+    (box / "new" / "2").unlink()
+    assert list(looks.look()) == []
+    assert mail_says(here) == ["ok"]
+    (box / "new" / "1").unlink()
+    (box / "new").rmdir()
+    assert list(looks.look()) == []
+    assert mail_says(here) == ["warning"]
+    mail_routes.set_box(node, "")
+    assert mail_says(here) == []
+
+
+def mail_says(here: Town) -> list[str]:
+    found = doctor.examine(here.river.node, around=Around(1 << 40, (), None, ""))
+    return [each.state for each in found if each.code == "mail"]
 
 
 def test_waits_double_up_to_six_hours() -> None:
@@ -300,7 +439,9 @@ def test_what_is_forbidden_meanwhile_does_not_leave_with_the_next_try(here: Town
     recalls.recall(here.river.node, here.river.actor, name, here.pact, "a mistake")
     here.network.advance(timedelta(minutes=2))
     outcomes = mailing.go_round(here.river.node, here.river.keys)
-    assert here.box.letters == []
+    (notice,) = here.box.letters  # of a try that broke off nobody can say whether it was read
+    assert "a recall is to be answered" in notice.subject
+    assert notice.attached == b""
     assert [each.items for each in outcomes] == [0]
 
 

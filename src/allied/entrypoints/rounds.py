@@ -2,7 +2,8 @@
 
 Each neighbour says how often it is asked; after a failure it is asked less often. One after the
 other: a slow neighbour keeps the others waiting, and never the server or the peers. Once a minute
-parcels are left with relays and fetched from them, and letters sent, where people have said so.
+parcels are left with relays and fetched from them, and letters sent and taken in, where people
+have said so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from allied.entrypoints.maildir import Looks
 from allied.errors import AlliedError
 from allied.node import mailing, neighbours, parcels
 
@@ -44,6 +46,7 @@ class Rounds:
         self._keys = keys
         self._look_seconds = look_seconds
         self._steady = steady
+        self._looks = Looks(node, keys)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="neighbours", daemon=True)
 
@@ -69,8 +72,10 @@ class Rounds:
                 if self._may() and self._steady() >= due:
                     due = self._steady() + _PARCEL_SECONDS
                     parcels.go_round(self._node, self._keys)
+                    for taken in self._looks.look():
+                        _LOG.info("mail came in: %d files, %s", taken.files, taken.problem or "ok")
                     for sent in mailing.go_round(self._node, self._keys):
-                        if sent.problem:
+                        if sent.problem and sent.problem != mailing.UNDER_WAY:
                             _LOG.warning("mail %s: %s", sent.route, sent.problem)
             except AlliedError as problem:
                 _LOG.warning("asking neighbours failed: %s", problem.code)

@@ -207,6 +207,16 @@ def _mail(reading: Reading) -> Iterator[Examined]:
         else:
             last = f"{how.digest_at:%Y-%m-%d %H:%M} UTC" if how.digest_at else "never yet"
             yield Examined(name, "ok", f"last digest {last}", "mail")
+    box = mail_routes.box_of(reading)
+    if not box.folder:
+        return
+    name = "mail that comes in"
+    last = f"{box.taken_at:%Y-%m-%d %H:%M} UTC" if box.taken_at else "never yet"
+    if box.problem:
+        text = f"in {box.folder} {box.left} mails stay that did not hold [{box.problem}]"
+        yield Examined(name, "warning", text, "mail")
+    else:
+        yield Examined(name, "ok", f"last taken in from {box.folder} {last}", "mail")
 
 
 def _agreements(node: Node, reading: Reading) -> Iterator[Examined]:

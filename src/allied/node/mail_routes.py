@@ -4,10 +4,13 @@ Words used here:
     route     that letters for one party of one agreement go to an address, in the name of a hosted
               organisation
     matter    something that a party has to do, known by a digest; see `allied.node.mailing`
+    taken     a route to which one process sends at this moment, and no other
+    box       a Maildir into which answers come, at which a server looks by itself
 
 Rules. A matter is told once for each route: what was told is remembered as long as it is there,
 and thirty days longer. What waits to be told is not kept as letters but found anew in each round,
 so that nothing is sent that may not be sent any more, and a process that is killed forgets nothing.
+A route stays taken for five minutes from the last letter on, if nobody gives it back.
 """
 
 from __future__ import annotations
@@ -38,6 +41,10 @@ _ROUTES: Final = "mail:routes"
 _FORGET: Final = timedelta(days=30)
 _FIRST: Final = timedelta(minutes=1)
 _LONGEST: Final = timedelta(hours=6)
+_SEEN_EVERY: Final = timedelta(days=1)
+TAKEN_FOR: Final = timedelta(minutes=5)
+"""Longer than a letter takes; of a process that was killed, others wait so long."""
+_BOX: Final = "mail:box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,33 @@ class Served:
         return replace(self, failures=0, next_try_at=None, problem="")
 
     def still(self, matters: Iterable[str], now: datetime) -> Served:
-        """With the told matters that are there still seen now, and the long gone ones forgotten."""
+        """With the told matters that are there still seen now, and the long gone ones forgotten.
+
+        What was seen within a day stands as it is, so that a round without news changes nothing.
+        """
         there = set(matters)
-        told = {each: now if each in there else at for each, at in self.told.items()}
+        told = {
+            each: now if each in there and now - at >= _SEEN_EVERY else at
+            for each, at in self.told.items()
+        }
         return replace(self, told={k: at for k, at in told.items() if now - at < _FORGET})
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A Maildir at which a server looks by itself.
+
+    Attributes:
+        folder: its path; empty for none.
+        taken_at: when something was last taken in there; None before the first time.
+        left: mails that stay there because something of them did not hold.
+        problem: stable code of what became of the last of these, or of the folder itself.
+    """
+
+    folder: str = ""
+    taken_at: datetime | None = None
+    left: int = 0
+    problem: str = ""
 
 
 def set_server(node: Node, server: MailServer) -> None:
@@ -175,6 +205,7 @@ def remove(node: Node, id_: str) -> None:
             )
         _keep_routes(writing, left)
         writing.set_cursor(_of(id_), "")
+        writing.set_cursor(_taken(id_), "")
 
 
 def routes(reading: Reading) -> Sequence[Route]:
@@ -213,6 +244,47 @@ def keep(writing: Writing, id_: str, found: Served) -> None:
     writing.set_cursor(_of(id_), encode(value).decode())
 
 
+def take(writing: Writing, id_: str, who: str, now: datetime) -> bool:
+    """Have a route to oneself, still or from now on; False while another process has it."""
+    kept = writing.cursor(_taken(id_))
+    if kept:
+        other, _, until = kept.partition(" ")
+        if other != who and now < datetime.fromisoformat(until) <= now + TAKEN_FOR:
+            return False
+    writing.set_cursor(_taken(id_), f"{who} {(now + TAKEN_FOR).isoformat()}")
+    return True
+
+
+def give_back(writing: Writing, id_: str, who: str) -> None:
+    """Let others have it, unless another has it already."""
+    if writing.cursor(_taken(id_)).partition(" ")[0] == who:
+        writing.set_cursor(_taken(id_), "")
+
+
+def set_box(node: Node, folder: str) -> None:
+    """Look there from now on; nowhere with an empty path."""
+    with node.store.write() as writing:
+        keep_box(writing, Box(folder))
+
+
+def box_of(reading: Reading) -> Box:
+    """The Maildir at which a server looks."""
+    kept = reading.cursor(_BOX)
+    if not kept:
+        return Box()
+    value = _read(kept)
+    return Box(value["folder"], _moment(value["taken_at"]), value["left"], value["problem"])
+
+
+def keep_box(writing: Writing, box: Box) -> None:
+    """Remember what became of it."""
+    value: dict[str, Json] = {
+        "folder": box.folder, "left": box.left, "problem": box.problem,
+        "taken_at": box.taken_at.isoformat() if box.taken_at else "",
+    }  # fmt: skip
+    writing.set_cursor(_BOX, encode(value).decode())
+
+
 def _keep_routes(writing: Writing, kept: Sequence[Route]) -> None:
     rows: list[Json] = [
         {
@@ -235,3 +307,7 @@ def _moment(text: str) -> datetime | None:
 
 def _of(id_: str) -> str:
     return f"mail:route:{id_}"
+
+
+def _taken(id_: str) -> str:
+    return f"mail:taken:{id_}"

@@ -15,22 +15,28 @@ when, and its number. A bundle holds what the one path of release gives to that 
 may be read by others on its way (`readable`); how much was left out is said. A file is sealed, as
 by `allied export`. Both are in the disclosure ledger before they leave. An answer by mail is no
 act. A letter that is not taken is tried again, more and more rarely; what waits is found anew each
-time, so nothing leaves that may not leave any more. If the process ends between a letter and the
-note that it was taken, that letter comes twice, under the same name (`Message-ID`) unless there
-is more in it by then.
+time, so nothing leaves that may not leave any more. One process at a time sends to a route. If it
+ends between a letter and the note that it was taken, that letter comes twice, under the same name
+(`Message-ID`) unless there is more in it by then.
 """
 
 from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allied.agreement.values import Tlp
-from allied.errors import AlliedError, ExhaustedError, NotFoundError, RefusedError
+from allied.errors import (
+    AlliedError,
+    ConflictError,
+    ExhaustedError,
+    NotFoundError,
+    RefusedError,
+)
 from allied.exchange.marking import WELL_KNOWN
 from allied.exchange.stix import read_head
 from allied.node import carriage, mail_routes, messages, peers, release, visibility
@@ -52,6 +58,8 @@ if TYPE_CHECKING:
 
 BY_MAIL: Final = "mail"
 """The way out that stands in the ledger."""
+UNDER_WAY: Final = "mail.under-way"
+"""What comes of a route to which another process sends."""
 MOST_AT_ONCE: Final = 50
 """Letters for one route in one round."""
 _PAGE: Final = 10
@@ -59,7 +67,8 @@ _MOST_ITEMS: Final = 1_000
 _ENOUGH: Final = 4 * 2**20
 _TO_ANSWER: Final = frozenset({"owed", "acknowledged", "overdue-answer"})
 _TO_PERFORM: Final = frozenset({"accepted", "overdue"})
-_UNANSWERED: Final = frozenset({"owed", "overdue"})
+_UNANSWERED: Final = frozenset({"not-reached", "owed", "overdue"})
+"""Of a recall. Whom nothing but mail reaches has not said that it heard of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,8 @@ def go_round(node: Node, keys: Keys, *, now_all: bool = False) -> Sequence[Outco
     Raises:
         NotFoundError: `mail.no-server`, there are routes, and nobody said where mail goes.
         ExhaustedError: the store cannot go on.
+
+    Where another process sends to a route at this moment, its outcome is `mail.under-way`.
     """
     with node.store.read() as reading:
         known, server = mail_routes.routes(reading), mail_routes.server_of(reading)
@@ -136,6 +147,10 @@ def go_round(node: Node, keys: Keys, *, now_all: bool = False) -> Sequence[Outco
     return outcomes
 
 
+class _ElsewhereError(ConflictError):
+    """Another process sends to a route."""
+
+
 @dataclass(slots=True)
 class _Round:
     """One route in one round."""
@@ -147,39 +162,72 @@ class _Round:
     sender: Organisation
     served: Served
     neighbour: Organisation | None = None
+    who: str = ""
 
     def run(self, *, now_all: bool) -> Outcome:
         outcome = Outcome(self.route.id, self.route.to)
         now = self.node.clock.now()
+        self.who = self.node.chance.token(8).hex()
         try:
             with self.node.store.read() as reading:
                 peers.require_confirmed(reading, self.route.recipient)
             matters = {each.name: each for each in self._matters()}
-            self.served = self.served.still(matters, now)
-            new = [each for name, each in matters.items() if name not in self.served.told]
-            for each in new[:MOST_AT_ONCE]:
-                self._send(outcome, self._notice(each, now))
-                told = {**self.served.told, each.name: now}
-                self._keep(replace(self.served, told=told))
-            since = self.served.digest_at
-            every = timedelta(hours=self.route.every_hours)
-            due = now_all or since is None or not since <= now < since + every
-            if due or (new and self.neighbour is None):
-                self._digest(outcome, now)
-            self._keep(self.served)
+            before = self.served
+            self.served = before.still(matters, now)
+            if self._new(matters) or self._is_due(now, now_all=now_all):
+                self._go(outcome, matters, now, now_all=now_all)
+            elif self.served != before:
+                self._keep(self.served)
         except ExhaustedError:
             raise
+        except _ElsewhereError as other:
+            outcome.problem = other.code
         except AlliedError as problem:
             outcome.problem = problem.code
-            self._keep(self.served.failed(now, problem.code))
+            self._keep(self.served.failed(now, problem.code), is_last=True)
         return outcome
 
-    def _keep(self, served: Served) -> None:
+    def _go(
+        self, outcome: Outcome, matters: Mapping[str, Matter], now: datetime, *, now_all: bool
+    ) -> None:
+        """Send, as the one process that does."""
+        self._take()
+        with self.node.store.read() as reading:  # another may have sent since
+            self.served = mail_routes.served(reading, self.route.id).still(matters, now)
+        new = self._new(matters)
+        for each in new[:MOST_AT_ONCE]:
+            self._send(outcome, self._notice(each, now))
+            self._keep(replace(self.served, told={**self.served.told, each.name: now}))
+        if self._is_due(now, now_all=now_all) or (new and self.neighbour is None):
+            self._digest(outcome, now)
+        self._keep(self.served, is_last=True)
+
+    def _new(self, matters: Mapping[str, Matter]) -> list[Matter]:
+        """What it was not told yet."""
+        return [each for name, each in matters.items() if name not in self.served.told]
+
+    def _is_due(self, now: datetime, *, now_all: bool) -> bool:
+        """Whether it is time for a digest."""
+        since = self.served.digest_at
+        every = timedelta(hours=self.route.every_hours)
+        return now_all or since is None or not since <= now < since + every
+
+    def _take(self) -> None:
+        with self.node.store.write() as writing:
+            if not mail_routes.take(writing, self.route.id, self.who, self.node.clock.now()):
+                raise _ElsewhereError(
+                    "mail.under-way", "another process sends there at this moment"
+                )
+
+    def _keep(self, served: Served, *, is_last: bool = False) -> None:
         self.served = served
         with self.node.store.write() as writing:
             mail_routes.keep(writing, self.route.id, served)
+            if is_last:
+                mail_routes.give_back(writing, self.route.id, self.who)
 
     def _send(self, outcome: Outcome, letter: Letter) -> None:
+        self._take()
         self.node.post.send(self.server, letter)
         outcome.letters += 1
         self.served = self.served.went_well()

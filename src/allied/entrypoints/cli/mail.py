@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,11 +18,6 @@ from allied.entrypoints.cli.options import (
     who,
 )
 from allied.entrypoints.cli.terminal import give, instant, say, table
-
-if TYPE_CHECKING:
-    from allied.entrypoints.maildir import Mail
-    from allied.node.node import Node
-    from allied.node.ports import Keys
 
 app = typer.Typer(
     help="Serve parties by mail: what they have to do at once, what is new now and then.",
@@ -175,43 +170,55 @@ def take_in(
     Texts of mails are not read: an answer by mail is no act. A mail whose files were taken in
     moves to `cur`; every other stays where it is.
     """
-    from allied.entrypoints.maildir import mails
+    from allied.entrypoints.maildir import mails, take_in as maildir_taken
 
     with opened(folder) as node:
         keys = unlocked(node, passphrase_file)
-        found = [taken_from(node, keys, each) for each in mails(maildir)]
+        found = [maildir_taken(node, keys, each) for each in mails(maildir)]
     if as_json:
-        give(found, as_json=True)
+        give([{**asdict(each), "problem": each.problem or None} for each in found], as_json=True)
         return
     table(
         ("mail", "files", "records", "items", "problem"),
-        [
-            (each["mail"], each["files"], each["records"], each["items"], each["problem"] or "-")
-            for each in found
-        ],
+        [(each.mail, each.files, each.records, each.items, each.problem or "-") for each in found],
     )
 
 
-def taken_from(node: Node, keys: Keys, mail: Mail) -> dict[str, str | int | None]:
-    """What became of one mail."""
-    from allied.entrypoints.maildir import done
-    from allied.errors import AlliedError
-    from allied.node import carriage
+@app.command("box")
+def box(
+    maildir: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="A Maildir.", show_default=False)
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Look nowhere any more.")] = False,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name the Maildir into which a server looks once a minute, as `mail take-in` does; or show it.
 
-    records = items = 0
-    problem = mail.problem
-    for raw in mail.files:
-        try:
-            taken = carriage.take_in(node, keys, io.BytesIO(raw))
-        except AlliedError as refused:
-            problem = refused.code
-            continue
-        records += taken.outcome.records
-        items += taken.outcome.items
-        problem = problem or taken.broken
-    if mail.files and not problem:
-        done(mail)
-    return {
-        "mail": mail.path.name, "files": len(mail.files), "records": records, "items": items,
-        "problem": problem or None,
+    What could not be taken in stays there, is told by `allied doctor`, and tried again each hour.
+    """
+    from allied.entrypoints.maildir import mails
+    from allied.node.mail_routes import box_of, set_box
+
+    with opened(folder) as node:
+        if maildir is not None and not none:
+            next(mails(maildir), None)  # refuses what is no Maildir
+        if maildir is not None or none:
+            set_box(node, "" if none or maildir is None else str(maildir.absolute()))
+        with node.store.read() as reading:
+            found = box_of(reading)
+    shown = {
+        "folder": found.folder or None, "taken_at": found.taken_at, "left": found.left,
+        "problem": found.problem or None,
     }  # fmt: skip
+    if as_json:
+        give(shown, as_json=True)
+        return
+    if not found.folder:
+        say("A server looks into no Maildir: `allied mail box DIR`.")
+        return
+    last = instant(found.taken_at) if found.taken_at else "-"
+    table(
+        ("Maildir", "last taken in", "left there", "problem"),
+        [(found.folder, last, found.left, found.problem or "-")],
+    )
