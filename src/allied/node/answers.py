@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from allied.agreement import joining, leaving, outlined
 from allied.errors import NotFoundError, UnverifiedError
 from allied.node import (
+    branches,
     comparing,
     messages,
     relaying,
@@ -222,7 +223,7 @@ class Answers(SealsWith):
                         break
                     if row.issuer not in here and telling.is_news(row):
                         self._node.hearing.fetched(caller, row.agreement, row.row, now)
-                    if not page.add(raw, row.issuer, chain):
+                    if not page.add(raw, row.issuer, chain, *branches.of_row(reading, row)):
                         return page.encode(more=True)
         return page.encode(more=False)
 

@@ -352,13 +352,18 @@ class Opened:
             spans.setdefault(span[:3], []).append((span.first, span.last))
         for _, body in self.bodies(messages.RECORDS):
             answer = RecordsAnswer.decode(body)
+            further = [
+                one
+                for whose, branch in answer.branches
+                for one in ((whose, answer.identities[whose]), (whose, branch))
+            ]
             for raw in answer.records:
                 header = read_either(raw).header
                 asked = spans.get((header.circle, header.issuer, header.incarnation), [])
                 if not any(first <= header.sequence <= last for first, last in asked):
                     continue
                 chain = answer.identities.get(header.issuer, ())
-                if not page.add(raw, header.issuer, chain):
+                if not page.add(raw, header.issuer, chain, *further):
                     return page.encode(more=True)
         return page.encode(more=False)
 

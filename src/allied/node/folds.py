@@ -23,7 +23,7 @@ from allied.agreement.fold import begun, further
 from allied.agreement.folded import Fold
 from allied.agreement.genesis import open_instrument
 from allied.errors import NotFoundError
-from allied.node import keeping
+from allied.node import branches, keeping
 from allied.record.descriptor import read as read_descriptor
 from allied.record.history import history
 from allied.record.outline import KIND as OUTLINE, read_stored
@@ -218,4 +218,6 @@ class Keepers:
                 held = read_descriptor(raw)[0].keys["acts"]
                 named.setdefault(held.public.key_id, held.custodian)
             self._found[organisation] = named
-        return self._found[organisation].get(key, "")
+        if key not in self._found[organisation]:
+            return branches.custodian(self._reading, organisation, key)
+        return self._found[organisation][key]

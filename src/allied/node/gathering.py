@@ -45,6 +45,7 @@ def whole(fetch: Callable[[Sequence[Span]], RecordsAnswer], spans: Sequence[Span
     if not answer.more or not any(map(looks_outlined, answer.records)):
         return answer
     identities, records = dict(answer.identities), list(answer.records)
+    branches = list(answer.branches)
     left = list(spans[: messages.MAX_SPANS])
     more = True
     for _ in range(MOST_PAGES):
@@ -55,7 +56,8 @@ def whole(fetch: Callable[[Sequence[Span]], RecordsAnswer], spans: Sequence[Span
         more = answer.more and bool(answer.records)
         identities.update(answer.identities)
         records += answer.records
-    return RecordsAnswer(identities, tuple(records), answer.more)
+        branches += answer.branches
+    return RecordsAnswer(identities, tuple(records), answer.more, tuple(branches))
 
 
 def again(

@@ -6,6 +6,9 @@ act) a person whom the issuer has listed assents. Until its past is here it is p
 record that fails is refused with a code and has no effect on any other. An outline proves
 nothing by itself, and is believed as `allied.agreement.outlined` says.
 
+A record under a key that only another chain of its issuer names than the one believed here is taken
+in from others, who may rest on it by now (`allied.node.branches`), and refused from its issuer.
+
 Whether a believed record has an *effect* is not asked here; that is the fold's verdict.
 
 Words used here:
@@ -16,6 +19,7 @@ Words used here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +28,7 @@ from allied.agreement.certified import embedded
 from allied.agreement.checkpoints import KIND, shared_circles, view
 from allied.agreement.listings import read_listing, read_opening
 from allied.errors import AlliedError, UnverifiedError
-from allied.node import ahead, renewals
+from allied.node import ahead, branches, renewals
 from allied.node.folds import Keepers
 from allied.node.journal import as_row
 from allied.record import blob, revocation
@@ -38,6 +42,7 @@ from allied.record.record import (
     MAX_ENVELOPE_BYTES,
     ChainKey,
     Record,
+    issuing_key,
     read_with_envelope,
     require_assented,
     require_issued,
@@ -49,9 +54,10 @@ if TYPE_CHECKING:
     from allied.agreement.judging import FindCustodian
     from allied.node.ahead import Opened
     from allied.node.folds import Folded
+    from allied.node.pages import Chain
     from allied.node.ports import Reading, Writing
     from allied.record.history import History
-    from allied.record.ids import AgreementId, OrganisationId, PartyId, PersonId, RecordId
+    from allied.record.ids import AgreementId, KeyId, OrganisationId, PartyId, PersonId, RecordId
     from allied.record.keys import PublicKey
     from allied.record.record import Header
 
@@ -75,6 +81,9 @@ def take_in(
     folded: Folded,
     raws: Sequence[bytes],
     offered: Mapping[OrganisationId, Sequence[bytes]],
+    further: Sequence[Chain] = (),
+    *,
+    shown_by: OrganisationId | None = None,
 ) -> TakenIn:
     """Check records of one agreement and store those that hold.
 
@@ -83,12 +92,14 @@ def take_in(
         raws: envelopes and outlines in any order; duplicates are passed over.
         offered: identity chains that came along; each proves itself against the id that
             the genesis binds, so it does not matter who sent it.
+        further: chains of issuers that may have fallen away.
+        shown_by: the peer that showed them; None where the issuers did themselves.
 
     Returns:
         What was stored, parked, known, and the codes of what was refused.
     """
     result = TakenIn()
-    identities = Identities(writing, offered)
+    identities = Identities(writing, offered, further)
     parked = {record: raw for record, _, raw in writing.parked(folded.row.id)}
     batch = _Batch(folded, _hosted(writing, folded))
     pending = list(dict.fromkeys((*raws, *parked.values())))
@@ -102,6 +113,8 @@ def take_in(
         for raw in pending:  # which grows by what proofs of forks carry
             try:
                 record = _acceptable(raw, folded, identities, opened.get(raw))
+                if not folded.holds(record.id) and shown_by in (None, record.header.issuer):
+                    identities.require_uncontested(record)
                 pending += batch.add(record)
             except AlliedError as refusal:
                 result.refused.append(refusal.code)
@@ -114,6 +127,7 @@ def take_in(
     for organisation, chain in identities.news.items():
         renewals.taken(writing, organisation, chain)
     for record in result.stored:
+        identities.keep(writing, record)
         _want_blobs(writing, folded.row.id, record)
     waiting = set(fresh) - {record.id for record in believed}
     # An outline is asked for again, as it is judged then; it takes no room from real records.
@@ -256,14 +270,13 @@ def _acceptable(
         raise UnverifiedError("record.not-a-member", "a record's issuer is not in its circle")
     check_deps(record, circles)
     if opened is None:
-        require_issued(record, identities.of(header.issuer), envelope)
+        require_issued(record, identities.under(record), envelope)
     else:
         require_signature(record, envelope, signed=opened.signed)
     if header.kind == REVOKE:
         revocation.read_revocation(record)  # one that does not read revokes nothing
-    identities.require_before_parting(record)
     for each in embedded(record):  # the counts in a certificate prove by themselves, also later
-        require_issued(each, identities.of(each.header.issuer))
+        require_issued(each, identities.under(each))
     return record
 
 
@@ -297,6 +310,15 @@ def _acceptable_outline(raw: bytes, folded: Folded) -> Record:
     return record
 
 
+def _has_issued(record: Record, identity: Identity) -> bool:
+    """Whether a chain names the key on a record for its kind and its incarnation."""
+    try:
+        issuing_key(record, identity)
+    except UnverifiedError:
+        return False
+    return True
+
+
 class Identities:
     """The identity chains of issuers: those known here, and offered ones that continue them.
 
@@ -305,14 +327,22 @@ class Identities:
     `allied.node.renewals`.
     """
 
-    def __init__(self, reading: Reading, offered: Mapping[OrganisationId, Sequence[bytes]]) -> None:
-        """Look things up in `reading` and among the chains `offered`."""
+    def __init__(
+        self,
+        reading: Reading,
+        offered: Mapping[OrganisationId, Sequence[bytes]],
+        further: Sequence[Chain] = (),
+    ) -> None:
+        """Look things up in `reading`, among the chains `offered`, and `further` ones."""
         self._reading = reading
         self._offered = offered
+        self._further = further
         self._found: dict[OrganisationId, Identity] = {}
         self.news: dict[OrganisationId, Sequence[bytes]] = {}
         self._shared: dict[OrganisationId, int] = {}
         self._partings: dict[OrganisationId, int | None] = {}
+        self._branches: dict[tuple[OrganisationId, KeyId], Sequence[Identity]] = {}
+        self._opened: dict[bytes, Identity] = {}
 
     def of(self, organisation: OrganisationId) -> Identity:
         """The identity of an issuer.
@@ -343,25 +373,75 @@ class Identities:
             )
         return known
 
-    def require_before_parting(self, record: Record) -> None:
-        """Return unless its issuer has shown two chains, and only one of them has the key.
+    def under(self, record: Record) -> Identity:
+        """The chain against which a record is held: the one believed, or a branch with its key.
+
+        Raises:
+            UnverifiedError: `record.identity-unknown`.
+        """
+        believed = self.of(record.header.issuer)
+        if _has_issued(record, believed):
+            return believed
+        others = self._branches_for(record)
+        return next((each for each in others if _has_issued(record, each)), believed)
+
+    def require_uncontested(self, record: Record) -> None:
+        """Return unless its issuer has shown two chains, and not both have the key.
 
         Raises:
             UnverifiedError: `record.identity-forked`.
         """
-        header = record.header
-        shared = self._shared.get(header.issuer)
-        if shared is None and header.issuer not in self.news:
-            shared = self._parted(header.issuer)
-        if shared is None:
-            return
-        purpose = rule(header.kind).key
-        if self.of(header.issuer).named_since(purpose, header.key) > shared:
+        if not is_outline(record) and any(
+            self._is_behind_parting(each) for each in branches.signed_in(record)
+        ):
             raise UnverifiedError(
                 "record.identity-forked",
                 "a record's issuer has shown two identities, and only one of them has its key",
                 hint="people have to ask the organisation over another way",
             )
+
+    def _is_behind_parting(self, record: Record) -> bool:
+        header = record.header
+        believed = self.of(header.issuer)
+        if not _has_issued(record, believed):
+            return True
+        shared = self._shared.get(header.issuer)
+        if shared is None and header.issuer not in self.news:
+            shared = self._parted(header.issuer)
+        if shared is None:
+            return False
+        return believed.named_since(rule(header.kind).key, header.key) > shared
+
+    def keep(self, writing: Writing, record: Record) -> None:
+        """Keep the branches by which a stored record was verified, for others."""
+        if not self._branches:
+            return
+        for each in branches.signed_in(record):
+            used = self.under(each)
+            if used is not self.of(each.header.issuer):
+                branches.keep(writing, used, [each.header.key])
+
+    def _branches_for(self, record: Record) -> Sequence[Identity]:
+        """The chains that came along, and those kept here for the key of a record."""
+        whose, key = record.header.issuer, record.header.key
+        if (whose, key) not in self._branches:
+            kept = branches.of_key(self._reading, whose, key)
+            came = [chain for organisation, chain in self._further if organisation == whose]
+            found = []
+            for chain in (*kept, self._offered.get(whose, ()), *came):
+                with suppress(AlliedError):
+                    found.append(self._open(whose, chain))
+            self._branches[whose, key] = found
+        return self._branches[whose, key]
+
+    def _open(self, whose: OrganisationId, chain: Sequence[bytes]) -> Identity:
+        """A chain of an organisation, verified once."""
+        if not chain or chain[-1] not in self._opened:
+            self._opened[chain[-1] if chain else b""] = open_chain(chain)
+        opened = self._opened[chain[-1]]
+        if opened.id != whose or opened.raws != tuple(chain):
+            raise UnverifiedError("record.identity-unknown", "that is the chain of somebody else")
+        return opened
 
     def _parted(self, organisation: OrganisationId) -> int | None:
         """How many descriptors its two stored chains have in common; None for one chain."""

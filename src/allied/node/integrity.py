@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import AlliedError, UnverifiedError
-from allied.node import folds, ledger_proofs
+from allied.node import branches, folds, ledger_proofs
 from allied.record.identity import Identity, open_chain
 from allied.record.outline import is_outline, read_either
 from allied.record.record import require_issued
@@ -153,4 +153,10 @@ def _require_record(
     identity = identities.get(row.issuer)
     if identity is None:
         identity = identities[row.issuer] = open_chain(reading.descriptors(row.issuer))
-    require_issued(record, identity)
+    try:
+        require_issued(record, identity)
+    except UnverifiedError:
+        kept = branches.opened(reading, row.issuer, header.key)
+        if not kept:
+            raise
+        require_issued(record, kept[0])  # it fell away after the record had been taken in

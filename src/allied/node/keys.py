@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import ConflictError, ExhaustedError, UsageError
+from allied.node import branches
 from allied.record.descriptor import PURPOSES, HeldKey, Purpose
 from allied.record.identity import Identity, open_chain, prefix, recovered, rotated
 from allied.record.keys import ED25519, X25519, PrivateKey, PublicKey
@@ -287,6 +288,8 @@ class _Renewal:
                 )
             if also is not None:
                 also(writing)
+            if len(self.stored) > len(self.identity.raws):
+                branches.keep_behind(writing, open_chain(self.stored), len(self.identity.raws))
             writing.replace_descriptors(organisation.id, (*self.identity.raws, self.raw))
             writing.set_organisation(changed)
             writing.set_cursor(f"renewed:{organisation.id}", node.clock.now().isoformat())

@@ -81,7 +81,7 @@ ANSWER_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
     {
         AGREEMENTS: _MIB,
         HEADS: 6 * _MIB,
-        RECORDS: 8 * _MIB,
+        RECORDS: 16 * _MIB,
         BLOBS: 32 * _MIB,
         ITEMS: 32 * _MIB,
         HINT: 64,

@@ -5,7 +5,8 @@ It is framed (`allied.node.frames`): first a canonical JSON object, then stored 
 are.
 
     RecordsPage     {"identities": [[organisation, n], ...], "more", "records": n}
-                    n descriptors per organisation, then the envelopes
+                    n descriptors for each that stands there, then the envelopes; where
+                    one stands there again, that is a chain that fell away
     BlobsPage       {"blobs": n}, then the blobs
     ItemsPage       {"items": n, "more", "next", "statements": [digest, ...]}
                     the envelope of each statement (and of each consent and derivation that
@@ -32,9 +33,15 @@ from allied.node.strict import count, elements, fields, flag, malformed, octets,
 from allied.record.canonical import Json, decode, digest
 from allied.record.ids import Digest, OrganisationId, digest_text
 
+PAGE_BYTES: Final = 8 * 2**20
+"""How far a page of records is filled; its first record may take the whole of what is read."""
+
 MAX_RECORDS: Final = 10_000
 MAX_IDENTITIES: Final = 2_000
 MAX_DESCRIPTORS: Final = 256
+
+Chain = tuple[OrganisationId, Sequence[bytes]]
+"""Whose, and the descriptors."""
 
 _MAX_PROOF: Final = 4_096
 _MAX_ITEM_HEAD: Final = 8_192
@@ -46,6 +53,7 @@ class RecordsAnswer:
 
     Attributes:
         identities: the chains of issuers that the caller may not know, descriptors in order.
+        branches: further chains, under whose keys records stand (`allied.node.branches`).
         records: envelopes, byte for byte as they are stored.
         more: not all that was asked for fitted; ask again for what is still missing.
     """
@@ -53,6 +61,7 @@ class RecordsAnswer:
     identities: Mapping[OrganisationId, tuple[bytes, ...]]
     records: tuple[bytes, ...]
     more: bool
+    branches: tuple[tuple[OrganisationId, tuple[bytes, ...]], ...] = ()
 
     @classmethod
     def decode(cls, raw: bytes) -> RecordsAnswer:
@@ -60,51 +69,64 @@ class RecordsAnswer:
         most = 1 + MAX_RECORDS + MAX_IDENTITIES * MAX_DESCRIPTORS
         frames = cut(raw, limit=ANSWER_LIMITS[RECORDS], count=most)
         head = _head(frames, frozenset({"identities", "more", "records"}))
-        lengths: dict[OrganisationId, int] = {}
+        lengths = []
         for element in elements(head["identities"], MAX_IDENTITIES):
             organisation, length = row(element, 2)
             issuer = OrganisationId(digest_text(organisation, "an organisation"))
-            if issuer in lengths:
-                raise malformed("an identity stands twice")
-            lengths[issuer] = count(length, 1, MAX_DESCRIPTORS)
+            lengths.append((issuer, count(length, 1, MAX_DESCRIPTORS)))
         records = count(head["records"], 0, MAX_RECORDS)
-        answer = cls(
-            {issuer: _some(frames, length) for issuer, length in lengths.items()},
-            _some(frames, records),
-            flag(head["more"]),
-        )
+        identities: dict[OrganisationId, tuple[bytes, ...]] = {}
+        branches = []
+        for issuer, length in lengths:
+            chain = _some(frames, length)
+            if identities.setdefault(issuer, chain) is not chain:
+                branches.append((issuer, chain))
+        answer = cls(identities, _some(frames, records), flag(head["more"]), tuple(branches))
         require_end(frames)
         return answer
 
 
 @dataclass(slots=True)
 class RecordsPage:
-    """An answer to `records` being filled."""
+    """An answer to `records` being filled, up to PAGE_BYTES.
 
-    _frames: Frames = field(init=False, default_factory=lambda: Frames(ANSWER_LIMITS[RECORDS]))
-    _identities: dict[OrganisationId, int] = field(init=False, default_factory=dict)
+    The first record may take more, so that each that can be stored can be given.
+    """
+
+    _frames: Frames = field(init=False, default_factory=lambda: Frames(PAGE_BYTES))
+    _chains: dict[tuple[OrganisationId, bytes], int] = field(init=False, default_factory=dict)
+    _issuers: set[OrganisationId] = field(init=False, default_factory=set)
     _records: int = field(default=0, init=False)
 
-    def add(self, raw: bytes, issuer: OrganisationId, chain: Sequence[bytes] = ()) -> bool:
-        """Add an envelope, and its issuer's identity chain unless it is on the page already.
+    def add(
+        self, raw: bytes, issuer: OrganisationId, chain: Sequence[bytes] = (), *further: Chain
+    ) -> bool:
+        """Add an envelope, and the chains that it takes unless they are on the page already.
+
+        Args:
+            chain: its issuer's identity as it is believed.
+            further: chains of whatever organisation; of each the one that is believed first.
 
         Returns:
             False, and nothing is added, if it does not fit: send the page and say `more`.
         """
-        new = () if issuer in self._identities else tuple(chain)
-        if self._records == MAX_RECORDS or (new and len(self._identities) == MAX_IDENTITIES):
+        first = () if issuer in self._issuers or not chain else ((issuer, chain),)
+        new = {(whose, its[-1]): tuple(its) for whose, its in (*first, *further)}
+        new = {name: its for name, its in new.items() if name not in self._chains}
+        if self._records == MAX_RECORDS or len(self._chains) + len(new) > MAX_IDENTITIES:
             return False
-        if not self._frames.add(raw, early=new):
+        self._frames.limit = PAGE_BYTES if self._records else ANSWER_LIMITS[RECORDS]
+        if not self._frames.add(raw, early=tuple(each for its in new.values() for each in its)):
             return False
         self._records += 1
-        if new:
-            self._identities[issuer] = len(new)
+        self._chains.update({name: len(its) for name, its in new.items()})
+        self._issuers.update(whose for whose, _ in new)
         return True
 
     def encode(self, *, more: bool) -> bytes:
         """The framed answer."""
-        identities: list[Json] = [[issuer, length] for issuer, length in self._identities.items()]
-        return self._frames.join({"identities": identities, "more": more, "records": self._records})
+        chains: list[Json] = [[whose, length] for (whose, _), length in self._chains.items()]
+        return self._frames.join({"identities": chains, "more": more, "records": self._records})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ Words used here:
 Rules. Of a parting no side is taken, unless one side is a recovery and the other is not
 (`Identity.supersedes`). Until then the organisation is frozen here: nothing is signed with
 it, released to it or asked of it, its requests are answered to nobody, and of its records
-only those count that keys from before the parting have signed. It is shown to people, who
-ask the organisation over another way; its recovery ends it.
+only those are taken in that keys from before the parting have signed, or that others hold
+(`allied.node.branches`). It is shown to people, who ask the organisation over another way; its
+recovery ends it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import AlliedError, UnverifiedError
+from allied.node import branches
 from allied.record.identity import Identity, open_chain
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ def taken(writing: Writing, organisation: OrganisationId, offered: Sequence[byte
             writing.add_descriptors(organisation, (*known.raws, *new))
         return open_chain((*known.raws, *new))
     if theirs.supersedes(known):
+        branches.keep_behind(writing, known, theirs.shared(known))
         writing.replace_descriptors(organisation, theirs.raws)
         writing.set_cursor(_name(organisation), "")
         return theirs

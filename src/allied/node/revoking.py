@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import AlliedError, NotFoundError, UsageError
-from allied.node import journal, keys as own_keys
+from allied.node import branches, journal, keys as own_keys
 from allied.node.node import Actor
 from allied.node.seals import SealsWith
 from allied.record import revocation
 from allied.record.descriptor import PURPOSES, Purpose
+from allied.record.ids import KeyId, is_digest
 
 if TYPE_CHECKING:
     from allied.node.folds import Folded
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from allied.node.rows import Organisation
     from allied.record.circle import Circle
     from allied.record.identity import Identity
-    from allied.record.ids import AgreementId, KeyId, OrganisationId
+    from allied.record.ids import AgreementId, OrganisationId
     from allied.record.keys import PrivateKey, Signer
 
 _SHORTEST: Final = 8
@@ -86,10 +87,15 @@ def revoke(
             "key.because", f"say in 1 to {_REASON_LIMIT} characters what happened, in one line"
         )
     identity = own_keys.identity_of(node, organisation.id)
-    named = tuple(sorted({_find(identity, each) for each in keys}))
+    named = tuple(sorted({_find(node, identity, each) for each in keys}))
     if not named:
         raise UsageError("key.none", "no key is named", hint="`allied key list` shows them")
-    signing = [key for key in named if any(key in identity.keys_ever(each) for each in _SIGNS)]
+    ever = {key for each in PURPOSES for key in identity.keys_ever(each)}
+    signing = [
+        key
+        for key in named
+        if key not in ever or any(key in identity.keys_ever(each) for each in _SIGNS)
+    ]
     with node.store.read() as reading:
         unheard = bool(signing) and not _all_heard(node, reading, organisation, signing)
     if not unheard and not any(
@@ -144,7 +150,11 @@ class _Fresh(SealsWith):
         return self._keys.person(organisation, label, agreement)
 
 
-def _find(identity: Identity, name: str) -> KeyId:
+def _find(node: Node, identity: Identity, name: str) -> KeyId:
+    """A key that the chain names or named; one that only a branch names by its whole id."""
+    with node.store.read() as reading:
+        if is_digest(name) and any(branches.of_key(reading, identity.id, KeyId(name))):
+            return KeyId(name)
     ever = {key for purpose in PURPOSES for key in identity.keys_ever(purpose)}
     long = len(name) >= _SHORTEST
     found = [key for key in ever if key == name or (long and key.startswith(name))]

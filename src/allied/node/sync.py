@@ -542,10 +542,10 @@ class _Exchange:
         return RecordsAnswer.decode(self.ask(messages.RECORDS, asked))
 
     def _store(self, agreement: AgreementId, answer: RecordsAnswer, outcome: Outcome) -> int:
-        node = self._node
+        node, came = self._node, (answer.records, answer.identities, answer.branches)
         with node.store.write() as writing:
             folded = node.folds.of(writing, agreement)
-            taken = incoming.take_in(writing, folded, answer.records, answer.identities)
+            taken = incoming.take_in(writing, folded, *came, shown_by=self._peer.id)
             if any(record.header.kind in called.EXECUTED for record in taken.stored):
                 tightened.comply(node, writing, agreement)
             if erasing.is_due(writing, agreement, taken.stored):

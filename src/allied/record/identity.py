@@ -14,7 +14,8 @@ Words used here:
 
 Rules. A chain is linear and complete from the first descriptor. A key never changes its
 purpose and a retired acts key never comes back. Keys that were rotated stay known: what
-they signed stays signed. At most 1,000 descriptors.
+they signed stays signed. At most 256 descriptors, of 512 KiB, so that a chain fits wherever one
+is given.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from allied.record.envelope import DESCRIPTOR_TYPE, Envelope, encode, sign, sign
 from allied.record.ids import Digest, KeyId, OrganisationId, is_digest
 from allied.record.keys import PrivateKey, PublicKey
 
-MAX_DESCRIPTORS: Final = 1000
+MAX_DESCRIPTORS: Final = 256
+MAX_CHAIN_BYTES: Final = 512 * 1024
 
 # Crockford's letters: none looks or sounds like a digit.
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -145,6 +147,12 @@ def open_chain(raws: Sequence[bytes]) -> Identity:
             "identity.too-long",
             f"a chain of descriptors has at most {MAX_DESCRIPTORS}",
             facts={"limit": MAX_DESCRIPTORS},
+        )
+    if sum(map(len, raws)) > MAX_CHAIN_BYTES:
+        raise UnverifiedError(
+            "identity.too-long",
+            f"the descriptors of a chain have at most {MAX_CHAIN_BYTES} bytes",
+            facts={"limit": MAX_CHAIN_BYTES},
         )
     descriptors: list[Descriptor] = []
     digests: list[Digest] = []
