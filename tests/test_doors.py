@@ -258,7 +258,7 @@ def test_a_role_that_is_not_in_the_table_may_do_nothing() -> None:
 
 
 def test_the_admin_address_has_its_three_paths_and_names_nobody(house: Stand) -> None:
-    app = admin.build(house.river.node)
+    app = admin.build(house.river.node, refused=lambda: {"peer.stranger": 3})
     assert {route.path for route in walked(app.routes)} == set(ADMIN)
     with TestClient(app) as client:
         for path in ADMIN:
@@ -266,3 +266,4 @@ def test_the_admin_address_has_its_three_paths_and_names_nobody(house: Stand) ->
             assert answer.status_code == 200
             assert "River" not in answer.text
             assert house.stage.agreement not in answer.text
+        assert 'allied_questions_refused{code="peer.stranger"} 3.0' in client.get("/metrics").text

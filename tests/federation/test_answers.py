@@ -14,6 +14,7 @@ import pytest
 
 from allied.adapters.outgoing import Call, Outgoing, Reply, origin
 from allied.entrypoints.federation import Limits
+from allied.entrypoints.refused import Refused
 from allied.errors import AlliedError, ConflictError, ExhaustedError, NotFoundError, RefusedError
 from allied.node.messages import QUESTION_LIMITS
 from allied.wire import paths
@@ -274,6 +275,48 @@ def test_a_known_caller_is_told_the_time(
 def test_a_stranger_is_not_told_the_time(out: Outgoing, url: str) -> None:
     reply = fresh(Asking(caller=STRANGER, made=-172_800)).send(out, url)
     assert (reply.status, reply.body) == (404, b"Not Found")
+
+
+LARGE = b"x" * (QUESTION_LIMITS["heads"] + 1)
+
+
+@pytest.mark.parametrize(
+    ("asking", "code"),
+    [
+        pytest.param(Asking(), "", id="nothing wrong"),
+        pytest.param(Asking(caller=STRANGER), "peer.stranger", id="a stranger"),
+        pytest.param(Asking(after=change(body=BODY[:-1])), "peer.other-body", id="truncated"),
+        pytest.param(Asking(body=LARGE), "peer.too-large", id="oversized"),
+        pytest.param(Asking(made=172_800), WRONG_TIME, id="future-dated"),
+        pytest.param(Asking(nonce="ff" * 16), "peer.replayed", id="replayed"),
+    ],
+)
+def test_what_is_refused_is_counted_by_code(
+    out: Outgoing, counting: tuple[str, Refused], asking: Asking, code: str
+) -> None:
+    url, refused = counting
+    if code == "peer.replayed":
+        assert asking.send(out, url).status == 200
+        before = dict(refused.counts())
+        asking.send(out, url)
+    else:
+        before = dict(refused.counts())
+        fresh(asking).send(out, url)
+    after = refused.counts()
+    assert {each: count - before.get(each, 0) for each, count in after.items()} == {
+        **dict.fromkeys(before, 0),
+        **({code: 1} if code else {}),
+    }
+
+
+@pytest.fixture(scope="module")
+def counting() -> Iterator[tuple[str, Refused]]:
+    """A node that listens since ten seconds ago, and what it counts."""
+    passed, refused, home = [0.0], Refused(), Home(ahead=timedelta(seconds=-10))
+    app = application(home, steady=lambda: time.monotonic() + passed[0], refused=refused)
+    passed[0], home.ahead = 10.0, timedelta(0)
+    with serving(app) as found:
+        yield found, refused
 
 
 def test_what_one_process_accepted_the_next_one_does_not(out: Outgoing) -> None:

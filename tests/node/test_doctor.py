@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 
 from allied.adapters.certificate import certificate_ends
-from allied.node import checkups, doctor, renewals
+from allied.node import checkups, doctor, messages, refusals, renewals
 from allied.node.checkups import Around, Certificate
+from allied.node.pages import RecordsAnswer, RecordsPage
+from allied.record.record import read
 from tests.node.hands import HARBOUR, RIVER, allied, crafted, run_sql, slip_in
 from tests.node.network import START, House, Network
 from tests.node.test_keys import another_continuation, chain_of, recover, rotate
+from tests.node.test_sync import LIES, note
 from tests.taxii.certificates import made_certificate
 
 HERE = Around(1 << 40, (), None, "")
 CODES = {
     "agreement", "backup", "bytes", "certificate", "checkpoints", "clock", "database",
     "decisions", "disk", "identity", "keys", "ledger", "mail", "organisations", "partners-ledgers",
-    "peer", "people", "recovery-file", "signing", "states", "store",
+    "peer", "people", "recovery-file", "refused", "signing", "states", "store",
 }  # fmt: skip
 
 
@@ -202,6 +205,45 @@ def test_two_records_under_one_number_are_told_with_their_party(tmp_path: Path) 
     found = [each for each in doctor.examine(river.node, around=HERE) if each.code == "agreement"]
     assert [each.state for each in found] == ["problem"]
     assert "of harbour" in found[0].text
+
+
+def test_what_a_peer_sent_and_did_not_hold_is_counted_and_told_for_a_day(tmp_path: Path) -> None:
+    network, pact = allied(tmp_path)
+    river, harbour, _ = network.houses.values()
+    make, code = next(iter(LIES.values()))
+    lie = make(network, pact)
+
+    def forged(raw: bytes) -> bytes:
+        answer, page = RecordsAnswer.decode(raw), RecordsPage()
+        for each in (lie.raw, *answer.records):
+            issuer = read(each).header.issuer
+            assert page.add(each, issuer, answer.identities.get(issuer, ()))
+        return page.encode(more=False)
+
+    assert said(harbour, "refused") == set()
+    network.spoil = {messages.RECORDS: forged}
+    for number in (1, 2):
+        slip_in(river, note(river, pact))
+        harbour.sync()
+        with harbour.node.store.read() as reading:
+            found = refusals.of(reading, river.organisation.id)
+            assert found.counts == {code: number}
+            assert refusals.of_all(reading) == {code: number}
+    network.heal()
+    assert said(harbour, "refused") == {"warning"}
+    assert said(river, "refused") == set()
+    network.advance(timedelta(days=1))
+    assert said(harbour, "refused") == set()
+
+
+def test_a_peer_brings_about_so_many_codes_and_no_more(tmp_path: Path) -> None:
+    house = Network(tmp_path).found(RIVER, "River Bank plc")
+    refusals.note(house.node, house.organisation.id, [f"record.{n}" for n in range(100)])
+    refusals.note(house.node, house.organisation.id, ["record.3", "record.77"])
+    with house.node.store.read() as reading:
+        found = refusals.of(reading, house.organisation.id)
+    assert (len(found.counts), found.total) == (41, 102)
+    assert (found.counts["record.3"], found.counts[refusals.OTHERS]) == (2, 61)
 
 
 @pytest.mark.parametrize("raw", [b"", b"no certificate", None])

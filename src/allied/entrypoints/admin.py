@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from allied.errors import AlliedError
+from allied.node import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
     from allied.node.node import Node
 
 
-def build(node: Node, answered: Callable[[], Mapping[str, int]] = dict) -> Starlette:
+def build(
+    node: Node,
+    answered: Callable[[], Mapping[str, int]] = dict,
+    refused: Callable[[], Mapping[str, int]] = dict,
+) -> Starlette:
     """The admin application of one node.
 
     Args:
         answered: how many questions of other nodes were answered since the start, by verb.
+        refused: how many were refused, by code.
     """
 
     def healthz(_: Request) -> Response:
@@ -43,7 +49,8 @@ def build(node: Node, answered: Callable[[], Mapping[str, int]] = dict) -> Starl
 
     def metrics(_: Request) -> Response:
         return Response(
-            generate_latest(_registry(node, answered())), media_type="text/plain; version=0.0.4"
+            generate_latest(_registry(node, answered(), refused())),
+            media_type="text/plain; version=0.0.4",
         )
 
     return Starlette(
@@ -55,7 +62,9 @@ def build(node: Node, answered: Callable[[], Mapping[str, int]] = dict) -> Starl
     )
 
 
-def _registry(node: Node, answered: Mapping[str, int]) -> CollectorRegistry:
+def _registry(
+    node: Node, answered: Mapping[str, int], refused: Mapping[str, int]
+) -> CollectorRegistry:
     registry = CollectorRegistry()
     agreements = Gauge("allied_agreements", "Agreements known here", registry=registry)
     records = Gauge("allied_records", "Records held in order", registry=registry)
@@ -66,8 +75,16 @@ def _registry(node: Node, answered: Mapping[str, int]) -> CollectorRegistry:
     questions = Gauge(
         "allied_questions_answered", "Questions of other nodes", ["verb"], registry=registry
     )
+    at_the_door = Gauge(
+        "allied_questions_refused", "Questions of other nodes", ["code"], registry=registry
+    )
+    sent = Gauge(
+        "allied_refused", "What peers sent and did not hold, ever", ["code"], registry=registry
+    )
     for verb, count in answered.items():
         questions.labels(verb).set(count)
+    for code, count in refused.items():
+        at_the_door.labels(code).set(count)
     with node.store.read() as reading:
         commits.set(reading.changes())
         rows = reading.agreements()
@@ -76,6 +93,8 @@ def _registry(node: Node, answered: Mapping[str, int]) -> CollectorRegistry:
             records.inc(len(node.folds.of(reading, row.id).history.order))
             parked.inc(len(reading.parked(row.id)))
         known = reading.peers()
+        for code, count in refusals.of_all(reading).items():
+            sent.labels(code).set(count)
     peers.labels("yes").set(sum(peer.confirmed_at is not None for peer in known))
     peers.labels("no").set(sum(peer.confirmed_at is None for peer in known))
     failing.set(sum(peer.failures > 0 for peer in known))

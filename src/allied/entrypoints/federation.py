@@ -37,6 +37,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from allied.entrypoints.refused import Refused
 from allied.entrypoints.statuses import http_status
 from allied.errors import (
     AlliedError,
@@ -69,6 +70,7 @@ _T = TypeVar("_T")
 _LOG: Final = logging.getLogger("allied.federation")
 _CHUNK: Final = 256 * 1024
 _UNIFORM: Final = b"Not Found"
+_REPLAYED: Final = "peer.replayed"
 _FORWARDED: Final = (
     b"forwarded", b"via", b"x-forwarded-", b"x-real-ip", b"x-client-ip", b"true-client-ip",
     b"cf-connecting-ip", b"x-envoy-",
@@ -140,6 +142,7 @@ def routes(
     *,
     limits: Limits = Limits(),
     steady: Callable[[], float] = time.monotonic,
+    refused: Refused | None = None,
 ) -> list[Route]:
     """The routes under `/federation/v1`; build them once, when the process starts to listen.
 
@@ -147,8 +150,10 @@ def routes(
         answers: the use cases.
         limits: for tests and large sites.
         steady: seconds that only ever grow.
+        refused: counts what is refused; of strangers only how many there were.
     """
-    return [Route(f"{paths.PREFIX}/{{verb}}", _Federation(answers, limits, steady))]
+    door = _Federation(answers, limits, steady, refused or Refused())
+    return [Route(f"{paths.PREFIX}/{{verb}}", door)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,11 @@ class _Said:
 
 
 class _StrangerError(Exception):
-    """Whoever asks gets the uniform answer."""
+    """Whoever asks gets the uniform answer; why is for the operator alone."""
+
+    def __init__(self, code: str = "peer.stranger") -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class _RefusedError(Exception):
@@ -188,6 +197,7 @@ class _Federation:
     answers: Answers
     limits: Limits
     steady: Callable[[], float]
+    refused: Refused
     _started: float = 0.0
     _behind: float = 0.0
     _nonces: Nonces = field(init=False)
@@ -216,7 +226,8 @@ class _Federation:
                 await _send(send, 200, body, [("content-type", "application/json")])
                 return
             await self._question(scope, receive, send)
-        except _StrangerError:
+        except _StrangerError as stranger:
+            self.refused.add(stranger.code)
             await anyio.sleep(max(0.0, arrived + self.limits.floor_seconds - self.steady()))
             await _send(
                 send,
@@ -240,6 +251,7 @@ class _Federation:
             self._busy[who] += 1
             said = await self._attend(caller, verb, scope, receive)
         except _RefusedError as refused:
+            self.refused.add(refused.refusal.code)
             said = _Said(refused.status, refused.refusal.encode())
         finally:
             self._busy[who] -= 1
@@ -283,13 +295,13 @@ class _Federation:
         )
         if fresh is Freshness.REPLAYED:
             _LOG.warning("replayed request of %s", request.sender)
-            raise _StrangerError
+            raise _StrangerError(_REPLAYED)
         if fresh is Freshness.TOO_MANY:
             raise _RefusedError(429, Refusal("peer.too-many-requests"))
         limit = QUESTION_LIMITS[verb] + (HEAD if request.sealed else 0)
         body = await self._body(scope, receive, limit)
         if not request.carries(body):
-            raise _StrangerError
+            raise _StrangerError("peer.other-body")
         if not request.sealed and not _is_from_here(scope):
             raise _RefusedError(400, Refusal(NOT_SEALED))
         if fresh is Freshness.WRONG_TIME:
@@ -338,6 +350,7 @@ class _Federation:
         try:
             status, answer = 200, self._answer(request, verb, question, now)
         except _RefusedError as refused:
+            self.refused.add(refused.refusal.code)
             status, answer = refused.status, refused.refusal.encode()
         try:
             return _Said(status, self.answers.seal(reply, answer, bound.answer(status)), True)
@@ -350,7 +363,7 @@ class _Federation:
             if self.answers.is_first(*whose, now):
                 return self.answers.answer(request.sender, request.recipient, verb, body)
         except NotFoundError as error:
-            raise _StrangerError from error
+            raise _StrangerError(error.code) from error
         except AlliedError as error:
             _LOG.info("refused %s to %s: %s", verb, request.sender, error.code)
             raise _RefusedError(http_status(error), Refusal(error.code)) from error
@@ -369,7 +382,7 @@ class _Federation:
             )
             raise _RefusedError(500, Refusal("peer.internal")) from error
         _LOG.warning("request of %s replayed at another process", request.sender)
-        raise _StrangerError
+        raise _StrangerError(_REPLAYED)
 
     def _sign(self, caller: _Caller, said: _Said) -> list[tuple[str, str]]:
         return [

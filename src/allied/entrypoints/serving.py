@@ -38,6 +38,7 @@ from allied.entrypoints import (
 )
 from allied.entrypoints.giving_way import GivesWay
 from allied.entrypoints.listening import Server, listen, told_to_stop
+from allied.entrypoints.refused import Refused
 from allied.entrypoints.rounds import Rounds
 from allied.entrypoints.wire import BoundedProtocol
 from allied.errors import AlliedError, UsageError
@@ -212,18 +213,23 @@ class Keeper:
 
 
 def build(
-    node: Node, answers: Answers, keys: Keys, free_bytes: Callable[[], int]
+    node: Node,
+    answers: Answers,
+    keys: Keys,
+    free_bytes: Callable[[], int],
+    refused: Refused | None = None,
 ) -> tuple[FastAPI, Callable[[], None]]:
     """The web application of one node: federation, TAXII, REST, feeds and console.
 
     Args:
         free_bytes: asks how much room the data folder has.
+        refused: counts the questions of other nodes that are refused.
 
     Returns:
         The application, and what ends its open streams so that it can stop at once.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.router.routes.extend(federation.routes(answers))
+    app.router.routes.extend(federation.routes(answers, refused=refused))
     taxii.mount(app, node, keys)
     rest.mount(app, node, keys, free_bytes)
     feeds.mount(app, node, keys)
@@ -275,10 +281,11 @@ def run(
     keeper = Keeper(node, keys, wait, listening.sync_seconds, fellows)
     rounds = Rounds(node, keys, lambda: keeper.keeps)
     answers = Answers(node, keys, keeper.hinted, fellows)
-    app, end_streams = build(node, answers, keys, free_bytes)
+    refused = Refused()
+    app, end_streams = build(node, answers, keys, free_bytes, refused)
     server = Server(_config(taxii.ahead(app), listening.stop_seconds), end_streams)
     memory.keep_what_stays()
-    with _admin(node, listening.admin, answers):
+    with _admin(node, listening.admin, answers, refused):
         keeper.start()
         rounds.start()
         host, port = listener.getsockname()[:2]
@@ -309,7 +316,7 @@ def _config(app: ASGIApp, stop_seconds: float = _STOP_SECONDS) -> uvicorn.Config
 
 
 @contextmanager
-def _admin(node: Node, address: str, answers: Answers) -> Iterator[None]:
+def _admin(node: Node, address: str, answers: Answers, refused: Refused) -> Iterator[None]:
     """Serve health and metrics on their own address, while the block runs."""
     if not address:
         yield
@@ -318,7 +325,7 @@ def _admin(node: Node, address: str, answers: Answers) -> Iterator[None]:
     if not host or not port.isdecimal():
         raise UsageError("serve.admin", "--admin takes HOST:PORT")
     listener = listen(host.strip("[]"), int(port))
-    server = uvicorn.Server(_config(admin_pages.build(node, answers.answered)))
+    server = uvicorn.Server(_config(admin_pages.build(node, answers.answered, refused.counts)))
     thread = threading.Thread(
         target=lambda: server.run(sockets=[listener]), name="admin", daemon=True
     )

@@ -21,6 +21,7 @@ from allied.node import (
     integrity,
     ledger_proofs,
     mail_routes,
+    refusals,
     scrubbing,
     witness,
 )
@@ -195,6 +196,13 @@ def _peers(node: Node, reading: Reading) -> Iterator[Examined]:
         else:
             text = f"last answer {peer.seen_at:%Y-%m-%d %H:%M} UTC, {_WAYS[protection(peer.url)]}"
             yield Examined(name, "ok", text, "peer")
+        found = refusals.of(reading, peer.id)
+        if found.at is not None and now - found.at < SILENT:
+            text = (
+                f"{found.total} of what it has sent did not hold and were refused, the last on"
+                f" {found.at:%Y-%m-%d %H:%M} UTC [{found.last}]"
+            )
+            yield Examined(f"what {peer.label} sends", "warning", text, "refused")
 
 
 def _mail(reading: Reading) -> Iterator[Examined]:

@@ -45,6 +45,7 @@ from allied.node import (
     messages,
     missing,
     peers,
+    refusals,
     release,
     renewals,
     scrubbing,
@@ -246,6 +247,7 @@ def _with_peer(
         peers.failed(node, peer, outcome.problem)
     else:
         peers.answered(node, peer)
+    refusals.note(node, peer.id, outcome.refused)
     if outcome.records or outcome.items or outcome.agreements:
         node.notifier.changed(None)
     return outcome
@@ -295,6 +297,7 @@ def exchange_given(
     try:
         _Exchange(node, keys, organisation, peer, given).run(outcome, at)
     finally:
+        refusals.note(node, peer.id, outcome.refused)
         settle(node, keys)
         node.notifier.changed(None)
     return outcome
