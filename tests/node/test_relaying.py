@@ -19,7 +19,7 @@ from allied.record.canonical import digest
 from allied.record.ids import Digest, OrganisationId
 from tests.exchange.samples import indicator
 from tests.node.hands import HARBOUR, NORTHGATE, RIVER, held, share, three
-from tests.node.network import House, Network
+from tests.node.network import FINE, House, Network
 from tests.node.test_release import NOW
 
 NAME = str(indicator(1)["id"])
@@ -165,6 +165,28 @@ def test_a_relay_that_lies_stands_before_no_other(world: tuple[Network, str]) ->
     leave(river, pact)
     assert parcels.go_round(harbour.node, harbour.keys) == 1
     assert NAME in held(harbour, pact)
+
+
+def test_a_relay_that_takes_its_time_is_left_and_asked_again_later(
+    world: tuple[Network, str],
+) -> None:
+    network, _ = world
+    river, harbour, northgate = network.houses.values()
+    for number in range(12):
+        put(northgate, river, parcel(river, harbour), f"{number}")
+
+    def slowly(verb: str) -> str:
+        network.advance(timedelta(seconds=29 if verb == messages.FETCH else 0))
+        return FINE
+
+    network.weather = slowly
+    assert len(fetch(harbour)) == 5
+    left = len(lies(network))
+    assert left <= 8
+    assert len(fetch(harbour)) == 5, "what came before is not given again"
+    network.heal()
+    fetch(harbour)
+    assert lies(network) == []
 
 
 def test_a_parcel_that_breaks_us_stands_before_no_other(

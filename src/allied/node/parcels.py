@@ -12,7 +12,8 @@ Words used here:
 Rules. What is left is a release like any other, in the ledger as by file. It is left again when
 there is more for the peer to have than what was left last; and after a week all the same, for a
 relay may have lost or spoilt what it held, and holds nothing for longer than two. A parcel that
-never holds is dropped; one that may hold later stays with the relay until it is over.
+never holds is dropped; one that may hold later stays with the relay until it is over. A relay that
+takes its time is left after a while, and asked for the rest at the next round.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from allied.errors import (
@@ -47,6 +48,8 @@ _WAY: Final = "relay"
 _ANEW: Final = relaying.DAYS / 2
 """After so long a parcel is left again, while its recipient does not answer."""
 _MOST_FETCHED: Final = 1_000
+_LONGEST: Final = timedelta(minutes=2)
+"""How long a relay may take over all that it gives at once."""
 _NEVER_HOLDS: Final = ("carriage.", "sealing.")
 
 
@@ -118,7 +121,10 @@ def fetch(node: Node, keys: Keys, organisation: Organisation, relay: str) -> Seq
     found: list[Fetched] = []
     done: tuple[int, ...] = ()
     after = 0
+    begun = node.clock.now()
     for _ in range(_MOST_FETCHED):
+        if node.clock.now() - begun >= _LONGEST:
+            break
         question = FetchQuestion(after, done).encode()
         raw = sync.ask_peer(node, keys, organisation, peer, messages.FETCH, question)
         answer = FetchAnswer.decode(raw)
@@ -220,6 +226,8 @@ def go_round(node: Node, keys: Keys) -> int:
             for agreement, mark in _news(node, reading, organisation, peer)
         ]
     for organisation, peer, agreement, relay, mark in due:
+        if node.clock.now() - now >= _LONGEST:
+            break  # the rest at the next round, which begins with those that were not left
         name = f"left:{organisation.id}:{peer.id}:{agreement}:{relay}"
         with node.store.read() as reading:
             if _lies_there(reading.cursor(name), mark, now):
