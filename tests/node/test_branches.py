@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from allied.node import branches, incoming, integrity, renewals, revoking
+from allied.node.folds import Keepers
 from allied.node.pages import PAGE_BYTES, RecordsAnswer, RecordsPage
 from allied.record.identity import Identity, open_chain, recovered, rotated
-from allied.record.ids import KeyId, OrganisationId
+from allied.record.ids import OrganisationId
 from allied.record.keys import PrivateKey
 from allied.record.record import Record
 from tests.node.hands import allied, attack, crafted, folded, heads, state_digest
@@ -170,8 +171,6 @@ def test_a_branch_is_kept_for_what_only_its_later_descriptors_name(tmp_path: Pat
         first, second = (each.keys["acts"].public.key_id for each in chain.descriptors)
         assert list(branches.of_key(writing, whose, first)) == []
         assert list(branches.of_key(writing, whose, second)) == [chain.raws]
-        assert branches.custodian(writing, whose, second) == "organisation"
-        assert branches.custodian(writing, whose, KeyId("0" * 64)) == ""
 
 
 def test_each_record_that_can_be_stored_fits_a_page_with_its_chains() -> None:
@@ -187,3 +186,23 @@ def test_each_record_that_can_be_stored_fits_a_page_with_its_chains() -> None:
     page = RecordsPage()
     assert page.add(b"r" * (PAGE_BYTES // 2), whose)
     assert not page.add(b"r" * (PAGE_BYTES // 2), whose)
+
+
+def test_who_keeps_a_key_is_not_told_to_each_in_another_way(tmp_path: Path) -> None:
+    network, _, chain, _ = story(tmp_path)
+    river, harbour, northgate = network.houses.values()
+    whose = northgate.organisation.id
+    first = open_chain(chain.raws[:1])
+    _, acts = stolen(northgate)
+    raw = rotated(
+        first, acts=acts, next_key=key(b"t").public,
+        custodians={"acts": harbour.organisation.id},
+    )  # fmt: skip
+    shown(harbour, northgate, [*first.raws, raw])
+    kept = []
+    for house in (river, harbour):
+        with house.node.store.read() as reading:
+            kept.append(Keepers(reading).of(whose, acts.public.key_id))
+    assert kept == ["organisation", "organisation"]
+    with river.node.store.read() as reading:
+        assert Keepers(reading).of(OrganisationId("0" * 64), acts.public.key_id) == ""

@@ -229,7 +229,7 @@ def test_what_does_not_fit_is_not_believed_and_kept_anew(
     ("name", "value"),
     [
         pytest.param("__version__", "9.9.9", id="another release"),
-        pytest.param("FOLD", 3, id="another way to fold"),
+        pytest.param("FOLD", 4, id="another way to fold"),
         pytest.param("FORMAT", "kept-fold/2", id="another form, and so another key"),
         pytest.param("state_digest", lambda *_: "another", id="it comes to another state"),
     ],

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Final
 
 from allied.agreement.certified import embedded
 from allied.agreement.closing import CERTIFICATE
-from allied.record.descriptor import read as read_descriptor
 from allied.record.identity import Identity, open_chain
 from allied.record.record import read
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 _SIGNING: Final = ("acts", "automatic")
 _MOST: Final = 8
-"""Branches that are kept for one key: two tell a custodian's story apart, no more is gained."""
+"""Branches that are kept for one key: each may open it to other incarnations."""
 
 
 def keep(writing: Writing, branch: Identity, keys: Iterable[KeyId]) -> None:
@@ -103,16 +102,6 @@ def of_row(reading: Reading, row: RecordRow) -> list[tuple[OrganisationId, Seque
         if its:
             found += [(whose, each) for each in (reading.descriptors(whose), *its)]
     return found
-
-
-def custodian(reading: Reading, organisation: OrganisationId, key: KeyId) -> str:
-    """Who keeps an acts key that only a branch names; empty for one that none does."""
-    for raws in of_key(reading, organisation, key):
-        for raw in raws:
-            held = read_descriptor(raw)[0].keys["acts"]
-            if held.public.key_id == key:
-                return held.custodian
-    return ""
 
 
 def signed_in(record: Record) -> tuple[Record, ...]:

@@ -23,13 +23,13 @@ from allied.agreement.fold import begun, further
 from allied.agreement.folded import Fold
 from allied.agreement.genesis import open_instrument
 from allied.errors import NotFoundError
-from allied.node import branches, keeping
+from allied.node import keeping
 from allied.record.descriptor import read as read_descriptor
 from allied.record.history import history
 from allied.record.outline import KIND as OUTLINE, read_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from allied.node.ports import Reading
     from allied.node.rows import AgreementRow
@@ -199,25 +199,21 @@ def _extended(kept: Folded, reading: Reading) -> tuple[Folded, bool]:
 
 
 class Keepers:
-    """Who keeps the acts keys of organisations, as the chains of descriptors held here say.
+    """Who keeps the acts keys of organisations, as the first descriptor of each says.
 
-    What the first descriptor with a key says of it never changes, and it was held before any
-    record that the key signed: so every node that has the record answers the same.
+    An organisation is the digest of that one, so it cannot be told in two ways; later ones can,
+    to each node another (`allied.node.branches`), and then hands would be counted otherwise.
     """
 
     def __init__(self, reading: Reading) -> None:
         """Look at what `reading` sees."""
         self._reading = reading
-        self._found: dict[OrganisationId, Mapping[KeyId, str]] = {}
+        self._found: dict[OrganisationId, str] = {}
 
-    def of(self, organisation: OrganisationId, key: KeyId) -> str:
-        """The custodian of an acts key; empty for one that no descriptor names."""
+    def of(self, organisation: OrganisationId, _: KeyId) -> str:
+        """The custodian of an organisation's acts keys; empty where no descriptor is here."""
         if organisation not in self._found:
-            named: dict[KeyId, str] = {}
-            for raw in self._reading.descriptors(organisation):
-                held = read_descriptor(raw)[0].keys["acts"]
-                named.setdefault(held.public.key_id, held.custodian)
-            self._found[organisation] = named
-        if key not in self._found[organisation]:
-            return branches.custodian(self._reading, organisation, key)
-        return self._found[organisation][key]
+            raws = self._reading.descriptors(organisation)[:1]
+            held = [read_descriptor(raw)[0].keys["acts"] for raw in raws]
+            self._found[organisation] = held[0].custodian if held else ""
+        return self._found[organisation]

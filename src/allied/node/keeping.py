@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from allied.record.record import Record
 
 FORMAT: Final = "kept-fold/1"
-FOLD: Final = 2
+FOLD: Final = 3
 """The way to fold; whoever changes what a verdict or an order is makes it another one."""
 EVERY: Final = 500
 """Records between two parts, at least."""
