@@ -127,6 +127,12 @@ def test_what_is_no_address_of_a_node_is_refused(url: str) -> None:
         pytest.param("::ffff:93.184.216.34", False, False, id="public IPv4 mapped into IPv6"),
         pytest.param("2002:7f00:1::", True, False, id="IPv4 wrapped by 6to4"),
         pytest.param("64:ff9b::10.0.0.1", True, False, id="IPv4 wrapped by NAT64"),
+        pytest.param("64:ff9b::93.184.216.34", False, False, id="public IPv4 wrapped by NAT64"),
+        pytest.param("64:ff9b:1::10.0.0.1", True, False, id="IPv4 wrapped by a NAT64 of the site"),
+        pytest.param("::10.0.0.1", True, False, id="IPv4 in the last bits, an old form"),
+        pytest.param("::ffff:0:10.0.0.1", True, False, id="IPv4 translated into IPv6"),
+        pytest.param("5f00::1", True, False, id="IPv6 that is not handed out"),
+        pytest.param("2606:2800:220:1::1", False, False, id="public IPv6"),
         pytest.param("0.0.0.0", True, True, id="unspecified"),  # noqa: S104
         pytest.param("::", True, True, id="unspecified IPv6"),
         pytest.param("224.0.0.1", None, True, id="multicast"),

@@ -50,6 +50,8 @@ KEEP_CONNECTIONS: Final = 64
 _CHUNK: Final = 64 * 1024
 _PORTS: Final = {"https": 443, "http": 80}
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that is handed out of IPv6 for the whole internet (IANA, IPv6 address space)."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
@@ -123,7 +125,8 @@ def origin(url: str) -> Origin:
 def is_private(address: Address) -> bool:
     """Whether `address` cannot be reached from the whole internet; see the module's words."""
     return any(
-        not one.is_global or (isinstance(one, ipaddress.IPv6Address) and one.is_site_local)
+        not one.is_global
+        or (isinstance(one, ipaddress.IPv6Address) and one not in _UNICAST and one not in _NAT64)
         for one in _meant(address)
     )
 
