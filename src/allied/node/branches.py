@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from allied.record.record import Record
 
 _SIGNING: Final = ("acts", "automatic")
-_MOST: Final = 8
+MOST: Final = 8
 """Branches that are kept for one key: each may open it to other incarnations."""
 
 
@@ -45,7 +45,7 @@ def keep(writing: Writing, branch: Identity, keys: Iterable[KeyId]) -> None:
     last = branch.digests[-1]
     for key in keys:
         known = writing.cursor(_of_key(branch.id, key)).split()
-        if last not in known and len(known) < _MOST:
+        if last not in known and len(known) < MOST:
             writing.set_cursor(_of_key(branch.id, key), " ".join([*known, last]))
     raws = ",".join(base64.b64encode(raw).decode("ascii") for raw in branch.raws)
     writing.set_cursor(_branch(last), raws)

@@ -342,7 +342,7 @@ class Identities:
         self._shared: dict[OrganisationId, int] = {}
         self._partings: dict[OrganisationId, int | None] = {}
         self._branches: dict[tuple[OrganisationId, KeyId], Sequence[Identity]] = {}
-        self._opened: dict[bytes, Identity] = {}
+        self._came: dict[OrganisationId, Mapping[KeyId, Sequence[Identity]]] = {}
 
     def of(self, organisation: OrganisationId) -> Identity:
         """The identity of an issuer.
@@ -424,24 +424,25 @@ class Identities:
     def _branches_for(self, record: Record) -> Sequence[Identity]:
         """The chains that came along, and those kept here for the key of a record."""
         whose, key = record.header.issuer, record.header.key
+        if whose not in self._came:
+            self._came[whose] = self._sorted(whose)
         if (whose, key) not in self._branches:
-            kept = branches.of_key(self._reading, whose, key)
-            came = [chain for organisation, chain in self._further if organisation == whose]
-            found = []
-            for chain in (*kept, self._offered.get(whose, ()), *came):
-                with suppress(AlliedError):
-                    found.append(self._open(whose, chain))
-            self._branches[whose, key] = found
+            kept = branches.opened(self._reading, whose, key)
+            self._branches[whose, key] = (*kept, *self._came[whose].get(key, ()))
         return self._branches[whose, key]
 
-    def _open(self, whose: OrganisationId, chain: Sequence[bytes]) -> Identity:
-        """A chain of an organisation, verified once."""
-        if not chain or chain[-1] not in self._opened:
-            self._opened[chain[-1] if chain else b""] = open_chain(chain)
-        opened = self._opened[chain[-1]]
-        if opened.id != whose or opened.raws != tuple(chain):
-            raise UnverifiedError("record.identity-unknown", "that is the chain of somebody else")
-        return opened
+    def _sorted(self, whose: OrganisationId) -> Mapping[KeyId, Sequence[Identity]]:
+        """The chains of an organisation that came along, by the keys that they name."""
+        came = [chain for organisation, chain in self._further if organisation == whose]
+        found: dict[KeyId, list[Identity]] = {}
+        for chain in (self._offered.get(whose, ()), *came):
+            with suppress(AlliedError):
+                opened = open_chain(chain)
+                for key in opened.keys_ever("acts").keys() | opened.keys_ever("automatic").keys():
+                    its = found.setdefault(key, [])
+                    if opened.id == whose and len(its) < branches.MOST:
+                        its.append(opened)
+        return found
 
     def _parted(self, organisation: OrganisationId) -> int | None:
         """How many descriptors its two stored chains have in common; None for one chain."""
