@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING
 from allied.agreement import outlined
 from allied.agreement.certified import embedded
 from allied.agreement.checkpoints import KIND, shared_circles, view
-from allied.agreement.listings import read_listing, read_opening
+from allied.agreement.listings import read_opening
 from allied.errors import AlliedError, UnverifiedError
 from allied.node import ahead, branches, renewals
 from allied.node.folds import Keepers
 from allied.node.journal import as_row
+from allied.node.listed import People
 from allied.record import blob, revocation
 from allied.record.circle import check_deps
 from allied.record.envelope import assented, parse
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from allied.node.folds import Folded
     from allied.node.pages import Chain
     from allied.node.ports import Reading, Writing
-    from allied.record.history import History
     from allied.record.ids import AgreementId, KeyId, OrganisationId, PartyId, PersonId, RecordId
     from allied.record.keys import PublicKey
     from allied.record.record import Header
@@ -457,8 +457,9 @@ def _believed(
 ) -> list[Record]:
     """The fresh records whose past is here and whose people assent, in causal order.
 
-    A record that fails leaves `batch.fresh`, and what rests on it stays unbelieved. Frozen records
-    are kept without asking for people: what their keys have signed is proof enough of a fork.
+    A record that fails leaves `batch.fresh`, and what rests on it stays unbelieved. From where a
+    number was signed twice, records are kept without asking for people: what their keys have signed
+    is proof enough, and has no effect. A second life that is set aside may be in order again later.
     """
     fresh, spare = batch.fresh, batch.spare
     whole = folded.history.extended(fresh.values())
@@ -477,12 +478,12 @@ def _believed(
             if each.id not in covered:
                 del fresh[each.id]  # nothing that it says may move what is said of others
         whole = folded.history.extended(fresh.values())
-    listings = [each for each in whole.order if each.header.kind == "identity.person"]
+    people, twice = People(whole), whole.signed_twice()
     unsupported: set[RecordId] = set()
     believed = []
-    for record in (*whole.order, *(fresh[each] for each in sorted(whole.aside & set(fresh)))):
-        if record.id not in fresh:
-            continue
+    complete_ones = [each for each in fresh.values() if whole.is_ordered(each.id)]
+    complete_ones += [fresh[each] for each in whole.aside & set(fresh)]
+    for record in sorted(complete_ones, key=lambda each: (whole.depth(each.id), each.id)):
         header = record.header
         parents = {dep.id for dep in header.deps} | ({header.previous} - {None})
         if not unsupported.isdisjoint(parents):
@@ -491,11 +492,12 @@ def _believed(
         if is_outline(record):
             believed.append(record)
             continue
-        if record.id in whole.aside or not rule(header.kind).act:
+        is_void = header.sequence >= twice.get(header.chain, header.sequence + 1)
+        if not rule(header.kind).act or (is_void and record.id in whole.aside):
             believed.append(record)
             continue
-        candidates = [fresh[record.id], *spare.get(record.id, ())]
-        found = _assented(candidates, _listed(whole, listings, record), result)
+        candidates = [record, *spare.get(record.id, ())]
+        found = _assented(candidates, people.of(record), result)
         if found is None:
             unsupported.add(record.id)
             del fresh[record.id]
@@ -526,26 +528,6 @@ def _assented(
         return record
     result.refused += codes
     return None
-
-
-def _listed(
-    whole: History, listings: Sequence[Record], record: Record
-) -> dict[PersonId, PublicKey]:
-    """The people whom a record's issuer had listed in the record's own past."""
-    found: dict[PersonId, PublicKey] = {}
-    for listing in listings:
-        if listing.header.issuer != record.header.issuer:
-            continue
-        if whole.knows(record.id, listing.id):
-            try:
-                person, key, ends = read_listing(listing.body)
-            except AlliedError:
-                continue  # a listing that cannot be read lists nobody
-            if ends:
-                found.pop(person, None)
-            else:
-                found[person] = key
-    return found
 
 
 def _want_blobs(writing: Writing, agreement: AgreementId, record: Record) -> None:

@@ -110,6 +110,21 @@ class History:
         """Whether a record is in order: complete, and not set aside."""
         return record in self._causality.spots
 
+    def depth(self, record: RecordId) -> int:
+        """How many records stand behind each other up to a complete one, whatever is set aside."""
+        return self._causality.depth[record]
+
+    def signed_twice(self) -> Mapping[ChainKey, int]:
+        """The first number that was signed twice, of each chain where one was; never taken back.
+
+        A chain that is set aside for another reason, a life that does not count an earlier one,
+        can come to be in order again.
+        """
+        found: dict[ChainKey, int] = {}
+        for chain, sequence in self._causality.doubled:
+            found[chain] = min(sequence, found.get(chain, sequence))
+        return found
+
     def knows(self, later: RecordId, earlier: RecordId) -> bool:
         """Whether `earlier` lies in the causal past of `later`.
 
