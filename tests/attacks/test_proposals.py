@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from allied.node import agreements, sync
+from allied.node import agreements, exchanging
+from allied.node.exchanging import Exchange, Outcome
+from allied.node.messages import News
 from tests.node.network import Network
 
 
@@ -34,7 +37,7 @@ def proposed(network: Network, proposer: str) -> None:
 def test_a_partner_cannot_fill_a_node_with_proposals(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "AGREEMENTS_FROM_ONE_PEER", 2)
+    monkeypatch.setattr(exchanging, "AGREEMENTS_FROM_ONE_PEER", 2)
     harbour = network.houses["harbour"]
     for _ in range(2):
         proposed(network, "river")
@@ -52,14 +55,16 @@ def test_a_mistake_of_ours_about_one_partner_stops_no_other(
     proposed(network, "northgate")
     harbour = network.houses["harbour"]
     river = network.houses["river"].organisation.id
-    run = sync._Exchange.run
+    run = exchanging.Exchange.run
 
-    def stumbles(self: sync._Exchange, outcome: sync.Outcome, at: datetime) -> None:
+    def stumbles(
+        self: Exchange, outcome: Outcome, at: datetime, hinted: Sequence[News] | None
+    ) -> None:
         if self._peer.id == river:
             raise ZeroDivisionError
-        run(self, outcome, at)
+        run(self, outcome, at, hinted)
 
-    monkeypatch.setattr(sync._Exchange, "run", stumbles)
+    monkeypatch.setattr(exchanging.Exchange, "run", stumbles)
     outcomes = {outcome.peer: outcome for outcome in harbour.sync()}
     assert outcomes["river"].problem == "sync.internal"
     assert outcomes["northgate"].problem == ""

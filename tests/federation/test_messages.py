@@ -10,19 +10,26 @@ import pytest
 from hypothesis import given, strategies as st
 
 from allied.errors import MalformedError
+from allied.node import along
+from allied.node.along import HeadsAnswer
 from allied.node.frames import MAX_HEAD, Frames, cut
 from allied.node.messages import (
     ANSWER_LIMITS,
+    MAX_ALONG,
     MAX_HEADS,
     MAX_ITEMS,
+    MAX_NEWS,
+    MAX_NEWS_HEADS,
     NOTHING,
     QUESTION_LIMITS,
     AgreementsAnswer,
     BlobsQuestion,
     Head,
     Heads,
+    HintQuestion,
     ItemsQuestion,
     Named,
+    News,
     RecordsQuestion,
     Span,
     require_nothing,
@@ -46,6 +53,7 @@ CIRCLE = CircleId("d" * 64)
 ONE, TWO = "1" * 64, "2" * 64
 
 HEAD = Head(CIRCLE, RIVER, 0, 1, RecordId(ONE))
+NEWS = News(A, 7, 0, (HEAD,))
 SPAN = Span(CIRCLE, RIVER, 0, 1, 5)
 ITEM = SentItem(
     id="indicator--1",
@@ -70,6 +78,12 @@ numbers = st.integers(1, MAX_INTEGER)
             id="two agreements of one alias",
         ),
         pytest.param(Heads(A, (HEAD, HEAD._replace(id=RecordId(TWO)))), id="a forked chain"),
+        pytest.param(Heads(A, (HEAD,), along=MAX_ALONG), id="heads that want records along"),
+        pytest.param(HintQuestion(), id="a hint at everything"),
+        pytest.param(HintQuestion((NEWS,)), id="a hint at one chain"),
+        pytest.param(
+            HintQuestion((NEWS, News(AgreementId("b" * 64), 0, 3))), id="a hint at items, too"
+        ),
         pytest.param(RecordsQuestion(A, (SPAN,)), id="a span"),
         pytest.param(BlobsQuestion(A, (Digest(ONE), Digest(TWO))), id="two blobs"),
         pytest.param(ItemsQuestion(A), id="items from the start"),
@@ -90,13 +104,43 @@ def test_heads_read_back_in_order_whatever_the_order_they_came_in(rows: set[Any]
     assert Heads.decode(Heads(A, tuple(heads)).encode()) == Heads(A, tuple(sorted(heads)))
 
 
-def heads(*rows: Json) -> bytes:
-    return encode({"agreement": A, "heads": list(rows)})
+def heads(*rows: Json, **more: Json) -> bytes:
+    return encode({"agreement": A, "heads": list(rows), **more})
+
+
+def hint(*named: dict[str, Json]) -> bytes:
+    return encode({"news": list(named)})
+
+
+def news(number: int = 1, **other: Json) -> dict[str, Json]:
+    """What a hint names, with so many heads."""
+    rows: list[Json] = [list(HEAD._replace(sequence=n + 1)) for n in range(number)]
+    return {"agreement": A, "heads": rows, "items": 0, "rows": 7, **other}
 
 
 ROW: list[Any] = list(HEAD)
 REFUSED: list[Any] = [
     pytest.param(Heads, heads(ROW, ROW), id="a head twice"),
+    pytest.param(Heads, heads(ROW, along=0), id="heads that want nothing along, and say so"),
+    pytest.param(Heads, heads(ROW, along=MAX_ALONG + 1), id="heads that want too much along"),
+    pytest.param(Heads, heads(ROW, along=True), id="heads that want along no number"),
+    pytest.param(Heads, heads(ROW, more=1), id="heads and something else"),
+    pytest.param(HintQuestion, b'{"news":[]}', id="a hint at nothing that is spelled otherwise"),
+    pytest.param(HintQuestion, b"{ }", id="a hint at everything that is spelled otherwise"),
+    pytest.param(HintQuestion, hint(news(), news()), id="a hint at one agreement twice"),
+    pytest.param(HintQuestion, hint(news(MAX_NEWS_HEADS + 1)), id="a hint at too many chains"),
+    pytest.param(
+        HintQuestion,
+        hint(news(MAX_NEWS_HEADS), news(agreement="b" * 64)),
+        id="a hint at too many chains of two agreements",
+    ),
+    pytest.param(
+        HintQuestion,
+        hint(*(news(0, agreement=f"{n:064x}") for n in range(MAX_NEWS + 1))),
+        id="a hint at too many agreements",
+    ),
+    pytest.param(HintQuestion, hint(news(rows=-1)), id="a hint with a mark below zero"),
+    pytest.param(HintQuestion, hint(news(alias="pact")), id="a hint that says more"),
     pytest.param(Heads, heads([*ROW[:4], TWO], ROW), id="heads out of order"),
     pytest.param(Heads, heads(ROW[:4]), id="a head cut short"),
     pytest.param(Heads, heads([*ROW, 1]), id="a head with more"),
@@ -165,6 +209,45 @@ def test_more_heads_than_are_read_are_refused() -> None:
     assert len(Heads.decode(many(MAX_HEADS)).heads) == MAX_HEADS
     with pytest.raises(MalformedError):
         Heads.decode(many(MAX_HEADS + 1))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(hint(news()), id="at one chain"),
+        pytest.param(hint(news(MAX_NEWS_HEADS)), id="at as many chains as are read"),
+        pytest.param(
+            hint(*(news(0, agreement=f"{n:064x}") for n in range(MAX_NEWS))),
+            id="at as many agreements as are read",
+        ),
+    ],
+)
+def test_a_hint_that_is_not_too_much_is_read(raw: bytes) -> None:
+    assert len(raw) <= QUESTION_LIMITS["hint"]
+    assert HintQuestion.decode(raw).encode() == raw
+
+
+def test_heads_are_read_with_all_that_came_along_or_not_at_all() -> None:
+    said = Heads(A, (HEAD,)).encode()
+    page, empty = RecordsPage(), RecordsPage().encode(more=False)
+    assert page.add(b"envelope", RIVER, [b"descriptor"])
+    whole = page.encode(more=False)
+
+    assert HeadsAnswer.decode(said) == HeadsAnswer(Heads(A, (HEAD,)))
+    found = HeadsAnswer.decode(along.joined(said, whole))
+    assert found == HeadsAnswer(Heads(A, (HEAD,)), RecordsAnswer.decode(whole))
+    for refused in (
+        along.joined(said, page.encode(more=True)),
+        along.joined(said, empty),
+        along.joined(said, b""),
+        along.joined(said, whole[:-1]),
+        along.joined(said, whole + b"\0"),
+        along.joined(b"", whole),
+        along.joined(Heads(A, (HEAD,), along=1).encode(), whole),
+        along.joined(said, whole) + bytes(ANSWER_LIMITS["heads"]),
+    ):
+        with pytest.raises(MalformedError):
+            HeadsAnswer.decode(refused)
 
 
 def test_where_nothing_is_said_nothing_is_said() -> None:
@@ -366,6 +449,8 @@ def test_a_page_that_is_not_what_it_says_is_refused(read: Any, raw: bytes) -> No
 READERS: list[Any] = [
     AgreementsAnswer.decode,
     Heads.decode,
+    HeadsAnswer.decode,
+    HintQuestion.decode,
     RecordsQuestion.decode,
     BlobsQuestion.decode,
     ItemsQuestion.decode,

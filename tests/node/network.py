@@ -17,7 +17,7 @@ from allied.adapters.sealed import ALMOST_NONE_FOR_TESTS
 from allied.adapters.settings import Settings
 from allied.bootstrap import assemble
 from allied.errors import NotFoundError, UnreachableError, UnverifiedError
-from allied.node import agreements, organisations, peers, sync
+from allied.node import agreements, along, messages, organisations, peers, sync
 from allied.node.answers import Answers
 from allied.node.node import Actor, Node
 from allied.node.ports import Chance, Introduction, Keys, Listener, Speaker
@@ -145,9 +145,15 @@ class Network:
                     peers.add(house.node, other.url, offered, confirmed=True)
 
     def tampered(self, path: str, answer: bytes) -> bytes:
-        """The answer as it arrives."""
+        """The answer as it arrives; what spoils a page of records spoils one that comes along."""
+        page = None
+        if path == messages.HEADS:
+            answer, page = along.parted(answer)
         spoilt = self.spoil.get(path, answer)
-        return spoilt(answer) if callable(spoilt) else spoilt
+        found = spoilt(answer) if callable(spoilt) else spoilt
+        if page is not None:
+            page = self.tampered(messages.RECORDS, page)
+        return along.joined(found, page)
 
     def settle(self, rounds: int = 3) -> None:
         """Everybody pulls from everybody, a few times."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allied.agreement.matters import Matter
-from allied.node import incidents, proposals, sync, telling
+from allied.node import incidents, messages, proposals, sync, telling
 from allied.node.hearing import A_LONG_WHILE, A_MOMENT, A_WHILE
 from allied.node.proposals import Wish, Word
 from tests.node.hands import HARBOUR, NORTHGATE, RIVER, allied, attack, folded
@@ -40,12 +40,15 @@ def raid(house: House, name: str = "raid") -> None:
 
 def told(network: Network, teller: House) -> set[str]:
     """Who is told something by a house now; afterwards nobody has been."""
+    network.asked.clear()
     sync.tell(teller.node, teller.keys)
-    found = {
-        label for label, house in network.houses.items() if teller.organisation.id in house.hints
-    }
     forget(network)
-    return found
+    told = {
+        to
+        for by, to, verb in network.asked
+        if verb == messages.HINT and (by, to) not in network.cut
+    }
+    return {label for label, house in network.houses.items() if house.organisation.id in told}
 
 
 def pull(house: House, other: House) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from allied.errors import NotFoundError, UnreachableError
-from allied.node import messages
+from allied.node import along, messages
 from allied.node.ports import Introduction, Listener, Speaker
 from tests.simulator.weather import (
     FINE,
@@ -21,6 +21,7 @@ from tests.simulator.weather import (
 )
 
 if TYPE_CHECKING:
+    from tests.node.network import House
     from tests.simulator.world import World
 
 
@@ -66,10 +67,11 @@ class Lines:
         world.heard[key] = answer
         if weather == LOST_ANSWER:
             raise UnreachableError("peer.timeout", "the answer was lost")
-        if house.label in world.liars and verb == messages.RECORDS and world.slipped:
-            answer = with_more(answer, world.slipped, house.organisation.id)
-        if house.label in world.liars and verb == messages.RECORDS and world.spoil:
-            answer = world.spoil(answer)
+        if house.label in world.liars and verb == messages.HEADS:
+            heads, page = along.parted(answer)
+            answer = along.joined(heads, page and self._lied(page, house))
+        if house.label in world.liars and verb == messages.RECORDS:
+            answer = self._lied(answer, house)
         if house.label in world.liars and verb == messages.BLOBS and world.hoard:
             answer = with_texts(answer, world.hoard.values())
         if weather == STALE and late is not None:
@@ -78,3 +80,10 @@ class Lines:
             answer = spoilt(answer, verb, weather)
         assert len(answer) <= limit or weather == GARBLED
         return answer
+
+    def _lied(self, page: bytes, house: House) -> bytes:
+        """A page of records as a liar gives it out."""
+        world = self._world
+        if world.slipped:
+            page = with_more(page, world.slipped, house.organisation.id)
+        return world.spoil(page) if world.spoil else page

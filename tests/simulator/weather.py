@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from allied.node import messages
+from allied.node import along, messages
 from allied.node.messages import Heads
 from allied.node.pages import BlobsAnswer, BlobsPage, RecordsAnswer, RecordsPage
 from allied.record.ids import OrganisationId
@@ -41,9 +41,12 @@ def spoilt(answer: bytes, verb: str, weather: str) -> bytes:
             issuer = read_either(raw).header.issuer
             assert page.add(raw, issuer, given.identities.get(issuer, ()))
         return page.encode(more=given.more)
-    if verb == messages.HEADS and weather == HALVED:
-        heads = Heads.decode(answer)
-        return Heads(heads.agreement, heads.heads[::2]).encode()
+    if verb == messages.HEADS:
+        said, brought = along.parted(answer)
+        if weather == HALVED:
+            heads = Heads.decode(said)
+            said = Heads(heads.agreement, heads.heads[::2]).encode()
+        return along.joined(said, brought and spoilt(brought, messages.RECORDS, weather))
     return answer
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allied.agreement.chain import Present, present, register_of, version_of
 from allied.agreement.knowing import custodians_of, known_events
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from allied.record.revocation import Revocation
 
     Knows: TypeAlias = Callable[[RecordId], bool]
+
+_MOMENTS: Final = 8
+"""Of so many moments it is kept who was bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,9 @@ class State:
     texts: Mapping[Digest, Amended] = field(default_factory=dict)
     passed: Mapping[RecordId, str] = field(default_factory=dict)
     lines: Mapping[ChainKey, bytes] = field(default_factory=dict)
+    _stood: dict[datetime, Standing] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
     _lately: list[tuple[datetime, datetime | None, Present]] = field(
         default_factory=list, compare=False, repr=False
     )
@@ -174,10 +180,20 @@ class State:
         )
 
     def standing(self, instrument: Instrument, at: datetime) -> Standing:
-        """Who is bound at `at`."""
-        if self.texts:
-            return self.present(instrument, at).versions.standing
-        return standing(self.register(instrument), self.alias, at)
+        """Who is bound at `at`; kept for some moments, since one is asked about again and again.
+
+        Always asked with the one instrument of the agreement.
+        """
+        found = self._stood.get(at)
+        if found is None:
+            if self.texts:
+                found = self.present(instrument, at).versions.standing
+            else:
+                found = standing(self.register(instrument), self.alias, at)
+            if len(self._stood) >= _MOMENTS:
+                self._stood.clear()
+            self._stood[at] = found
+        return found
 
     def circles_of(self, instrument: Instrument, party: PartyId) -> Mapping[CircleId, Circle]:
         """Every circle that `party` is in, by id."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -162,16 +162,17 @@ class Keeper:
         for organisation in hinted:
             if self._stopping.is_set():
                 break  # they are asked in the first round after the next start
-            self._node.hearing.came(organisation, self._node.clock.now())
-            self._ask(organisation, due_only=False)
+            now = self._node.clock.now()
+            self._node.hearing.came(organisation, now)
+            outcomes = sync.ask_all(self._node, self._keys, only=organisation, hinted=True)
+            self._turns.came(organisation, now, whole=_are_whole(outcomes))
         return bool(hinted)
 
-    def _ask(self, peer: OrganisationId, *, due_only: bool) -> bool:
-        """Ask a peer; False where it was not its time yet."""
+    def _ask(self, peer: OrganisationId) -> bool:
+        """Ask a peer in its turn; False where it was not its time yet."""
         now = self._node.clock.now()
-        outcomes = sync.ask_all(self._node, self._keys, only=peer, due_only=due_only)
-        whole = all(each.whole and not each.problem for each in outcomes)
-        self._turns.asked(peer, now, whole=whole and bool(outcomes))
+        outcomes = sync.ask_all(self._node, self._keys, only=peer, due_only=True)
+        self._turns.asked(peer, now, whole=_are_whole(outcomes))
         return bool(outcomes)
 
     def _turn(self) -> list[OrganisationId]:
@@ -186,7 +187,7 @@ class Keeper:
         asked = False
         while self._left and self._is_time(self._next_turn) and not self._stopping.is_set():
             self._next_turn += self._pace
-            was_time = self._ask(self._left.pop(0), due_only=True)
+            was_time = self._ask(self._left.pop(0))
             asked = True
             if was_time and self._hint_came.is_set():
                 break
@@ -210,6 +211,11 @@ class Keeper:
     def _after_a_while(self) -> datetime:
         jitter = self._node.chance.token(1)[0] / 255
         return self._node.clock.now() + timedelta(seconds=self._seconds * (0.75 + jitter / 2))
+
+
+def _are_whole(outcomes: Sequence[sync.Outcome]) -> bool:
+    """Whether a peer was asked, and nothing was left open."""
+    return bool(outcomes) and all(each.whole and not each.problem for each in outcomes)
 
 
 def build(

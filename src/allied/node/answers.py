@@ -11,15 +11,18 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from allied.agreement import joining, leaving, outlined
-from allied.errors import NotFoundError, UnverifiedError
+from allied.errors import AlliedError, NotFoundError, UnverifiedError
 from allied.node import (
+    along,
     branches,
     comparing,
     messages,
+    missing,
     relaying,
     release,
     telling,
@@ -31,6 +34,7 @@ from allied.node.messages import (
     BlobsQuestion,
     FetchQuestion,
     Heads,
+    HintQuestion,
     ItemsQuestion,
     LeaveQuestion,
     Named,
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allied.node.folds import Folded
+    from allied.node.messages import Head, News
     from allied.node.node import Node
     from allied.node.ports import Introduction, Keys, Reading
     from allied.node.rows import RecordRow
@@ -57,6 +62,24 @@ if TYPE_CHECKING:
     from allied.record.keys import PublicKey, Signer
 
 _CHUNK = 500
+
+
+@dataclass(slots=True)
+class _Filling:
+    """A page of records under way.
+
+    Attributes:
+        at: what may be seen is asked of this moment.
+        most: bytes of records, where they are fewer than fit on a page.
+        news: rows of what others said, of which everybody is told.
+    """
+
+    at: datetime
+    most: int | None = None
+    page: RecordsPage = field(default_factory=RecordsPage)
+    records: int = 0
+    size: int = 0
+    news: list[int] = field(default_factory=list)
 
 
 class Answers(SealsWith):
@@ -150,9 +173,7 @@ class Answers(SealsWith):
         self._node.hearing.came(caller, self.now())
         match verb:
             case messages.HINT:
-                messages.require_nothing(question)
-                self._hinted(caller)
-                return messages.NOTHING
+                return self._hint(caller, addressee, HintQuestion.decode(question))
             case messages.AGREEMENTS:
                 messages.require_nothing(question)
                 return self._agreements(caller, addressee)
@@ -172,60 +193,149 @@ class Answers(SealsWith):
         raise _not_found()
 
     def _agreements(self, caller: OrganisationId, addressee: OrganisationId) -> bytes:
-        named = []
+        named, now = [], self.now()
         with self._node.store.read() as reading:
             for row in reading.agreements():
                 folded = self._node.folds.of(reading, row.id)
                 if not folded.instrument.party(caller) or not folded.instrument.party(addressee):
                     continue
-                rows = visibility.records_mark(folded, caller, self.now())
+                rows = visibility.records_mark(folded, caller, now)
                 items = visibility.items_mark(self._node, reading, folded, addressee, caller)
                 named.append(Named(row.id, row.alias, rows, items))
         return AgreementsAnswer(tuple(named[: messages.MAX_AGREEMENTS])).encode()
 
+    def _hint(
+        self, caller: OrganisationId, addressee: OrganisationId, question: HintQuestion
+    ) -> bytes:
+        if question.news and self._holds(caller, addressee, question.news):
+            return messages.HELD
+        self._node.hearing.named(addressee, caller, question.news)
+        self._hinted(caller)
+        return messages.NOTHING
+
+    def _holds(
+        self, caller: OrganisationId, addressee: OrganisationId, news: Sequence[News]
+    ) -> bool:
+        """Whether all is here that a hint names, as far as the caller may know that it is."""
+        now = self.now()
+        with self._node.store.read() as reading:
+            for each in news:
+                if not each.heads or reading.agreement(each.agreement) is None:
+                    return False
+                try:
+                    folded = self._node.folds.of(reading, each.agreement)
+                except AlliedError:
+                    return False  # who asks finds out
+                if not folded.instrument.party(caller) or not folded.instrument.party(addressee):
+                    return False
+                tops = visibility.tops(folded, caller, now)
+                if any(
+                    head.sequence > tops.get(ChainKey(*head[:3]), 0)
+                    or head.id in folded.history.parked
+                    or not folded.holds(head.id)
+                    for head in each.heads
+                ):
+                    return False
+                self._node.hearing.shows(caller, each.agreement, each.heads)
+        return True
+
     def _heads(self, caller: OrganisationId, question: Heads) -> bytes:
+        now = self.now()
         with self._node.store.read() as reading:
             folded = self._of(reading, question.agreement, caller)
-        now = self.now()
-        state = comparing.state_for(folded, caller, now)
-        heads = visibility.heads(folded, caller, now)
+            state = comparing.state_for(folded, caller, now)
+            heads = visibility.heads(folded, caller, now)
+            said = Heads(folded.row.id, heads, state).encode()
+            page = self._along(reading, folded, caller, question, heads, now)
+        hearing = self._node.hearing
+        hearing.shows(caller, folded.row.id, question.heads)
         if set(heads) <= set(question.heads):
-            self._node.hearing.holds(caller, folded.row.id, folded.last_row)
-        return Heads(folded.row.id, heads, state).encode()
+            hearing.holds(caller, folded.row.id, folded.last_row)
+        if page is not None and len(said) + len(page) >= messages.ANSWER_LIMITS[messages.HEADS]:
+            page = None
+        return along.joined(said, page)
+
+    def _along(
+        self,
+        reading: Reading,
+        folded: Folded,
+        caller: OrganisationId,
+        question: Heads,
+        heads: Sequence[Head],
+        now: datetime,
+    ) -> bytes | None:
+        """All that comes behind the heads that a caller shows, where that is little."""
+        if not question.along:
+            return None
+        spans = missing.behind(visibility.tops_of(question.heads), heads)
+        number = sum(span.last - span.first + 1 for span in spans)
+        if not 0 < number <= along.MOST_RECORDS:
+            return None
+        filling = _Filling(now, question.along)
+        self._fill(reading, folded, caller, spans, filling)
+        page = filling.page.encode(more=False)
+        if filling.records != number or len(page) > question.along:
+            return None
+        self._was_given(caller, folded, filling)
+        return page
 
     def _records(self, caller: OrganisationId, question: RecordsQuestion) -> bytes:
-        page = RecordsPage()
+        filling = _Filling(self.now())
         with self._node.store.read() as reading:
             folded = self._of(reading, question.agreement, caller)
-            circles = visibility.circles(folded, caller)
-            now = self.now()
-            here = frozenset(each.id for each in reading.organisations())
-            tops = leaving.tops(folded, caller, now)
-            late = outlined.shown(folded, caller, now)
-            shared = leaving.shared_circles(folded)
-            past = folded.history
-            for span in question.spans:
-                if span.circle not in circles:
-                    raise _not_found()
-                key = ChainKey(span.circle, span.issuer, span.incarnation)
-                if key not in past.heads and key not in past.frozen:
-                    continue  # nothing of it is here; the store need not be asked
-                last = span.last
-                if tops is not None and span.circle in shared:
-                    last = min(last, tops[key][0] if key in tops else 0)
-                parts = past.frozen.get(key)
-                if late is not None and (parts is None or late.tops.get(key, (0,))[0] < parts - 1):
-                    last = min(last, late.tops[key][0] if key in late.tops else 0)
-                chain = reading.descriptors(span.issuer)
-                for row in _rows(reading, span, last):
-                    raw = _given(folded, late, row)
-                    if raw is None:
-                        break
-                    if row.issuer not in here and telling.is_news(row):
-                        self._node.hearing.fetched(caller, row.agreement, row.row, now)
-                    if not page.add(raw, row.issuer, chain, *branches.of_row(reading, row)):
-                        return page.encode(more=True)
-        return page.encode(more=False)
+            more = self._fill(reading, folded, caller, question.spans, filling)
+        self._was_given(caller, folded, filling)
+        return filling.page.encode(more=more)
+
+    def _fill(
+        self,
+        reading: Reading,
+        folded: Folded,
+        caller: OrganisationId,
+        spans: Sequence[Span],
+        filling: _Filling,
+    ) -> bool:
+        """Fill a page with what a caller may have of some spans; whether there is more.
+
+        The one way on which records leave by a question.
+        """
+        circles = visibility.circles(folded, caller)
+        here = frozenset(each.id for each in reading.organisations())
+        tops = leaving.tops(folded, caller, filling.at)
+        late = outlined.shown(folded, caller, filling.at)
+        shared = leaving.shared_circles(folded)
+        past = folded.history
+        for span in spans:
+            if span.circle not in circles:
+                raise _not_found()
+            key = ChainKey(span.circle, span.issuer, span.incarnation)
+            if key not in past.heads and key not in past.frozen:
+                continue  # nothing of it is here; the store need not be asked
+            last = span.last
+            if tops is not None and span.circle in shared:
+                last = min(last, tops[key][0] if key in tops else 0)
+            parts = past.frozen.get(key)
+            if late is not None and (parts is None or late.tops.get(key, (0,))[0] < parts - 1):
+                last = min(last, late.tops[key][0] if key in late.tops else 0)
+            chain = reading.descriptors(span.issuer)
+            for row in _rows(reading, span, last):
+                raw = _given(folded, late, row)
+                if raw is None:
+                    break
+                filling.size += len(raw)
+                if filling.most is not None and filling.size > filling.most:
+                    return True
+                if not filling.page.add(raw, row.issuer, chain, *branches.of_row(reading, row)):
+                    return True
+                filling.records += 1
+                if row.issuer not in here and telling.is_news(row):
+                    filling.news.append(row.row)
+        return False
+
+    def _was_given(self, caller: OrganisationId, folded: Folded, filling: _Filling) -> None:
+        """Remember that a caller has fetched from here what others said."""
+        for row in filling.news:
+            self._node.hearing.fetched(caller, folded.row.id, row, filling.at)
 
     def _blobs(self, caller: OrganisationId, question: BlobsQuestion) -> bytes:
         page = BlobsPage()

@@ -6,6 +6,7 @@ nothing is lost. Nothing of it decides what anybody may see.
 Words used here:
     place     up to which row of the store something is settled with a peer, in one agreement
     onward    what this node has from others, in contrast to what is said by who is hosted here
+    named     what a peer has hinted at, so that it is asked for that and for nothing else
     fed       of a peer: it hears of others through this node, since it fetched from here what
               they had said a while before, or what it was told of
 
@@ -17,9 +18,15 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from allied.record.record import ChainKey
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from allied.node.messages import Head, News
     from allied.record.ids import AgreementId, OrganisationId
 
 A_WHILE: Final = timedelta(seconds=8)
@@ -30,8 +37,13 @@ A_MOMENT: Final = timedelta(seconds=1)
 """So long is waited from one peer to the next that is told of others to see if it comes for it."""
 _AT_ONCE: Final = timedelta(0)
 _KEPT: Final = 64
+_MOST_CHAINS: Final = 1_000
+"""What a peer shows of an agreement with more chains is not remembered."""
+_MOST_NAMED: Final = 64
 
 _Whose: TypeAlias = "tuple[OrganisationId, AgreementId]"
+_Between: TypeAlias = "tuple[OrganisationId, OrganisationId]"
+_NOTHING: Final[Mapping[ChainKey, int]] = MappingProxyType({})
 _Told: TypeAlias = "tuple[OrganisationId, OrganisationId, AgreementId]"
 
 
@@ -42,6 +54,8 @@ class Hearing:
         """Nothing is known yet."""
         self._lock = threading.Lock()
         self._held: dict[_Whose, int] = {}
+        self._shown: dict[_Whose, Mapping[ChainKey, int]] = {}
+        self._named: dict[_Between, dict[AgreementId, News] | None] = {}
         self._onward: dict[_Whose, int] = {}
         self._own: dict[_Told, int] = {}
         self._fed: set[OrganisationId] = set()
@@ -60,6 +74,21 @@ class Hearing:
         """A peer has shown that it holds all that it may see up to a row."""
         with self._lock:
             self._held[peer, agreement] = max(row, self._held.get((peer, agreement), 0))
+
+    def shows(self, peer: OrganisationId, agreement: AgreementId, heads: Iterable[Head]) -> None:
+        """A peer has shown heads of what it holds, all of them or some."""
+        with self._lock:
+            found = dict(self._shown.get((peer, agreement), _NOTHING))
+            for head in heads:
+                chain = ChainKey(head.circle, head.issuer, head.incarnation)
+                found[chain] = max(head.sequence, found.get(chain, 0))
+            if len(found) <= _MOST_CHAINS:
+                self._shown[peer, agreement] = found
+
+    def shown(self, peer: OrganisationId, agreement: AgreementId) -> Mapping[ChainKey, int]:
+        """Up to which number of each chain a peer has shown that it holds it."""
+        with self._lock:
+            return self._shown.get((peer, agreement), _NOTHING)
 
     def own_place(
         self, organisation: OrganisationId, peer: OrganisationId, agreement: AgreementId
@@ -114,6 +143,28 @@ class Hearing:
         with self._lock:
             return self._came.get(peer)
 
+    # --- what was hinted at -----------------------------------------------------------------
+
+    def named(
+        self, organisation: OrganisationId, peer: OrganisationId, news: Sequence[News]
+    ) -> None:
+        """A peer has hinted to an organisation here; at everything where it named nothing."""
+        with self._lock:
+            known = self._named.get((organisation, peer), {})
+            found = None if known is None or not news else dict(known)
+            if found is not None:
+                found.update({each.agreement: each for each in news})
+            many = found is None or len(found) > _MOST_NAMED
+            self._named[organisation, peer] = None if many else found
+
+    def take_named(
+        self, organisation: OrganisationId, peer: OrganisationId
+    ) -> Sequence[News] | None:
+        """What was hinted at since this was last asked; None for everything, or nothing."""
+        with self._lock:
+            found = self._named.pop((organisation, peer), None)
+        return sorted(found.values()) if found else None
+
     # --- who hears of others through this node ----------------------------------------------
 
     def patience(self, peer: OrganisationId) -> timedelta | None:
@@ -144,6 +195,11 @@ class Hearing:
         """A peer was told that others have said something; whether it comes for it will be seen."""
         with self._lock:
             self._awaited.add(peer)
+
+    def in_vain(self, peer: OrganisationId) -> None:
+        """A peer that was told of others held it already: it hears of them by itself."""
+        with self._lock:
+            self._fed.discard(peer)
 
     def fetched(self, peer: OrganisationId, agreement: AgreementId, row: int, at: datetime) -> None:
         """A peer has fetched from here what somebody else said."""

@@ -6,11 +6,12 @@ how it travels and who signed it for `allied.wire`.
 
     verb        question            answer
     agreements  nothing             AgreementsAnswer
-    heads       Heads               Heads, of the circles that the caller is a member of
+    heads       Heads               Heads, of the circles that the caller is a member of, and
+                                    maybe records (`allied.node.pages.HeadsAnswer`)
     records     RecordsQuestion     RecordsPage, read as RecordsAnswer
     blobs       BlobsQuestion       BlobsPage, read as BlobsAnswer
     items       ItemsQuestion       ItemsPage, read as ItemsAnswer
-    hint        nothing             nothing: "there is something new for you"
+    hint        HintQuestion        nothing; HELD, where all that was named is held
     leave       LeaveQuestion       nothing: a relay holds it (`allied.node.relaying`)
     fetch       FetchQuestion       FetchAnswer
 
@@ -55,7 +56,10 @@ CARRIED: Final = (AGREEMENTS, HEADS, RECORDS, BLOBS, ITEMS)
 """The verbs whose answers are carried in files, too."""
 
 NOTHING: Final = b"{}"
-"""The question of `agreements` and `hint`, and the answer of `hint`."""
+"""The question of `agreements`, and the answer of `hint` and `leave`."""
+
+HELD: Final = b'{"held":true}'
+"""The answer of `hint` where the caller need not be asked."""
 
 _MIB: Final = 2**20
 
@@ -70,7 +74,7 @@ QUESTION_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
         RECORDS: 4 * _MIB,
         BLOBS: _MIB,
         ITEMS: 1024,
-        HINT: 64,
+        HINT: 64 * 1024,
         LEAVE: _DIGITS + MAX_PARCEL,
         FETCH: 1024,
     }
@@ -97,6 +101,11 @@ MAX_SPANS: Final = 15_000
 MAX_BLOBS: Final = 1_000
 MAX_ITEMS: Final = 5_000
 MAX_DONE: Final = 16
+MAX_ALONG: Final = _MIB
+"""Bytes of records that heads may bring along."""
+MAX_NEWS: Final = 16
+MAX_NEWS_HEADS: Final = 200
+"""Agreements that a hint names, and heads in all of them; more fit into no hint."""
 _ITEMS_KEYS: Final = frozenset({"after", "agreement", "limit"})
 
 
@@ -122,6 +131,20 @@ class Head(NamedTuple):
     incarnation: int
     sequence: int
     id: RecordId
+
+
+class News(NamedTuple):
+    """Of one agreement, what a hint is for.
+
+    Attributes:
+        rows, items: as in `Named`.
+        heads: the ends of the chains that go on; none where it is for something else.
+    """
+
+    agreement: AgreementId
+    rows: int
+    items: int
+    heads: tuple[Head, ...] = ()
 
 
 class Span(NamedTuple):
@@ -179,15 +202,20 @@ class Heads:
     Attributes:
         state: what the answering node comes to from them (`agreement.sameness`), 64 hex digits;
             empty in questions, and for who may not read everything.
+        along: of a question: how many bytes of records the answer may bring along, at most
+            MAX_ALONG; 0 for none.
     """
 
     agreement: AgreementId
     heads: tuple[Head, ...]
     state: str = ""
+    along: int = 0
 
     def encode(self) -> bytes:
         """Canonical JSON, the heads in ascending order."""
         said: dict[str, Json] = {"agreement": self.agreement, "heads": _rows(self.heads)}
+        if self.along:
+            said["along"] = self.along
         if self.state:
             said["state"] = self.state
         return encode(said)
@@ -197,26 +225,57 @@ class Heads:
         """Read what `encode` writes; raises MalformedError."""
         value = decode(raw, limit=QUESTION_LIMITS[HEADS])
         keys = {"agreement", "heads"}
-        if isinstance(value, dict) and "state" in value:
-            keys.add("state")
+        if isinstance(value, dict):
+            keys |= {"along", "state"} & value.keys()
         said = fields(value, frozenset(keys))
         agreement = AgreementId(digest_text(said["agreement"], "an agreement"))
         state = digest_text(said["state"], "a state") if "state" in said else ""
-        rows = elements(said["heads"], MAX_HEADS)
-        heads = []
-        for element in rows:
-            circle, issuer, incarnation, sequence, record = row(element, 5)
-            heads.append(
-                Head(
-                    CircleId(digest_text(circle, "a circle")),
-                    OrganisationId(digest_text(issuer, "an issuer")),
-                    count(incarnation, 0),
-                    count(sequence, 1),
-                    RecordId(digest_text(record, "a record")),
-                )
-            )
-        require_ascending(heads)
-        return cls(agreement, tuple(heads), state)
+        along = count(said["along"], 1, MAX_ALONG) if "along" in said else 0
+        return cls(agreement, _heads(said["heads"], MAX_HEADS), state, along)
+
+
+@dataclass(frozen=True, slots=True)
+class HintQuestion:
+    """That there is something new for the addressee, and of which agreements.
+
+    Attributes:
+        news: nothing where all agreements are to be asked for; at most MAX_NEWS, and
+            MAX_NEWS_HEADS in all of them.
+    """
+
+    news: tuple[News, ...] = ()
+
+    def encode(self) -> bytes:
+        """Canonical JSON, by agreement."""
+        if not self.news:
+            return NOTHING
+        named: list[Json] = [
+            {
+                "agreement": one.agreement,
+                "heads": _rows(one.heads),
+                "items": one.items,
+                "rows": one.rows,
+            }
+            for one in sorted(self.news)
+        ]
+        return encode({"news": named})
+
+    @classmethod
+    def decode(cls, raw: bytes) -> HintQuestion:
+        """Read what `encode` writes; raises MalformedError."""
+        if raw == NOTHING:
+            return cls()
+        value = fields(decode(raw, limit=QUESTION_LIMITS[HINT]), frozenset({"news"}))
+        news = []
+        for element in elements(value["news"], MAX_NEWS):
+            one = fields(element, frozenset({"agreement", "heads", "items", "rows"}))
+            agreement = AgreementId(digest_text(one["agreement"], "an agreement"))
+            marks = count(one["rows"], 0), count(one["items"], 0)
+            news.append(News(agreement, *marks, _heads(one["heads"], MAX_NEWS_HEADS)))
+        require_ascending([one.agreement for one in news])
+        if not news or sum(len(one.heads) for one in news) > MAX_NEWS_HEADS:
+            raise malformed("a hint names nothing, or too much")
+        return cls(tuple(news))
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +450,24 @@ def _question(raw: bytes, verb: str, key: str, limit: int) -> tuple[AgreementId,
     value = fields(decode(raw, limit=QUESTION_LIMITS[verb]), frozenset({"agreement", key}))
     agreement = AgreementId(digest_text(value["agreement"], "an agreement"))
     return agreement, elements(value[key], limit)
+
+
+def _heads(value: object, limit: int) -> tuple[Head, ...]:
+    """Heads in ascending order."""
+    heads = []
+    for element in elements(value, limit):
+        circle, issuer, incarnation, sequence, record = row(element, 5)
+        heads.append(
+            Head(
+                CircleId(digest_text(circle, "a circle")),
+                OrganisationId(digest_text(issuer, "an issuer")),
+                count(incarnation, 0),
+                count(sequence, 1),
+                RecordId(digest_text(record, "a record")),
+            )
+        )
+    require_ascending(heads)
+    return tuple(heads)
 
 
 def _rows(rows: Iterable[tuple[str | int, ...]]) -> list[Json]:

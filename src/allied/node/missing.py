@@ -9,6 +9,7 @@ of another party's chain.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -77,6 +78,21 @@ def spans(folded: Folded | None, theirs: Sequence[Head], needed: Lacking = NOTHI
         first, last = found.get(chain, needed[chain])
         found[chain] = (min(first, needed[chain][0]), max(last, needed[chain][1]))
     return sorted(Span(*chain, first, last) for chain, (first, last) in found.items())
+
+
+def behind(held: Mapping[ChainKey, int], here: Sequence[Head]) -> list[Span]:
+    """What comes behind what somebody holds of each chain, of chains that are whole here.
+
+    Of a chain that parts nothing: what is to be asked for is for who asks.
+    """
+    ends = Counter(ChainKey(head.circle, head.issuer, head.incarnation) for head in here)
+    found = []
+    for head in here:
+        chain = ChainKey(head.circle, head.issuer, head.incarnation)
+        first = held.get(chain, 0) + 1
+        if ends[chain] == 1 and first <= head.sequence:
+            found.append(Span(*chain, first, head.sequence))
+    return sorted(found)
 
 
 def outlines(folded: Folded, records: Iterable[RecordId]) -> list[Span]:

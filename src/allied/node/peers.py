@@ -15,7 +15,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from allied.errors import NotAuthorisedError, NotFoundError, UnverifiedError, UsageError
+from allied.errors import (
+    NotAuthorisedError,
+    NotFoundError,
+    UnreachableError,
+    UnverifiedError,
+    UsageError,
+)
 from allied.node import renewals
 from allied.node.people import check_label
 from allied.node.ports import Introduction, Listener
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
 _URL_LIMIT = 2_000
 _SEEN_STEP = timedelta(seconds=30)
 _LONGEST_WAIT = 300.0
+SLOW = "peer.slow"
+"""The code of a peer that is asked again after a while, although it says that it has news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +222,15 @@ def _remember(node: Node, peer: Peer, *, problem: str) -> None:
                 last_problem=problem,
             )
         )
+
+
+def slow() -> UnreachableError:
+    """The refusal of a peer that has taken too long over its answers."""
+    return UnreachableError(
+        SLOW,
+        "it takes long over each answer; the rest is asked for later",
+        hint="nothing that came is lost; see how its line and its machine are",
+    )
 
 
 def is_due(peer: Peer, now: datetime) -> bool:

@@ -19,7 +19,8 @@ Words used here:
 | anything else of our own, or other items to be seen | everybody who may see it |
 | onward | everybody who may see it, after a moment, unless it is known to hold it, or showed that it hears of others without us (`allied.node.hearing`) |
 
-Rules. A hint tells only that there is something that its recipient may see. Who is to tally
+Rules. A hint tells only that there is something that its recipient may see, and by its heads what;
+who holds that says so, and asks nothing. Who is to tally
 and is no peer of ours cannot be told: everybody is then, so that it comes there through others.
 """  # noqa: E501 - the table
 
@@ -32,8 +33,9 @@ from typing import TYPE_CHECKING, Final
 from allied.agreement.certificate import assemblers
 from allied.agreement.closing import CLOSE, COUNT
 from allied.errors import AlliedError, MalformedError, UnreachableError, UnverifiedError
-from allied.node import peers, visibility
+from allied.node import messages, peers, visibility
 from allied.node.hearing import A_WHILE
+from allied.node.messages import Head
 from allied.node.questions import table_of
 from allied.record.record import ChainKey
 
@@ -62,6 +64,7 @@ class News:
 
     Attributes:
         cursors: what to remember in the store once it has arrived.
+        named: by agreement, the ends of the chains that go on; None where it is something else.
         onward: whether it is for something that others said, alone.
     """
 
@@ -69,14 +72,23 @@ class News:
     peer: Peer
     cursors: dict[str, str] = field(default_factory=dict)
     rows: dict[AgreementId, int] = field(default_factory=dict)
+    named: dict[AgreementId, messages.News] = field(default_factory=dict)
     onward: bool = True
 
+    def question(self) -> bytes:
+        """What is said; where it is too much for a hint, that there is something."""
+        news = tuple(self.named.values())
+        heads = sum(len(each.heads) for each in news)
+        if len(news) > messages.MAX_NEWS or heads > messages.MAX_NEWS_HEADS:
+            return messages.NOTHING
+        return messages.HintQuestion(news).encode()
 
-def tell(node: Node, hint: Callable[[Organisation, Peer], object]) -> int:
+
+def tell(node: Node, hint: Callable[[Organisation, Peer, bytes], bytes]) -> int:
     """Give the hints that are to be given now; how many arrived.
 
     Args:
-        hint: gives one; raises as `ports.Peers.ask`.
+        hint: asks a peer this question of the verb `hint`; raises as `ports.Peers.ask`.
     """
     reached = 0
     stored: dict[str, str] = {}
@@ -85,14 +97,14 @@ def tell(node: Node, hint: Callable[[Organisation, Peer], object]) -> int:
         if each.peer.next_try_at is not None and each.peer.next_try_at > now:
             continue
         try:
-            hint(each.organisation, each.peer)
+            answer = hint(each.organisation, each.peer, each.question())
         except (UnreachableError, UnverifiedError, MalformedError) as problem:
             peers.failed(node, each.peer, problem.code)
             continue
         except AlliedError:
             continue
         reached += 1
-        told(node, each)
+        told(node, each, held=answer == messages.HELD)
         stored.update(each.cursors)
     if stored:  # whoever is killed before this gives hints twice, which harms nobody
         with node.store.write() as writing:
@@ -133,14 +145,23 @@ def is_news(row: RecordRow) -> bool:
     return row.kind not in _CAN_WAIT | _VOTES | _STEPS
 
 
-def told(node: Node, given: News) -> None:
-    """Remember that a hint has arrived; its cursors are for the caller to store."""
+def told(node: Node, given: News, *, held: bool = False) -> None:
+    """Remember that a hint has arrived; its cursors are for the caller to store.
+
+    Args:
+        held: the peer holds what was named, so it does not come, not even for anything else.
+    """
     hearing, peer = node.hearing, given.peer.id
     for agreement, row in given.rows.items():
         hearing.own_settled(given.organisation.id, peer, agreement, row)
-        hearing.onward_settled(peer, agreement, row)
+        if given.onward or not held:
+            hearing.onward_settled(peer, agreement, row)
+        if held:
+            hearing.shows(peer, agreement, given.named[agreement].heads)
     if given.onward:
         hearing.hinted_onward(peer)
+        if held:
+            hearing.in_vain(peer)
 
 
 class _Looked:
@@ -198,23 +219,40 @@ class _Looked:
             given.onward = given.onward and not own
             given.rows[agreement] = last
             given.cursors[name] = f"{last} {items}"
+            sees = sees or self._sight(peer)
+            ends: tuple[Head, ...] = ()
+            if str(items) == (seen or "0"):  # items are named by nothing
+                ends = self._ends(sees, told if own else passed, own=own)
+            given.named[agreement] = messages.News(agreement, sees.mark, items, ends)
 
     def _sight(self, peer: Peer) -> _Sight:
-        tops: dict[ChainKey, int] = {}
-        for head in visibility.heads(self._folded, peer.id, self._now):
-            chain = ChainKey(head.circle, head.issuer, head.incarnation)
-            tops[chain] = max(head.sequence, tops.get(chain, 0))
-        return _Sight(peer, tops)
+        seen = visibility.heads(self._folded, peer.id, self._now)
+        shown = self._node.hearing.shown(peer.id, self._folded.row.id)
+        return _Sight(peer, visibility.tops_of(seen), visibility.mark_of(seen), shown)
+
+    def _ends(self, sees: _Sight, after: int, *, own: bool) -> tuple[Head, ...]:
+        """The ends of the chains that go on behind a row, as far as a peer is told of them."""
+        if self._is_too_much(after):
+            return ()
+        found: dict[ChainKey, Head] = {}
+        for row in self._since(after):
+            if (row.issuer in self._here) is own and self._tells(sees, row):
+                chain = ChainKey(row.circle, row.issuer, row.incarnation)
+                if chain not in found or row.sequence > found[chain].sequence:
+                    found[chain] = Head(*chain, row.sequence, row.id)
+        return tuple(sorted(found.values()))
 
     def _own(self, sees: _Sight, after: int) -> bool:
         """Whether something of our own is new that a peer is to be told at once."""
-        if not after and self._folded.last_row > _MOST_LOOKED_AT:
+        if self._is_too_much(after):
             headers = (each.header for each in self._folded.history.order)
             return any(each.issuer in self._here and sees(each) for each in headers)
         return any(
-            row.issuer in self._here and sees(row) and self._concerns(sees.peer.id, row)
-            for row in self._since(after)
+            row.issuer in self._here and self._tells(sees, row) for row in self._since(after)
         )
+
+    def _is_too_much(self, after: int) -> bool:
+        return not after and self._folded.last_row > _MOST_LOOKED_AT
 
     def _onward(self, sees: _Sight, after: int) -> bool:
         """Whether something of others has waited long enough to be passed on to a peer."""
@@ -222,9 +260,7 @@ class _Looked:
         patience = hearing.patience(sees.peer.id)
         if patience is not None:
             for row in self._since(after):
-                if row.issuer in self._here or row.issuer == sees.peer.id or not sees(row):
-                    continue
-                if not self._concerns(sees.peer.id, row):
+                if row.issuer in self._here or not self._tells(sees, row):
                     continue
                 since = hearing.since(agreement, row.row, self._now)
                 due = self._now if since is None or since > self._now else since + patience
@@ -243,6 +279,13 @@ class _Looked:
             self._rows = self._reading.records(self._folded.row.id, after_row=after)
             self._after = after
         return (row for row in self._rows if row.row > after)
+
+    def _tells(self, sees: _Sight, row: RecordRow) -> bool:
+        """Whether a peer is to be told of a record: it may see it, and is not known to hold it."""
+        if row.issuer == sees.peer.id or not sees(row):
+            return False
+        chain = ChainKey(row.circle, row.issuer, row.incarnation)
+        return row.sequence > sees.shown.get(chain, 0) and self._concerns(sees.peer.id, row)
 
     def _concerns(self, peer: OrganisationId, row: RecordRow) -> bool:
         """Whether a peer is to be told of a record at once."""
@@ -279,10 +322,17 @@ class _Looked:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What one peer may see: of each chain, up to which number."""
+    """What one peer may see.
+
+    Attributes:
+        tops: of each chain, up to which number; `mark` is of all of it.
+        shown: of each chain, up to which number the peer has shown that it holds it.
+    """
 
     peer: Peer
     tops: Mapping[ChainKey, int]
+    mark: int
+    shown: Mapping[ChainKey, int]
 
     def __call__(self, row: RecordRow | Header) -> bool:
         """Whether it may see a record."""

@@ -51,6 +51,15 @@ class Turns:
         self._asked[peer] = at
         (self._open.discard if whole else self._open.add)(peer)
 
+    def came(self, peer: OrganisationId, at: datetime, *, whole: bool) -> None:
+        """A peer was asked for what it had hinted at.
+
+        That spares it no turn but the first: what it has not named it is asked for all the same.
+        """
+        self._asked.setdefault(peer, at)
+        if not whole:
+            self._open.add(peer)
+
     def of_round(
         self,
         confirmed: Sequence[OrganisationId],

@@ -14,9 +14,10 @@ from allied.node import offering, release, verdicts
 from allied.node.fairness import fair_share
 from allied.node.messages import MAX_HEADS, Head
 from allied.record.canonical import digest, encode
+from allied.record.record import ChainKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from allied.node.folds import Folded
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from allied.record.canonical import Json
     from allied.record.circle import Circle
     from allied.record.ids import CircleId, Digest, OrganisationId
-    from allied.record.record import ChainKey
 
 _MARK_DIGITS = 13
 
@@ -46,14 +46,14 @@ def heads(folded: Folded, organisation: OrganisationId, at: datetime) -> tuple[H
     """
     visible = circles(folded, organisation)
     past = folded.history
-    tops = leaving.tops(folded, organisation, at)
+    until = leaving.tops(folded, organisation, at)
     late = outlined.shown(folded, organisation, at)
-    shared = leaving.shared_circles(folded) if tops is not None else frozenset()
+    shared = leaving.shared_circles(folded) if until is not None else frozenset()
     found = []
     for chain, head in past.heads.items():
         if chain.circle not in visible:
             continue
-        top = head if tops is None or chain.circle not in shared else tops.get(chain)
+        top = head if until is None or chain.circle not in shared else until.get(chain)
         if top is not None and late is not None:
             top = min(top, late.tops[chain]) if chain in late.tops else None
         if top is not None:
@@ -72,6 +72,20 @@ def heads(folded: Folded, organisation: OrganisationId, at: datetime) -> tuple[H
     for proof in branches.values():
         found += proof[:2]
     return tuple(sorted(fair_share(found, MAX_HEADS)))
+
+
+def tops(folded: Folded, organisation: OrganisationId, at: datetime) -> Mapping[ChainKey, int]:
+    """Up to which number an organisation may see each chain now, of those of which it may."""
+    return tops_of(heads(folded, organisation, at))
+
+
+def tops_of(seen: Iterable[Head]) -> Mapping[ChainKey, int]:
+    """Up to which number some heads show each chain."""
+    found: dict[ChainKey, int] = {}
+    for head in seen:
+        chain = ChainKey(head.circle, head.issuer, head.incarnation)
+        found[chain] = max(head.sequence, found.get(chain, 0))
+    return found
 
 
 def mark(
