@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from allied.node import branches, incoming, integrity, renewals, revoking
+from allied.node import branches, incoming, integrity, journal, renewals, revoking
 from allied.node.folds import Keepers
 from allied.node.pages import PAGE_BYTES, RecordsAnswer, RecordsPage
 from allied.record.identity import Identity, open_chain, recovered, rotated
 from allied.record.ids import OrganisationId
 from allied.record.keys import PrivateKey
+from allied.record.outline import outline_of
 from allied.record.record import Record
 from tests.node.hands import allied, attack, crafted, folded, heads, state_digest
 from tests.node.network import PASSPHRASE, House, Network
@@ -171,6 +172,17 @@ def test_a_branch_is_kept_for_what_only_its_later_descriptors_name(tmp_path: Pat
         first, second = (each.keys["acts"].public.key_id for each in chain.descriptors)
         assert list(branches.of_key(writing, whose, first)) == []
         assert list(branches.of_key(writing, whose, second)) == [chain.raws]
+
+
+def test_a_branch_goes_along_with_a_record_and_with_no_outline(tmp_path: Path) -> None:
+    network, pact, chain, record = story(tmp_path)
+    river, _, northgate = network.houses.values()
+    shown(river, northgate, other(northgate, "a recovery"))
+    with river.node.store.read() as reading:
+        row = journal.as_row(record)
+        whose, believed = northgate.organisation.id, reading.descriptors(northgate.organisation.id)
+        assert branches.of_row(reading, row) == [(whose, believed), (whose, chain.raws)]
+        assert branches.of_row(reading, replace(row, raw=outline_of(record, ""))) == []
 
 
 def test_each_record_that_can_be_stored_fits_a_page_with_its_chains() -> None:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from allied.agreement.certified import embedded
 from allied.agreement.closing import CERTIFICATE
 from allied.record.identity import Identity, open_chain
+from allied.record.outline import looks_outlined
 from allied.record.record import read
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def of_row(reading: Reading, row: RecordRow) -> list[tuple[OrganisationId, Seque
     """
     if row.kind != CERTIFICATE and not has_any(reading, row.issuer):
         return []
+    if looks_outlined(row.raw):
+        return []  # nobody has signed that
     found: list[tuple[OrganisationId, Sequence[bytes]]] = []
     for signed in signed_in(read(row.raw)):
         whose = signed.header.issuer
