@@ -175,7 +175,7 @@ def test_a_branch_is_kept_for_what_only_its_later_descriptors_name(tmp_path: Pat
 
 
 def test_a_branch_goes_along_with_a_record_and_with_no_outline(tmp_path: Path) -> None:
-    network, pact, chain, record = story(tmp_path)
+    network, _, chain, record = story(tmp_path)
     river, _, northgate = network.houses.values()
     shown(river, northgate, other(northgate, "a recovery"))
     with river.node.store.read() as reading:

@@ -227,7 +227,7 @@ def _remember(node: Node, peer: Peer, *, problem: str) -> None:
 def slow() -> UnreachableError:
     """The refusal of a peer that has taken too long over its answers."""
     return UnreachableError(
-        SLOW,
+        "peer.slow",
         "it takes long over each answer; the rest is asked for later",
         hint="nothing that came is lost; see how its line and its machine are",
     )
