@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from allied.node import agreements, exchanging
+from allied.node import agreements, exchanging, messages
 from allied.node.exchanging import Exchange, Outcome
-from allied.node.messages import News
+from allied.node.messages import AgreementsAnswer, News
 from tests.node.network import Network
 
 
@@ -47,6 +47,23 @@ def test_a_partner_cannot_fill_a_node_with_proposals(
     codes = [outcome.problem for outcome in harbour.sync()]
     assert "agreement.too-many-proposals" in codes
     assert len(agreements.list_agreements(harbour.node)) == 2
+
+
+def test_what_others_propose_without_end_does_not_hide_what_was_signed(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    river, harbour = network.houses["river"], network.houses["harbour"]
+    for _ in range(3):
+        proposed(network, "northgate")
+    river.sync()
+    whose = river.organisation.id, harbour.organisation.id
+    known = {row.id for row in agreements.list_agreements(river.node)}
+    proposed(network, "river")
+    (pact,) = {row.id for row in agreements.list_agreements(river.node)} - known
+    agreements.sign(river.node, river.actor, pact)
+    monkeypatch.setattr(messages, "MAX_AGREEMENTS", 2)
+    raw = river.answers.answer(whose[1], whose[0], messages.AGREEMENTS, messages.NOTHING)
+    assert [one.id for one in AgreementsAnswer.decode(raw).agreements].count(pact) == 1
 
 
 def test_a_mistake_of_ours_about_one_partner_stops_no_other(

@@ -193,16 +193,21 @@ class Answers(SealsWith):
         raise _not_found()
 
     def _agreements(self, caller: OrganisationId, addressee: OrganisationId) -> bytes:
-        named, now = [], self.now()
+        """What names both; first what the addressee has signed, for anybody can propose much."""
+        named: list[Named] = []
+        proposed: list[Named] = []
+        now = self.now()
         with self._node.store.read() as reading:
             for row in reading.agreements():
                 folded = self._node.folds.of(reading, row.id)
-                if not folded.instrument.party(caller) or not folded.instrument.party(addressee):
+                mine = folded.instrument.party(addressee)
+                if not folded.instrument.party(caller) or not mine:
                     continue
                 rows = visibility.records_mark(folded, caller, now)
                 items = visibility.items_mark(self._node, reading, folded, addressee, caller)
-                named.append(Named(row.id, row.alias, rows, items))
-        return AgreementsAnswer(tuple(named[: messages.MAX_AGREEMENTS])).encode()
+                whole = named if mine in folded.state.signatures else proposed
+                whole.append(Named(row.id, row.alias, rows, items))
+        return AgreementsAnswer((*named, *proposed)[: messages.MAX_AGREEMENTS]).encode()
 
     def _hint(
         self, caller: OrganisationId, addressee: OrganisationId, question: HintQuestion
