@@ -35,6 +35,7 @@ from allied.node.messages import (
     require_nothing,
 )
 from allied.node.pages import (
+    PAGE_BYTES,
     BlobsAnswer,
     BlobsPage,
     ItemsAnswer,
@@ -316,7 +317,7 @@ def test_a_page_has_at_most_as_many_items_as_were_asked_for() -> None:
             RecordsPage,
             lambda page, raw: page.add(raw, RIVER, [b"chain"]),
             lambda page: RecordsAnswer.decode(page.encode(more=True)).records,
-            ANSWER_LIMITS["records"],
+            PAGE_BYTES,
             id="records",
         ),
         pytest.param(
@@ -407,9 +408,9 @@ ONE_ITEM = page_head(items=1, more=False, next="", statements=[ONE])
         pytest.param(
             RecordsAnswer.decode,
             framed(
-                page_head(identities=[[RIVER, 1], [RIVER, 1]], more=False, records=0), b"1", b"2"
+                page_head(identities=[[RIVER, 1], [RIVER, 2]], more=False, records=0), b"1", b"2"
             ),
-            id="an identity twice",
+            id="a chain that fell away without its end",
         ),
         pytest.param(
             RecordsAnswer.decode,
