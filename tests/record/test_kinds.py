@@ -24,7 +24,6 @@ PLANNED = frozenset(
         "incident.invoke",
         "incident.finding",
         "incident.decision",
-        "incident.close",
         "receipt",
         "obligation.acknowledge",
         "obligation.accept",
@@ -139,4 +138,4 @@ def table_digest() -> Digest:
 
 def test_the_table_of_rules_1_is_the_one_that_was_released() -> None:
     # It may still change until the first release; from then on a change is rules 2.
-    assert table_digest() == ("8cfc59e8b0bad01ddb6ba6a3142b0035c508bf53cdadfcafc42a3f9e572aac87")
+    assert table_digest() == ("e5324957f160c57bbc9005272d509f2c0cc309ea86a4d3bf22860493b138bbf0")

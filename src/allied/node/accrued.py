@@ -8,11 +8,11 @@ again in the circle of the two.
 Words used here:
     concerns    what is said of the incident is still for the one who has left
 
-Rules. Only incidents that were reported before it left, and are not closed, concern anybody
-who has left. With `stop` none does; with `finish` all of these do, because they may still be
-called; with `finish-accrued` those under which it owes something, or is owed something, that
-is neither done nor waived. What nobody has to do (`may`) is no duty. What was never said to it
-again, it does not learn: it may ask for it.
+Rules. Only incidents that were reported before it left concern anybody who has left. With `stop`
+none does; with `finish` all of these do, because they may still be called; with `finish-accrued`
+those under which it owes something, or is owed something, that is neither done nor waived. What
+nobody has to do (`may`) is no duty. What was never said to it again, it does not learn: it may
+ask for it.
 
 Source: docs/decisions/0016-who-has-left.md.
 """
@@ -110,11 +110,9 @@ def tell(
 
 
 def _open_since(folded: Folded, left: datetime) -> frozenset[RecordId]:
-    """The incidents that were reported by an instant and are not closed."""
-    open_: set[RecordId] = set()
-    for record in folded.state.statements:
-        if record.header.kind == "incident.report" and record.header.claimed_at <= left:
-            open_.add(record.id)
-        elif record.header.kind == "incident.close":
-            open_.discard(record.body.get("incident"))
-    return frozenset(open_)
+    """The incidents that were reported by an instant; no word of anybody closes one."""
+    return frozenset(
+        record.id
+        for record in folded.state.statements
+        if record.header.kind == "incident.report" and record.header.claimed_at <= left
+    )

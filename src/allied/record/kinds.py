@@ -18,7 +18,6 @@ Issuers:
     bound       a party bound by the agreement at that point
     member      a party in the record's circle
     entitled    a party to whom the clause in question gives the right
-    reporter    the party that reported the incident
     opener      the party that opened the proposal
     voter       a party with a vote in the question
     assembler   the party whose turn it is to count
@@ -45,7 +44,7 @@ from typing import Final, Literal
 from allied.errors import MalformedError, UnverifiedError
 
 Issuer = Literal[
-    "party", "signatory", "bound", "member", "entitled", "reporter", "opener", "voter",
+    "party", "signatory", "bound", "member", "entitled", "opener", "voter",
     "assembler", "debtor", "creditor", "releaser", "recipient",
 ]  # fmt: skip
 CirclePurpose = Literal[
@@ -143,8 +142,6 @@ _ROWS: Final = (
          "entitled", at=_MATTER, when=_SINCE_FORCE, act=True),
     _row("incident.decision", "what was decided on an incident, with its certificate",
          "entitled", at=_MATTER, when=_SINCE_FORCE, act=True, size=256 * _KIB),
-    _row("incident.close", "an incident is closed",
-         "reporter", "entitled", at=_MATTER, when=_SINCE_FORCE, act=True),
     # Obligations; what is owed is derived, never recorded.
     _row("receipt", "the issuer holds and understands these records at the claimed time",
          "member", at=_ANYWHERE, when=_EVER, key="automatic", size=512 * _KIB),

@@ -54,7 +54,7 @@ REPORT: Final = "incident.report"
 FACTS: Final = "incident.facts"
 INVOKE: Final = "incident.invoke"
 CERTIFICATE: Final = "decision.certificate"
-_NOT_FOLDED: Final = frozenset({"incident.finding", "incident.decision", "incident.close"})
+_NOT_FOLDED: Final = frozenset({"incident.finding", "incident.decision"})
 
 
 @dataclass(frozen=True, slots=True)

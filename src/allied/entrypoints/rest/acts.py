@@ -37,7 +37,6 @@ ACTS: Final = (
     PersonAct("incident.invoke", "/incidents/{incident}/invoke", "allied invoke"),
     PersonAct("incident.finding", "/incidents/{incident}/findings"),
     PersonAct("incident.decision", "/incidents/{incident}/decision"),
-    PersonAct("incident.close", "/incidents/{incident}/close"),
     PersonAct("obligation.accept", "/obligations/{key}/accept", "allied obligation accept"),
     PersonAct("obligation.decline", "/obligations/{key}/decline", "allied obligation decline"),
     PersonAct("obligation.excuse", "/obligations/{key}/excuse"),
