@@ -30,7 +30,7 @@ from allied.node.pages import BlobsAnswer
 
 if TYPE_CHECKING:
     from allied.node.node import Node
-    from allied.node.ports import Reading
+    from allied.node.ports import Reading, Writing
     from allied.node.rows import WantedBlob
     from allied.record.ids import AgreementId, OrganisationId
 
@@ -115,8 +115,8 @@ class Fetching:
             batch = self._wanted(self._asked.fresh, left)
             if not batch:
                 return True
-            self._fetch(batch)
-            self._keep(replace(self._asked, fresh=batch[-1].place))
+            asked = replace(self._asked, fresh=batch[-1].place)
+            self._fetch(batch, asked, asked)
             left -= len(batch)
         return False
 
@@ -132,16 +132,20 @@ class Fetching:
                 due = (at + pause).timestamp()
                 self._keep(replace(asked, again=0, found=False, passes=passes, due=due))
                 return
-            found = self._fetch(batch) or asked.found
-            self._keep(replace(asked, again=batch[-1].place, found=found))
+            asked = replace(asked, again=batch[-1].place)
+            self._fetch(batch, replace(asked, found=True), asked)
             left -= len(batch)
 
     def _wanted(self, after: int, most: int) -> Sequence[WantedBlob]:
         with self._node.store.read() as reading:
             return reading.wanted_after(self._agreement, after, min(most, MAX_BLOBS))
 
-    def _fetch(self, batch: Sequence[WantedBlob]) -> bool:
-        """Ask for a batch until nothing more comes; store what comes; whether anything did."""
+    def _fetch(self, batch: Sequence[WantedBlob], found: _Asked, vain: _Asked) -> None:
+        """Ask for a batch until nothing more comes; store what comes, with the last of it how far.
+
+        Args:
+            found: how far the peer was asked, where something has come; `vain` where nothing has.
+        """
         wanted = {each.blob: each.circle for each in batch if each.blob not in self._not_for_us}
         before = self.fetched
         while wanted:
@@ -153,13 +157,20 @@ class Fetching:
             with self._node.store.write() as writing:
                 for blob, raw in useful.items():
                     writing.add_blob(self._agreement, wanted.pop(blob), blob, raw)
+                if not wanted:
+                    self._note(writing, found)
             self.fetched += len(useful)
-        return self.fetched > before
+            if not wanted:
+                return
+        self._keep(found if self.fetched > before else vain)
 
     def _keep(self, asked: _Asked) -> None:
-        self._asked = asked
         with self._node.store.write() as writing:
-            writing.set_cursor(self._name, json.dumps(asdict(asked)))
+            self._note(writing, asked)
+
+    def _note(self, writing: Writing, asked: _Asked) -> None:
+        self._asked = asked
+        writing.set_cursor(self._name, json.dumps(asdict(asked)))
 
 
 def _may_again(asked: _Asked, oldest: WantedBlob, at: datetime) -> bool:

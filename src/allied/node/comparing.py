@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from allied.node.folds import Folded
     from allied.node.messages import Head, Heads
-    from allied.node.ports import Reading, Store
+    from allied.node.ports import Reading
     from allied.record.ids import AgreementId, CircleId, OrganisationId
 
 _SAME: Final = "same"
@@ -58,26 +58,27 @@ def state_for(folded: Folded, organisation: OrganisationId, at: datetime) -> str
 
 
 def compare(
-    store: Store,
+    reading: Reading,
     folded: Folded,
     mine: OrganisationId,
     peer: OrganisationId,
     ours: Collection[Head],
     theirs: Heads,
     at: datetime,
-) -> None:
-    """Hold our state against what `peer` says of its own, where both hold the same heads."""
+) -> tuple[str, str] | None:
+    """Hold our state against what `peer` says of its own, where both hold the same heads.
+
+    Returns:
+        The name of a cursor and what to set it to; None where there is nothing to remember.
+    """
     everybody = folded.instrument.circles.all.id
     own = state_for(folded, peer, at)
     if not own or not theirs.state or _of(everybody, ours) != _of(everybody, theirs.heads):
-        return
+        return None
     found = _SAME if own == theirs.state else _OTHER
     name = _name(mine, peer, folded.row.id)
-    with store.read() as reading:
-        known = reading.cursor(name).partition(" ")[0]
-    if known != found:
-        with store.write() as writing:
-            writing.set_cursor(name, f"{found} {at.isoformat()}")
+    known = reading.cursor(name).partition(" ")[0]
+    return None if known == found else (name, f"{found} {at.isoformat()}")
 
 
 def compared(

@@ -1,9 +1,10 @@
 """One hosted organisation asking one peer: what has changed is pulled.
 
 Which agreements name it and how much there is to see; heads compared; missing ranges, texts and
-items fetched. What a peer has hinted at is asked for without asking for everything first. Every
-step is stored before the next is asked for, so a process killed at any point goes on from there;
-asking twice changes nothing. Whom to ask when is for `allied.node.sync`.
+items fetched. What a peer has hinted at is asked for without asking for everything first. What
+comes is stored before more is asked for, so a process killed at any point goes on from there;
+what is remembered of the peer is written once, at the end, and asking twice changes nothing.
+Whom to ask when is for `allied.node.sync`.
 
 Words used here:
     seen mark   what a peer said last of an agreement; equal means that nothing is new
@@ -119,6 +120,7 @@ class Exchange:
         self._peer = peer
         self._given = given
         self._waited = timedelta()
+        self._marks: list[Callable[[Writing], None]] = []
         with node.store.read() as reading:
             identity = open_chain(reading.descriptors(peer.id))
         self._speaker = Speaker(organisation.id, keys.signer(organisation.id, "transport"))
@@ -149,6 +151,21 @@ class Exchange:
         Args:
             hinted: ask for nothing but what the peer has named in a hint.
         """
+        try:
+            self._run(outcome, begun, hinted)
+            if self._given is None:
+                self._marks += peers.mark_of_answer(self._node, self._peer)
+        finally:
+            if self._marks:
+                with self._node.store.write() as writing:
+                    for mark in self._marks:
+                        mark(writing)
+
+    def _mark(self, cursor: str, value: str) -> None:
+        """Remember something at the end; who is killed before asks again, which harms nobody."""
+        self._marks.append(lambda writing: writing.set_cursor(cursor, value))
+
+    def _run(self, outcome: Outcome, begun: datetime, hinted: Sequence[News] | None = None) -> None:
         if hinted is None:
             named = AgreementsAnswer.decode(self.ask(messages.AGREEMENTS, messages.NOTHING))
             agreements = named.agreements
@@ -178,8 +195,7 @@ class Exchange:
                 problems.append(problem)  # one agreement must not stand in the way of others
                 continue
             if whole and self._shown == one.rows:  # else its heads were of before
-                with self._node.store.write() as writing:
-                    writing.set_cursor(cursor, mark)
+                self._mark(cursor, mark)
         if problems:
             raise problems[0]
 
@@ -189,8 +205,9 @@ class Exchange:
         with self._node.store.read() as reading:
             due = freshness.is_due(reading, mine, theirs, agreement, begun, now)
         if due:
-            with self._node.store.write() as writing:
-                freshness.heard(writing, mine, theirs, [agreement], begun, now)
+            self._marks.append(
+                lambda writing: freshness.heard(writing, mine, theirs, [agreement], begun, now)
+            )
 
     def _pull(self, named: Named, outcome: Outcome, begun: datetime, *, look: bool) -> bool:
         """Records, blobs and items of one agreement; False when something is still missing.
@@ -353,7 +370,10 @@ class Exchange:
             self._node.hearing.holds(peer, folded.row.id, folded.last_row)
         if set(ours.heads) == set(theirs.heads):
             self._node.hearing.compared(peer, folded.row.id, now)
-        comparing.compare(self._node.store, folded, mine, peer, ours.heads, theirs, now)
+        with self._node.store.read() as reading:
+            found = comparing.compare(reading, folded, mine, peer, ours.heads, theirs, now)
+        if found:
+            self._mark(*found)
 
     def _fetch(self, agreement: AgreementId, spans: Sequence[Span]) -> RecordsAnswer:
         return gathering.whole(lambda left: self._page(agreement, left), spans)

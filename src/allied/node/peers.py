@@ -29,10 +29,10 @@ from allied.node.rows import Peer
 from allied.record.identity import Identity, fingerprint, matches, open_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from allied.node.node import Node
-    from allied.node.ports import Reading
+    from allied.node.ports import Reading, Writing
     from allied.record.ids import OrganisationId
 
 _URL_LIMIT = 2_000
@@ -182,11 +182,19 @@ def answered(node: Node, peer: Peer) -> None:
 
     It is looked at as it stands now: another organisation of this node may have failed with it.
     """
+    for mark in mark_of_answer(node, peer):
+        with node.store.write() as writing:
+            mark(writing)
+
+
+def mark_of_answer(node: Node, peer: Peer) -> Sequence[Callable[[Writing], None]]:
+    """What `answered` has to write, for a unit that is made anyway; nothing, or one thing."""
     with node.store.read() as reading:
         current = reading.peer(peer.id)
     known = current is not None and not current.failures and current.seen_at
-    if not known or node.clock.now() - known >= _SEEN_STEP:
-        _remember(node, peer, problem="")
+    if known and node.clock.now() - known < _SEEN_STEP:
+        return ()
+    return (lambda writing: _remember(node, writing, peer, problem=""),)
 
 
 def failed(node: Node, peer: Peer, problem: str) -> None:
@@ -195,33 +203,33 @@ def failed(node: Node, peer: Peer, problem: str) -> None:
     The wait doubles from 2 seconds to 5 minutes, with up to half of it taken off by
     chance so that nodes that lost the same peer do not come back at once.
     """
-    _remember(node, peer, problem=problem)
-
-
-def _remember(node: Node, peer: Peer, *, problem: str) -> None:
-    now = node.clock.now()
     with node.store.write() as writing:
-        current = writing.peer(peer.id)
-        if current is None:
+        _remember(node, writing, peer, problem=problem)
+
+
+def _remember(node: Node, writing: Writing, peer: Peer, *, problem: str) -> None:
+    now = node.clock.now()
+    current = writing.peer(peer.id)
+    if current is None:
+        return
+    if not problem:
+        if current.failures == 0 and current.seen_at and now - current.seen_at < _SEEN_STEP:
             return
-        if not problem:
-            if current.failures == 0 and current.seen_at and now - current.seen_at < _SEEN_STEP:
-                return
-            writing.put_peer(
-                replace(current, seen_at=now, failures=0, next_try_at=None, last_problem="")
-            )
-            return
-        failures = current.failures + 1
-        wait = min(_LONGEST_WAIT, 2.0 * 2 ** min(failures - 1, 10))
-        jitter = node.chance.token(1)[0] / 255 / 2
         writing.put_peer(
-            replace(
-                current,
-                failures=failures,
-                next_try_at=now + timedelta(seconds=wait * (1 - jitter)),
-                last_problem=problem,
-            )
+            replace(current, seen_at=now, failures=0, next_try_at=None, last_problem="")
         )
+        return
+    failures = current.failures + 1
+    wait = min(_LONGEST_WAIT, 2.0 * 2 ** min(failures - 1, 10))
+    jitter = node.chance.token(1)[0] / 255 / 2
+    writing.put_peer(
+        replace(
+            current,
+            failures=failures,
+            next_try_at=now + timedelta(seconds=wait * (1 - jitter)),
+            last_problem=problem,
+        )
+    )
 
 
 def slow() -> UnreachableError:

@@ -218,7 +218,8 @@ class _Looked:
             given = found.setdefault((organisation.id, peer.id), News(organisation, peer))
             given.onward = given.onward and not own
             given.rows[agreement] = last
-            given.cursors[name] = f"{last} {items}"
+            if own:
+                given.cursors[name] = f"{last} {items}"
             sees = sees or self._sight(peer)
             ends: tuple[Head, ...] = ()
             if str(items) == (seen or "0"):  # items are named by nothing
