@@ -9,7 +9,7 @@ Words used here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -26,7 +26,7 @@ from tests.simulator import promises
 from tests.simulator.groves import LIAR
 
 if TYPE_CHECKING:
-    from allied.record.ids import Digest
+    from allied.record.ids import Digest, RecordId
     from tests.node.network import House
     from tests.simulator.world import World
 
@@ -176,16 +176,24 @@ def require_erased(world: World, gone: Gone) -> None:
                 if text not in kept:
                     assert not bytes_of(house, text), f"{tree} has what its author wants gone"
         assert integrity.check(house.node).findings == ()
+        contested = {
+            wish.record
+            for wish in wishes
+            if any(rules.why_not(text, wish.issuer, origins) for text in wish.texts)
+        }
         if not promises.has_left(world, tree):
-            _require_answered(world, tree)
+            _require_answered(world, tree, contested)
 
 
-def _require_answered(world: World, tree: str) -> None:
-    """An author sees of every honest party what it has done."""
+def _require_answered(world: World, tree: str, contested: Collection[RecordId]) -> None:
+    """An author sees of every honest party what it has done, unless others claim the text, too.
+
+    Then it is erased by who had not heard of that, and stays with who had.
+    """
     house = world.houses[tree]
     for view in list_erasures(house.node, house.organisation):
         counts = {each.state for each in view.texts} <= {"erased", "withheld"}
-        if not view.mine or not counts:
+        if not view.mine or not counts or view.id in contested:
             continue
         for party in view.parties:
             if party.party not in world.up or promises.has_left(world, party.party):
