@@ -13,7 +13,7 @@ from allied.agreement.certified import read_proof, write_proof
 from allied.agreement.closing import PATIENCE, STEP
 from allied.agreement.matters import Matter
 from allied.errors import UsageError
-from allied.node import agreements, incidents, obligations, proposals
+from allied.node import agreements, checkups, incidents, obligations, proposals
 from allied.node.proposals import Wish, Word
 from allied.node.tables import PROVED, ProposalView
 from allied.record.canonical import Json
@@ -391,12 +391,22 @@ def test_who_does_not_answer_is_named(tmp_path: Path) -> None:
         network.cut_between(who, NORTHGATE)
     name = put(network, RIVER, "body", body="council")
     vote(network, name, river="yes", harbour="yes")
+    assert doctor_says(network.houses[RIVER]) == ("ok", "1 questions, none is stuck")
     network.advance(DAYS + timedelta(hours=1) + PATIENCE)
     network.settle(2)
     found = show(network, RIVER, name).deciding
 
     assert found.obstructing == ("northgate", "quay")
     assert found.closed == ("harbour", "river")
+    assert doctor_says(network.houses[RIVER]) == (
+        "warning",
+        "counts wait for long for northgate, quay",
+    )
+
+
+def doctor_says(house: House) -> tuple[str, str]:
+    (found,) = checkups.decisions(house.node)
+    return found.state, found.text
 
 
 def test_the_next_counts_where_the_first_is_silent(tmp_path: Path) -> None:

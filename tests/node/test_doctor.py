@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allied.adapters.certificate import certificate_ends
-from allied.node import checkups, doctor, messages, refusals, renewals
+from allied.node import checkups, doctor, messages, peers, refusals, renewals
 from allied.node.checkups import Around, Certificate
 from allied.node.pages import RecordsAnswer, RecordsPage
 from allied.record.record import read
@@ -73,6 +73,35 @@ def test_what_the_machine_says(pact: Network, code: str, around: Around, state: 
 def test_what_nobody_has_looked_at_is_not_said(pact: Network) -> None:
     found = {each.code for each in doctor.examine(pact.houses[RIVER].node, free_bytes=1)}
     assert not found & {"signing", "recovery-file", "certificate", "store"}
+
+
+def test_a_peer_is_watched_by_whether_it_answers(tmp_path: Path) -> None:
+    network = Network(tmp_path)
+    river, _ = network.found(RIVER, "River Bank plc"), network.found(HARBOUR, "Harbour SA")
+    offered = peers.look(river.node, network.houses[HARBOUR].url)
+    peers.add(river.node, network.houses[HARBOUR].url, offered, confirmed=False)
+    assert told_of_peer(river) == (
+        "warning",
+        "its fingerprint is not confirmed; nothing goes to it",
+    )
+    network.introduce_all()
+    assert told_of_peer(river) == ("warning", "it has not answered yet")
+    river.sync()
+    assert told_of_peer(river)[0] == "ok"
+    network.advance(doctor.SILENT + timedelta(seconds=1))
+    assert told_of_peer(river) == ("warning", "last answer 2026-11-23 03:00 UTC")
+    network.cut_between(RIVER, HARBOUR)
+    river.sync()
+    assert told_of_peer(river) == ("warning", "1 failures in a row [peer.timeout]")
+    network.heal()
+    network.advance(timedelta(minutes=10))
+    river.sync()
+    assert told_of_peer(river)[0] == "ok"
+
+
+def told_of_peer(house: House) -> tuple[str, str]:
+    (found,) = [each for each in doctor.examine(house.node, around=HERE) if each.code == "peer"]
+    return found.state, found.text
 
 
 def backed_up(house: House) -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import precondition, rule
 
 from allied.agreement.certificate import certificate_size
-from allied.node import proposals
+from allied.node import checkups, proposals
 from allied.node.proposals import ProposalView
 from tests.simulator import promises
 from tests.simulator.groves import LIAR, TREES, Grove
@@ -168,6 +168,9 @@ def test_where_nobody_is_tolerated_two_certificates_are_shown_and_it_is_frozen(
         assert view.effect.startswith("none: two certificates contradict each other")
         assert "frozen" in view.effect
         assert not world.folded(world.houses[tree]).state.decided, "neither has an effect"
+        (told,) = checkups.decisions(world.houses[tree].node)
+        assert (told.state, told.code) == ("problem", "decisions")
+        assert view.id[:12] in told.text
 
 
 class Plot(Story):
