@@ -14,6 +14,7 @@ import pytest
 
 from allied.agreement.values import Tlp
 from allied.entrypoints.maildir import Looks, mails, take_in
+from allied.entrypoints.rounds import Rounds
 from allied.errors import AlliedError, ConflictError, NotFoundError, UnreachableError, UsageError
 from allied.node import (
     agreements,
@@ -409,6 +410,27 @@ def test_a_server_looks_into_the_box_by_itself(here: Town, tmp_path: Path) -> No
     assert mail_says(here) == ["warning"]
     mail_routes.set_box(node, "")
     assert mail_says(here) == []
+
+
+def test_a_server_goes_round_by_itself(here: Town, tmp_path: Path) -> None:
+    here.serve(HARBOUR)
+    call(here, here.river)
+    share(here.harbour, here.pact, CLEAR)
+    come_in(tmp_path / "mails", "1", written(here))
+    mail_routes.set_box(here.river.node, str(tmp_path / "mails"))
+    minutes = iter(range(0, 10_000_000, 60))
+    rounds = Rounds(
+        here.river.node, here.river.keys, lambda: True, look_seconds=0.01,
+        steady=lambda: float(next(minutes)),
+    )  # fmt: skip
+    rounds.start()
+    for _ in range(1_000):
+        if here.box.letters and not list((tmp_path / "mails" / "new").iterdir()):
+            break
+        rounds._stopping.wait(0.01)
+    rounds.stop()
+    assert CLEAR["id"] in held(here.river, here.pact)
+    assert "obligation" in here.box.letters[0].subject
 
 
 def mail_says(here: Town) -> list[str]:
