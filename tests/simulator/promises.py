@@ -174,8 +174,12 @@ def require_equal(world: World, one: str, other: str) -> None:
     ids = [world.houses[each].organisation.id for each in (one, other)]
     both = visibility.circles(a, ids[0]).keys() & visibility.circles(b, ids[1]).keys()
     assert comes_to(a, both) == comes_to(b, both), f"{one} and {other} differ"
-    proofs = [
-        {proof for proof in each.history.forks if _circle_of(each, proof) in both}
+    proofs = [  # by the records that they name: one of them may be in an archive here
+        {
+            (read_either(proof.first).id, read_either(proof.second).id)
+            for proof in each.history.forks
+            if _circle_of(each, proof) in both
+        }
         for each in (a, b)
     ]
     assert proofs[0] == proofs[1], f"{one} and {other} hold different proofs"
